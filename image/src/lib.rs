@@ -1,0 +1,1 @@
+//! Image layout and the builder of the development image.

@@ -1,0 +1,1 @@
+//! Kernel state: links, addresses and routes; a pure plan and its application over rtnetlink.

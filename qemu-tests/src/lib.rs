@@ -1,0 +1,1 @@
+//! Labs as code: namespaces or virtual machines, FRR peers, probes, convergence reports.

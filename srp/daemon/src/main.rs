@@ -1,0 +1,3 @@
+//! The redundancy daemon: SRP link, BGP, kernel state and control socket of one chassis.
+
+fn main() {}
