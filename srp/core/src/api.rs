@@ -1,0 +1,302 @@
+//! The control API: one JSON object a line each way over a Unix socket, request then response.
+//!
+//! `srpctl` renders these types as text and `--json` prints them as they are, so their field names are an interface.
+//! Times are wall time, microseconds since 1970 UTC (`*_us`), spans are milliseconds (`*_ms`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{ChassisMode, ChassisState};
+
+/// What an operator can ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "request")]
+pub enum Request {
+    /// `show srp info`.
+    ShowSrpInfo,
+    /// `show srp monitor [bgp]`.
+    ShowSrpMonitor,
+    /// `show ip bgp summary`.
+    ShowBgpSummary,
+    /// `show switchover [last | all]`.
+    ShowSwitchover {
+        /// How many, newest first.
+        last: usize,
+    },
+    /// `show configuration srp`.
+    ShowConfiguration,
+    /// `srp initiate-switchover [force]`.
+    InitiateSwitchover {
+        /// Skip validation, never ordering.
+        force: bool,
+    },
+    /// `srp validate-switchover`.
+    ValidateSwitchover,
+}
+
+/// The answer to a [`Request`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "response", content = "body")]
+pub enum Response {
+    /// To `ShowSrpInfo`.
+    SrpInfo(Box<SrpInfo>),
+    /// To `ShowSrpMonitor`.
+    Monitors(Vec<BgpMonitor>),
+    /// To `ShowBgpSummary`.
+    BgpSummary(Vec<BgpContext>),
+    /// To `ShowSwitchover`, newest first.
+    Switchovers(Vec<Switchover>),
+    /// To `ShowConfiguration`: the running configuration in TOML, secrets left out.
+    Configuration {
+        /// The text.
+        text: String,
+        /// What differs from the peer, item by item; `None` while the peer's is not known.
+        differences: Option<Vec<String>>,
+    },
+    /// To `InitiateSwitchover`: done.
+    SwitchoverDone {
+        /// From request to confirmation.
+        took_ms: f64,
+    },
+    /// To `ValidateSwitchover`.
+    Validation(Validation),
+    /// The request was understood and refused, or failed.
+    Error {
+        /// One line each: what is in the way and what to do.
+        reasons: Vec<String>,
+    },
+}
+
+/// `show srp info`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SrpInfo {
+    /// Name of the redundancy context.
+    pub context: String,
+    /// Release of this chassis.
+    pub release: String,
+    /// Present state.
+    pub chassis_state: ChassisState,
+    /// Configured role.
+    pub chassis_mode: ChassisMode,
+    /// Configured priority.
+    pub chassis_priority: u8,
+    /// MAC address used as tie-break.
+    pub chassis_mac: String,
+    /// Local end of the link.
+    pub local_address: String,
+    /// Route modifier in force.
+    pub route_modifier: u16,
+    /// Threshold at which the pair starts again at 1 and 2.
+    pub route_modifier_threshold: u16,
+    /// Life of this `srpd`.
+    pub boot_id: String,
+    /// Address of the peer.
+    pub peer_address: String,
+    /// The peer, as its last Hello of this link said; `None` if the link is down.
+    pub peer: Option<PeerInfo>,
+    /// `Connected`, `Connecting` or why not.
+    pub connection_state: String,
+    /// `mutual TLS 1.3, pinned` or `PLAINTEXT, NOT PROTECTED`.
+    pub connection_security: String,
+    /// When the link came up or went down.
+    pub connection_since_us: u64,
+    /// Times that the link came up.
+    pub connection_ups: u64,
+    /// Hello period.
+    pub hello_interval_ms: f64,
+    /// Dead period.
+    pub dead_interval_ms: f64,
+    /// Hellos sent since start.
+    pub hellos_sent: u64,
+    /// Hellos received since start.
+    pub hellos_received: u64,
+    /// Last round trip of a Hello.
+    pub round_trip_ms: Option<f64>,
+    /// `In sync`, `Out of sync (N differences)` or `Unknown`.
+    pub configuration_state: String,
+    /// Result of the last `validate-switchover`.
+    pub last_validate_switchover_status: String,
+    /// Why the state last changed, and when.
+    pub last_switch: Option<LastSwitch>,
+    /// Switchovers since start.
+    pub switchovers: u64,
+    /// Connections and messages refused since start, by reason.
+    pub link_errors: Vec<Counter>,
+    /// Objects that the kernel refused and that are still missing.
+    pub kernel_refused: Vec<String>,
+}
+
+/// A named counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// Name.
+    pub name: String,
+    /// Value since start.
+    pub count: u64,
+}
+
+/// The peer in `show srp info`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerInfo {
+    /// Its state.
+    pub state: ChassisState,
+    /// Its configured role.
+    pub mode: ChassisMode,
+    /// Its priority.
+    pub priority: u8,
+    /// Its MAC address.
+    pub mac: String,
+    /// Its route modifier.
+    pub route_modifier: u16,
+    /// Its release.
+    pub release: String,
+    /// Its life.
+    pub boot_id: String,
+    /// Its Established BGP neighbours.
+    pub bgp_established: u32,
+    /// Its configured BGP neighbours.
+    pub bgp_neighbors: u32,
+    /// Age of its last Hello.
+    pub last_hello_ms: f64,
+}
+
+/// A change of state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSwitch {
+    /// When.
+    pub at_us: u64,
+    /// State before.
+    pub from: ChassisState,
+    /// State after.
+    pub to: ChassisState,
+    /// Public number of the reason, 0 ..= 12.
+    pub reason: u8,
+    /// Public name of the reason.
+    pub reason_text: String,
+}
+
+/// A monitored BGP neighbour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpMonitor {
+    /// Context of the neighbour.
+    pub context: String,
+    /// Its address.
+    pub address: String,
+    /// Group, if any.
+    pub group: Option<u32>,
+    /// `Up` or `Down`.
+    pub up: bool,
+    /// Since when.
+    pub since_us: u64,
+}
+
+/// `show ip bgp summary` of one context.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpContext {
+    /// Name of the context.
+    pub context: String,
+    /// BGP identifier.
+    pub router_id: String,
+    /// Own AS.
+    pub local_as: u32,
+    /// Prefixes originated now, each with its prepend count.
+    pub originated: Vec<OriginatedPrefix>,
+    /// Neighbours in configured order.
+    pub neighbors: Vec<BgpNeighbor>,
+}
+
+/// A prefix that this chassis announces now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginatedPrefix {
+    /// The prefix.
+    pub prefix: String,
+    /// Own AS numbers beyond the first.
+    pub prepends: u16,
+}
+
+/// A neighbour in `show ip bgp summary`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpNeighbor {
+    /// Its address.
+    pub address: String,
+    /// Its AS.
+    pub remote_as: u32,
+    /// Session state by its RFC 4271 name.
+    pub state: String,
+    /// Since when it is in, or out of, Established.
+    pub since_us: u64,
+    /// Messages received.
+    pub messages_received: u64,
+    /// Messages sent.
+    pub messages_sent: u64,
+    /// Prefixes received.
+    pub prefixes_received: u64,
+    /// Prefixes accepted by the import rules.
+    pub prefixes_accepted: u64,
+    /// Prefixes announced to it.
+    pub prefixes_sent: u64,
+    /// Why the session last ended, if it did.
+    pub last_error: Option<String>,
+}
+
+/// One switchover as this chassis saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Switchover {
+    /// Counts up from 1.
+    pub number: u64,
+    /// State before.
+    pub from: ChassisState,
+    /// State after.
+    pub to: ChassisState,
+    /// Public number of the reason.
+    pub reason: u8,
+    /// Public name of the reason.
+    pub reason_text: String,
+    /// When its cause was seen.
+    pub began_us: u64,
+    /// `CLOCK_MONOTONIC` microseconds of the same moment, to line up several observers of one machine.
+    pub began_monotonic_us: u64,
+    /// From the cause to the last step.
+    pub took_ms: f64,
+    /// It ended as it should.
+    pub completed: bool,
+    /// The steps, oldest first.
+    pub steps: Vec<SwitchoverStep>,
+}
+
+/// A step of a switchover.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwitchoverStep {
+    /// Milliseconds after `began`; negative for what led to it.
+    pub at_ms: f64,
+    /// Stable name in kebab case: `last-hello-received`, `dead-timer-expired`, `switchover-requested`, `installing`,
+    /// `installed`, `announcing`, `update-written`, `update-acknowledged`, `state-changed`, `confirmed`,
+    /// `withdrawing`, `withdrawn`, `draining`, `removed`, `aborted`.
+    pub step: String,
+    /// For people: prefixes, counts, names.
+    pub detail: String,
+}
+
+/// `srp validate-switchover`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Every check, passed or not.
+    pub checks: Vec<Check>,
+}
+
+impl Validation {
+    /// A planned switchover would be accepted.
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|check| check.passed)
+    }
+}
+
+/// One check of a validation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: String,
+    /// It is as it must be.
+    pub passed: bool,
+    /// What was found and, where it failed, what to do.
+    pub detail: String,
+}

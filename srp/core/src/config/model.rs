@@ -1,0 +1,239 @@
+//! What a checked configuration holds.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use ipnetwork::IpNetwork;
+
+use crate::types::{ChassisMode, Mac, Priority, Span};
+
+/// One configuration file, checked as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[srp]`: the pair.
+    pub srp: SrpConfig,
+    /// `[control]`: the socket of `srpctl`.
+    pub control: ControlConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+    /// `[kernel]`: how our kernel state is marked.
+    pub kernel: KernelConfig,
+    /// `[[context]]`, in configured order; names are unique.
+    pub contexts: Vec<ContextConfig>,
+}
+
+/// The redundancy pair as this chassis sees it. Always: `dead_interval >= 3 x hello_interval`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SrpConfig {
+    /// Name shown as "Context" by `show srp info`; default `srp`.
+    pub context: String,
+    /// Configured role; default backup.
+    pub chassis_mode: ChassisMode,
+    /// 1 ..= 255, lower wins; default 125.
+    pub priority: Priority,
+    /// Local end of the link; same family as `peer_address`, and not equal to it.
+    pub bind_address: IpAddr,
+    /// The other end of the link.
+    pub peer_address: IpAddr,
+    /// TCP port of the control connection on both chassis.
+    pub port: u16,
+    /// 10 ms ..= 60 s; default 100 ms.
+    pub hello_interval: Span,
+    /// At least three Hellos, at most 300 s; default 300 ms.
+    pub dead_interval: Span,
+    /// 0 ..= 3600 s; default 0: the first dead-interval starts this long after the configuration was loaded.
+    pub delay_interval: Span,
+    /// 1 ..= 65535 s; default 3600 s: how often configurations are compared again.
+    pub configuration_interval: Span,
+    /// 2 ..= 32; default 16.
+    pub route_modifier_threshold: u16,
+    /// Standby announces as well, with its longer path; default false.
+    pub advertise_routes_in_standby_state: bool,
+    /// 0 ..= 60 s; default 2 s: how long a chassis that stepped down keeps forwarding after its withdraw.
+    pub drain_interval: Span,
+    /// 100 ms ..= 60 s; default 5 s: a switchover that takes longer falls back.
+    pub switchover_timeout: Span,
+    /// Chassis MAC address, if the configuration names one; else that of the interface with `bind_address`.
+    pub mac: Option<Mac>,
+    /// How the link is protected.
+    pub security: Security,
+    /// `[[srp.monitor.bgp]]`.
+    pub monitor_bgp: Vec<MonitorBgp>,
+}
+
+/// How the SRP link is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// Mutual TLS 1.3 with the peer's certificate pinned (`[srp.tls]`). Paths are absolute or relative to the file.
+    Tls {
+        /// Private key, PEM.
+        key: PathBuf,
+        /// Our certificate, PEM.
+        certificate: PathBuf,
+        /// The only certificates that the peer may show, PEM; several while keys rotate.
+        peer_certificate: PathBuf,
+    },
+    /// `plaintext = true`: no protection at all; logs and `show srp info` keep saying so.
+    Plaintext,
+}
+
+/// A BGP neighbour whose state the pair watches (MON-4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonitorBgp {
+    /// Context of the neighbour.
+    pub context: String,
+    /// Address of the neighbour; configured in that context.
+    pub address: IpAddr,
+    /// Group, if any (MON-6).
+    pub group: Option<u32>,
+}
+
+/// The control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// Path of the Unix socket; default `/run/srp/srpd.sock`.
+    pub socket: PathBuf,
+    /// Group that may use it (mode 0660); nobody but the owner (0600) if absent.
+    pub group: Option<String>,
+}
+
+/// The log on standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug` or `trace`; default `info`.
+    pub level: String,
+    /// One line of text or one JSON object a record.
+    pub format: LogFormat,
+}
+
+/// Form of log records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people; the default.
+    #[default]
+    Text,
+    /// For collectors.
+    Json,
+}
+
+/// How our objects are marked in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelConfig {
+    /// Route and address protocol number, 5 ..= 255; default 84.
+    pub protocol: u8,
+    /// Metric of our routes, 1 ..= u32::MAX; default 20.
+    pub metric: u32,
+}
+
+/// One context: a routing domain with its loopbacks, pools and BGP instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextConfig {
+    /// Unique name.
+    pub name: String,
+    /// Kernel routing table, 1 ..= u32::MAX; default 254, the main table.
+    pub table: u32,
+    /// `[[context.loopback]]`.
+    pub loopbacks: Vec<LoopbackConfig>,
+    /// `[[context.pool]]`.
+    pub pools: Vec<PoolConfig>,
+    /// `[context.bgp]`.
+    pub bgp: Option<BgpConfig>,
+}
+
+/// A service address on a loopback (POOL-1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoopbackConfig {
+    /// Unique name within the context.
+    pub name: String,
+    /// Host address: /32 or /128.
+    pub address: IpNetwork,
+    /// Link that carries it: `lo` (default) or a dummy link that exists.
+    pub interface: String,
+    /// Installed and announced only by the Active; otherwise always.
+    pub srp_activate: bool,
+}
+
+/// An address pool: one aggregate route in the kernel and in BGP (POOL-1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Unique name within the context.
+    pub name: String,
+    /// The aggregate; host bits are zero.
+    pub prefix: IpNetwork,
+    /// What the kernel does with packets to addresses without a lease.
+    pub action: Action,
+    /// Installed and announced only by the Active; otherwise always.
+    pub srp_activate: bool,
+}
+
+/// What the aggregate route of a pool does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// Drops in silence; the default.
+    #[default]
+    Blackhole,
+    /// Answers with ICMP unreachable.
+    Unreachable,
+}
+
+/// The BGP instance of a context (BGP-8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BgpConfig {
+    /// Own AS, 1 ..= 4294967294, not 23456.
+    pub local_as: u32,
+    /// BGP identifier; not 0.0.0.0.
+    pub router_id: Ipv4Addr,
+    /// Listen port, and the neighbours' default port; default 179.
+    pub port: u16,
+    /// Neighbours; addresses are unique.
+    pub neighbors: Vec<NeighborConfig>,
+    /// `[[context.bgp.network]]`: announced always, whatever the chassis' state.
+    pub networks: Vec<NetworkConfig>,
+}
+
+/// A BGP neighbour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeighborConfig {
+    /// Address of the neighbour.
+    pub address: IpAddr,
+    /// Interface, for link-local addresses.
+    pub interface: Option<String>,
+    /// Its AS.
+    pub remote_as: u32,
+    /// Our end of the connection, if it matters.
+    pub local_address: Option<IpAddr>,
+    /// Its TCP port; default that of the instance.
+    pub port: u16,
+    /// 0 (none) or 3 s ..= 65535 s; default 9 s.
+    pub hold_time: Span,
+    /// Never dials.
+    pub passive: bool,
+    /// IPv4 unicast is exchanged; default: if the neighbour's address is IPv4.
+    pub ipv4: bool,
+    /// IPv6 unicast is exchanged; default: if the neighbour's address is IPv6.
+    pub ipv6: bool,
+    /// Next hop of IPv4 routes to this neighbour, where it is not our end of the connection.
+    pub next_hop_ipv4: Option<Ipv4Addr>,
+    /// Next hop of IPv6 routes to this neighbour, where it is not our end of the connection.
+    pub next_hop_ipv6: Option<Ipv6Addr>,
+    /// What is accepted; nothing if empty (RFC 8212).
+    pub import: Vec<ImportRule>,
+}
+
+/// Accepts routes inside `prefix` with a mask length in `ge ..= le`. Text form: `10.0.0.0/8 ge 16 le 24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportRule {
+    /// The covering prefix.
+    pub prefix: IpNetwork,
+    /// Shortest accepted mask; at least the prefix' own.
+    pub ge: u8,
+    /// Longest accepted mask.
+    pub le: u8,
+}
+
+/// A prefix announced whatever the state of the chassis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkConfig {
+    /// The prefix; host bits are zero.
+    pub prefix: IpNetwork,
+}
