@@ -1,4 +1,13 @@
 //! Labs as code: namespaces or virtual machines, FRR peers, probes, convergence reports.
 
+pub mod cleanup;
 pub mod clock;
+pub mod error;
+pub mod interrupt;
+pub mod namespace;
+pub mod netns;
 pub mod node;
+pub mod rtnl;
+pub mod spawner;
+pub mod topology;
+pub mod wait;

@@ -1,0 +1,62 @@
+//! Removing what an earlier lab left when it was killed with SIGKILL.
+//!
+//! Every process with a lab listens on an abstract Unix socket named after its process id. The kernel takes the name away
+//! when the process ends, however it ends, so a namespace whose PID has no such socket has no owner; a PID that was given
+//! to another program in the meantime does not deceive us, and no lock file is left behind.
+
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::sync::OnceLock;
+
+use crate::netns::{NAME_PREFIX, remove};
+
+static SIGN_OF_LIFE: OnceLock<Option<UnixListener>> = OnceLock::new();
+
+/// Puts up this process's sign of life (once) and removes the namespaces of processes that have none.
+/// Returns the names of what was removed.
+pub fn sweep() -> Vec<String> {
+    SIGN_OF_LIFE.get_or_init(|| {
+        let listener = sign(std::process::id()).and_then(|address| UnixListener::bind_addr(&address).ok());
+        if listener.is_none() {
+            eprintln!("lab: no sign of life could be put up; a lab started later may take this one for dead");
+        }
+        listener
+    });
+    let Ok(entries) = std::fs::read_dir("/run/netns") else { return Vec::new() };
+    let mut removed = Vec::new();
+    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        if owner(&name).is_some_and(|pid| !lives(pid)) {
+            remove(&name);
+            removed.push(name);
+        }
+    }
+    removed
+}
+
+/// The process id in a namespace's name, if it is one of ours.
+fn owner(name: &str) -> Option<u32> {
+    let (pid, _node) = name.strip_prefix(NAME_PREFIX)?.split_once('-')?;
+    pid.split('.').next()?.parse().ok()
+}
+
+fn lives(pid: u32) -> bool {
+    pid == std::process::id() || sign(pid).is_some_and(|address| UnixStream::connect_addr(&address).is_ok())
+}
+
+fn sign(pid: u32) -> Option<SocketAddr> {
+    SocketAddr::from_abstract_name(format!("srp-lab-{pid}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_is_read_from_the_name() {
+        assert_eq!(owner("srp-4711-east"), Some(4711));
+        assert_eq!(owner("srp-4711.3-r1"), Some(4711));
+        for foreign in ["east", "srp-east", "srp-x-east", "other-4711-east"] {
+            assert_eq!(owner(foreign), None, "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What can go wrong with a lab as a whole, in words for the person who started it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::node::NodeError;
+
+/// An error of the lab.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// SIGINT or SIGTERM.
+    #[error("interrupted")]
+    Interrupted,
+    /// A node failed.
+    #[error(transparent)]
+    Node(NodeError),
+    /// A condition did not come true in time.
+    #[error("waited {limit:?} in vain for {what}; last seen: {last}")]
+    Waited {
+        /// The condition.
+        what: String,
+        /// The time it was given.
+        limit: Duration,
+        /// What was seen when the time was up.
+        last: String,
+    },
+    /// The lab needs a right that this user lacks.
+    #[error("{what} needs root: run as root, or `sudo make demo`")]
+    NotRoot {
+        /// What was to be made.
+        what: String,
+    },
+    /// A program is missing on this host.
+    #[error("`{tool}` is not on this host: {remedy}")]
+    ToolMissing {
+        /// Name or path of the program.
+        tool: String,
+        /// How to get it.
+        remedy: String,
+    },
+    /// A file or folder of the lab.
+    #[error("{doing} {path}: {source}")]
+    File {
+        /// What was tried, as a verb.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The kernel refused a part of the network.
+    #[error("network of the lab: cannot {doing}: {reason}")]
+    Network {
+        /// What was tried.
+        doing: String,
+        /// What the kernel or `ip` said.
+        reason: String,
+    },
+    /// A program answered something that cannot be read.
+    #[error("answer of `{command}` cannot be read: {reason}")]
+    Answer {
+        /// The command that was run.
+        command: String,
+        /// What is wrong with its answer.
+        reason: String,
+    },
+    /// The topology contradicts itself or lacks a part that was asked for.
+    #[error("topology {topology}: {reason}")]
+    Topology {
+        /// Name of the topology.
+        topology: String,
+        /// The contradiction.
+        reason: String,
+    },
+}
+
+impl From<NodeError> for LabError {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Interrupted => Self::Interrupted,
+            other => Self::Node(other),
+        }
+    }
+}
+
+impl LabError {
+    /// A [`LabError::File`] from an I/O error.
+    pub fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { doing, path, source }
+    }
+}

@@ -1,0 +1,337 @@
+//! A topology as a value: nodes, links with addresses, and what each router announces. No kernel and no file here.
+//!
+//! A link has two ends; an end is a node, the name of the link inside that node (by convention the neighbour's name), and
+//! addresses. Everything else (FRR's neighbours, the client's routing rules, which device leads to which chassis) is
+//! derived, so that no fact is written down twice.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+
+use crate::error::LabError;
+
+/// One end of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The node this end is plugged into.
+    pub node: String,
+    /// The link's name inside that node; at most 15 octets (the kernel's limit), unique in the node.
+    pub name: String,
+    /// Addresses of this end, with their prefix lengths.
+    pub addresses: Vec<IpNetwork>,
+}
+
+/// Two ends with a wire between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// One end.
+    pub a: End,
+    /// The other.
+    pub b: End,
+}
+
+/// What a node does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A chassis of the redundancy pair.
+    Chassis {
+        /// Its autonomous system.
+        asn: u32,
+    },
+    /// An FRR router.
+    Router {
+        /// Its autonomous system.
+        asn: u32,
+        /// Its BGP identifier.
+        router_id: std::net::Ipv4Addr,
+        /// What it announces: the networks of the clients behind it.
+        announces: Vec<IpNetwork>,
+    },
+    /// A host behind the routers.
+    Client,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// Unique name, letters and digits.
+    pub name: String,
+    /// What it does.
+    pub role: Role,
+}
+
+/// A whole lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topology {
+    /// Name of the lab.
+    pub name: String,
+    /// All nodes.
+    pub nodes: Vec<NodeSpec>,
+    /// All links.
+    pub links: Vec<Link>,
+    /// What the pair announces while a chassis is Active: loopbacks and pools.
+    pub services: Vec<IpNetwork>,
+}
+
+/// A BGP neighbour of a router, derived from the links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbor {
+    /// The chassis.
+    pub node: String,
+    /// Its address on the link.
+    pub address: IpAddr,
+    /// Its autonomous system.
+    pub asn: u32,
+    /// The link's name inside the router.
+    pub link: String,
+}
+
+/// A way from the client to the services, derived from the links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The router it leads through.
+    pub router: String,
+    /// The client's address on it.
+    pub source: IpNetwork,
+    /// The router's address on it.
+    pub gateway: IpAddr,
+    /// The link's name inside the client.
+    pub link: String,
+}
+
+impl Topology {
+    /// The demonstration pair: two chassis, two routers, a client with a leg behind each router.
+    ///
+    /// # Panics
+    /// Never: the addresses are constants, and a test renders them.
+    pub fn pair() -> Self {
+        let link = |a: (&str, &str, &[&str]), b: (&str, &str, &[&str])| {
+            let end = |(node, name, addresses): (&str, &str, &[&str])| End {
+                node: node.to_owned(),
+                name: name.to_owned(),
+                addresses: networks(addresses),
+            };
+            Link { a: end(a), b: end(b) }
+        };
+        let router = |name: &str, asn, router_id: [u8; 4], announces: &[&str]| NodeSpec {
+            name: name.to_owned(),
+            role: Role::Router { asn, router_id: router_id.into(), announces: networks(announces) },
+        };
+        let chassis = |name: &str| NodeSpec { name: name.to_owned(), role: Role::Chassis { asn: 65001 } };
+        Self {
+            name: "pair".to_owned(),
+            nodes: vec![
+                chassis("east"),
+                chassis("west"),
+                router("r1", 65101, [10, 201, 0, 1], &["10.201.0.0/16", "2001:db8:201::/48"]),
+                router("r2", 65102, [10, 202, 0, 1], &["10.202.0.0/16", "2001:db8:202::/48"]),
+                NodeSpec { name: "client".to_owned(), role: Role::Client },
+            ],
+            links: vec![
+                link(("east", "srp", &["192.0.2.1/30"]), ("west", "srp", &["192.0.2.2/30"])),
+                link(
+                    ("east", "r1", &["10.1.1.1/30", "2001:db8:1:1::1/64"]),
+                    ("r1", "east", &["10.1.1.2/30", "2001:db8:1:1::2/64"]),
+                ),
+                link(
+                    ("east", "r2", &["10.1.2.1/30", "2001:db8:1:2::1/64"]),
+                    ("r2", "east", &["10.1.2.2/30", "2001:db8:1:2::2/64"]),
+                ),
+                link(
+                    ("west", "r1", &["10.2.1.1/30", "2001:db8:2:1::1/64"]),
+                    ("r1", "west", &["10.2.1.2/30", "2001:db8:2:1::2/64"]),
+                ),
+                link(
+                    ("west", "r2", &["10.2.2.1/30", "2001:db8:2:2::1/64"]),
+                    ("r2", "west", &["10.2.2.2/30", "2001:db8:2:2::2/64"]),
+                ),
+                link(
+                    ("client", "r1", &["10.201.0.10/16", "2001:db8:201::10/64"]),
+                    ("r1", "client", &["10.201.0.1/16", "2001:db8:201::1/64"]),
+                ),
+                link(
+                    ("client", "r2", &["10.202.0.10/16", "2001:db8:202::10/64"]),
+                    ("r2", "client", &["10.202.0.1/16", "2001:db8:202::1/64"]),
+                ),
+            ],
+            services: networks(&[
+                "203.0.113.1/32",
+                "172.18.0.0/16",
+                "2001:db8:113::1/128",
+                "2001:db8:18::/48",
+            ]),
+        }
+    }
+
+    /// The node called `name`.
+    pub fn node(&self, name: &str) -> Result<&NodeSpec, LabError> {
+        self.nodes.iter().find(|node| node.name == name).ok_or_else(|| self.wrong(format!("no node {name}")))
+    }
+
+    /// Names of the chassis, in order.
+    pub fn chassis(&self) -> Vec<&str> {
+        self.named(|role| matches!(role, Role::Chassis { .. }))
+    }
+
+    /// Names of the routers, in order.
+    pub fn routers(&self) -> Vec<&str> {
+        self.named(|role| matches!(role, Role::Router { .. }))
+    }
+
+    /// Names of the clients, in order.
+    pub fn clients(&self) -> Vec<&str> {
+        self.named(|role| matches!(role, Role::Client))
+    }
+
+    /// The ends plugged into `node`, each with the other end of its wire.
+    pub fn ends<'a>(&'a self, node: &'a str) -> impl Iterator<Item = (&'a End, &'a End)> {
+        self.links
+            .iter()
+            .flat_map(|link| [(&link.a, &link.b), (&link.b, &link.a)])
+            .filter(move |(own, _)| own.node == node)
+    }
+
+    /// The link that joins two chassis, as its name inside them.
+    pub fn srp_link(&self) -> Result<&str, LabError> {
+        let chassis = self.chassis();
+        self.links
+            .iter()
+            .find(|link| chassis.contains(&link.a.node.as_str()) && chassis.contains(&link.b.node.as_str()))
+            .map(|link| link.a.name.as_str())
+            .ok_or_else(|| self.wrong("no link joins two chassis".to_owned()))
+    }
+
+    /// BGP neighbours of a router: every address of every chassis on its links.
+    pub fn neighbors(&self, router: &str) -> Vec<Neighbor> {
+        let mut neighbors = Vec::new();
+        for (own, far) in self.ends(router) {
+            let Ok(NodeSpec { role: Role::Chassis { asn }, .. }) = self.node(&far.node) else { continue };
+            neighbors.extend(far.addresses.iter().map(|address| Neighbor {
+                node: far.node.clone(),
+                address: address.ip(),
+                asn: *asn,
+                link: own.name.clone(),
+            }));
+        }
+        neighbors
+    }
+
+    /// The ways out of a client, one per address.
+    pub fn ways(&self, client: &str) -> Vec<Way> {
+        let mut ways = Vec::new();
+        for (own, far) in self.ends(client) {
+            for source in &own.addresses {
+                let same_family = |address: &&IpNetwork| address.is_ipv4() == source.is_ipv4();
+                if let Some(gateway) = far.addresses.iter().find(same_family) {
+                    ways.push(Way {
+                        router: far.node.clone(),
+                        source: *source,
+                        gateway: gateway.ip(),
+                        link: own.name.clone(),
+                    });
+                }
+            }
+        }
+        ways
+    }
+
+    /// The loopback (host prefix) of the services in the family of `like`.
+    pub fn loopback(&self, v6: bool) -> Result<IpAddr, LabError> {
+        self.services
+            .iter()
+            .find(|prefix| prefix.is_ipv6() == v6 && prefix.prefix() == if v6 { 128 } else { 32 })
+            .map(IpNetwork::ip)
+            .ok_or_else(|| {
+                self.wrong(format!("no {} loopback among the services", if v6 { "IPv6" } else { "IPv4" }))
+            })
+    }
+
+    /// Says whether names, link names and families fit together.
+    pub fn check(&self) -> Result<(), LabError> {
+        for link in &self.links {
+            for (own, far) in [(&link.a, &link.b), (&link.b, &link.a)] {
+                self.node(&own.node)?;
+                if own.name.is_empty() || own.name.len() > 15 {
+                    return Err(
+                        self.wrong(format!("link name {:?} in {} is not 1..=15 octets", own.name, own.node))
+                    );
+                }
+                if self.ends(&own.node).filter(|(end, _)| end.name == own.name).count() != 1 {
+                    return Err(self.wrong(format!("link name {} is used twice in {}", own.name, own.node)));
+                }
+                for address in &own.addresses {
+                    if !far.addresses.iter().any(|other| address.contains(other.ip())) {
+                        return Err(
+                            self.wrong(format!("{address} of {} has no partner on {}", own.node, far.node))
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn named(&self, wanted: impl Fn(&Role) -> bool) -> Vec<&str> {
+        self.nodes.iter().filter(|node| wanted(&node.role)).map(|node| node.name.as_str()).collect()
+    }
+
+    fn wrong(&self, reason: String) -> LabError {
+        LabError::Topology { topology: self.name.clone(), reason }
+    }
+}
+
+fn networks(texts: &[&str]) -> Vec<IpNetwork> {
+    texts.iter().map(|text| text.parse().expect("addresses of a built-in topology are well formed")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pair_is_consistent() {
+        Topology::pair().check().expect("consistent");
+    }
+
+    #[test]
+    fn a_router_neighbours_each_chassis_in_both_families() {
+        let pair = Topology::pair();
+        let found: Vec<_> =
+            pair.neighbors("r2").iter().map(|n| (n.node.clone(), n.address.to_string())).collect();
+        let expected = [
+            ("east", "10.1.2.1"),
+            ("east", "2001:db8:1:2::1"),
+            ("west", "10.2.2.1"),
+            ("west", "2001:db8:2:2::1"),
+        ];
+        assert_eq!(found, expected.map(|(node, address)| (node.to_owned(), address.to_owned())));
+    }
+
+    #[test]
+    fn the_client_has_one_way_per_router_and_family() {
+        let ways = Topology::pair().ways("client");
+        let found: Vec<_> = ways.iter().map(|way| (way.router.as_str(), way.source.is_ipv6())).collect();
+        assert_eq!(found, [("r1", false), ("r1", true), ("r2", false), ("r2", true)]);
+    }
+
+    #[test]
+    fn the_srp_link_is_the_one_between_the_chassis() {
+        assert_eq!(Topology::pair().srp_link().expect("has one"), "srp");
+    }
+
+    #[test]
+    fn an_address_without_a_partner_is_refused() {
+        let mut broken = Topology::pair();
+        broken.links[0].b.addresses = networks(&["198.51.100.2/30"]);
+        let text = broken.check().expect_err("no partner").to_string();
+        assert!(text.contains("192.0.2.1/30"), "{text}");
+    }
+
+    #[test]
+    fn a_link_name_used_twice_is_refused() {
+        let mut broken = Topology::pair();
+        broken.links[2].a.name = "r1".to_owned();
+        let text = broken.check().expect_err("twice").to_string();
+        assert!(text.contains("used twice in east"), "{text}");
+    }
+}
