@@ -1,0 +1,100 @@
+//! The links of the namespace and the addresses on them, as last told by the kernel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::types::{LinkIndex, LinkName, Mac};
+
+/// One link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its index.
+    pub index: LinkIndex,
+    /// Its name.
+    pub name: LinkName,
+    /// Its link-layer address; `None` where it has none or all zeros (loopback, tunnels).
+    pub mac: Option<Mac>,
+    /// Set up by the administrator (`IFF_UP`).
+    pub admin_up: bool,
+    /// Has carrier (`IFF_LOWER_UP`).
+    pub carrier: bool,
+    /// The addresses on it, ours among them, each with its prefix length.
+    pub addresses: BTreeSet<(IpAddr, u8)>,
+}
+
+impl Link {
+    /// Whether it carries traffic.
+    pub fn is_up(&self) -> bool {
+        self.admin_up && self.carrier
+    }
+}
+
+/// All links, by index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    by_index: BTreeMap<LinkIndex, Link>,
+}
+
+impl Links {
+    /// All links in the order of their index.
+    pub fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.by_index.values()
+    }
+
+    /// The link with that index.
+    pub fn by_index(&self, index: LinkIndex) -> Option<&Link> {
+        self.by_index.get(&index)
+    }
+
+    /// The link with that name.
+    pub fn by_name(&self, name: &LinkName) -> Option<&Link> {
+        self.iter().find(|link| link.name == *name)
+    }
+
+    /// The link that holds the address.
+    pub fn by_address(&self, ip: IpAddr) -> Option<&Link> {
+        self.iter().find(|link| link.addresses.iter().any(|(held, _)| *held == ip))
+    }
+
+    /// The MAC address of the link that holds the address.
+    pub fn mac_of_address(&self, ip: IpAddr) -> Option<Mac> {
+        self.by_address(ip)?.mac
+    }
+
+    /// Enters a link as newly told; its addresses stay. Returns what it was before.
+    pub(crate) fn put(&mut self, mut link: Link) -> Option<Link> {
+        if let Some(before) = self.by_index.get(&link.index) {
+            link.addresses.clone_from(&before.addresses);
+        }
+        self.by_index.insert(link.index, link)
+    }
+
+    pub(crate) fn remove(&mut self, index: LinkIndex) -> Option<Link> {
+        self.by_index.remove(&index)
+    }
+
+    /// True if it was not there before. An address of an unknown link is not kept.
+    pub(crate) fn add_address(&mut self, index: LinkIndex, ip: IpAddr, prefix_len: u8) -> bool {
+        self.by_index.get_mut(&index).is_some_and(|link| link.addresses.insert((ip, prefix_len)))
+    }
+
+    /// True if it was there before.
+    pub(crate) fn remove_address(&mut self, index: LinkIndex, ip: IpAddr, prefix_len: u8) -> bool {
+        self.by_index.get_mut(&index).is_some_and(|link| link.addresses.remove(&(ip, prefix_len)))
+    }
+}
+
+/// The snapshot that the worker publishes and everybody may read without waiting for the worker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedLinks(Arc<RwLock<Arc<Links>>>);
+
+impl SharedLinks {
+    pub(crate) fn snapshot(&self) -> Arc<Links> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn publish(&self, links: &Links) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(links.clone());
+    }
+}
