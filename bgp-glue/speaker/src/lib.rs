@@ -1,1 +1,35 @@
-//! A BGP speaker: sockets, timers and tasks around bgp-proto; usable without SRP.
+//! A BGP speaker: sockets, timers and threads around [`bgp_proto`]; usable without SRP.
+//!
+//! [`Speaker::start`] opens the listeners and starts two threads. `bgp-io` owns every socket, every session and what
+//! is announced; `bgp-rib` owns what is learned. So keepalives never wait for a table, and a table never waits for a
+//! neighbour that does not read.
+//!
+//! ```text
+//!  caller ── SpeakerHandle ──► bgp-io: one task per neighbor (session, connections, Adj-RIB-Out)
+//!                                 │ updates, up, down (bounded: a full queue stops the reading, not the keepalives)
+//!                                 ▼
+//!  caller ◄── Event ────────── bgp-rib: Adj-RIBs-In, Loc-RIB, best paths
+//! ```
+//!
+//! What always holds: only [`bgp_proto::originate::Originated`] routes are announced, learned ones never are; no
+//! timer lies between [`SpeakerHandle::set_originated`] and the socket; an event about a neighbor's routes comes after
+//! its [`Event::NeighborUp`], and the loss of its routes after its [`Event::NeighborDown`].
+
+mod config;
+mod engine;
+mod event;
+mod handle;
+mod summary;
+
+pub use bgp_proto::attributes::{Community, LargeCommunity, NextHop};
+pub use bgp_proto::originate::Originated;
+pub use bgp_proto::policy::{BadRule, ImportPolicy, ImportRule, Verdict};
+pub use bgp_proto::prefix::{BadPrefix, Prefix};
+pub use bgp_proto::session::{DownReason, State};
+pub use bgp_proto::types::{Asn, BadHoldTime, Families, Family, HoldTime, PeerKind, RouterId};
+pub use bgp_proto::wire::notification::Notification;
+
+pub use config::{BGP_PORT, ConfigError, NeighborConfig, NeighborKey, SpeakerConfig};
+pub use event::{BestPath, BestPathChange, Event};
+pub use handle::{Flushed, Gone, Link, Speaker, SpeakerHandle, StartError};
+pub use summary::{NeighborSummary, RouteView, SpeakerSummary, Why};

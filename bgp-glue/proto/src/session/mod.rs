@@ -1,0 +1,5 @@
+//! The session with one neighbour.
+
+mod down;
+
+pub use down::{DownReason, State};

@@ -1,0 +1,3 @@
+//! Messages as octets: one module per message, `encode` beside `decode`.
+
+pub mod notification;

@@ -1,0 +1,270 @@
+//! What a speaker is told to be. Checked whole before any of it takes effect.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use bgp_proto::policy::ImportPolicy;
+use bgp_proto::types::{Asn, Families, Family, HoldTime, RouterId};
+
+/// The port that BGP listens on (RFC 4271 section 8.2.1).
+pub const BGP_PORT: u16 = 179;
+
+/// A speaker with its neighbors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpeakerConfig {
+    /// Our AS.
+    pub local_as: Asn,
+    /// Our identifier; unlike that of every other speaker of our AS.
+    pub router_id: RouterId,
+    /// The addresses to listen on. Both unspecified addresses, unless told otherwise; empty means to only connect.
+    pub listen: Vec<IpAddr>,
+    /// The port to listen on, 1 to 65535.
+    pub port: u16,
+    /// The neighbors, in any order.
+    pub neighbors: Vec<NeighborConfig>,
+}
+
+impl SpeakerConfig {
+    /// A speaker that listens on every address, port 179, and has no neighbors yet.
+    pub fn new(local_as: Asn, router_id: RouterId) -> Self {
+        Self {
+            local_as,
+            router_id,
+            listen: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            port: BGP_PORT,
+            neighbors: Vec::new(),
+        }
+    }
+
+    /// Everything that is wrong with it, at once.
+    pub fn check(&self) -> Result<(), Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        if self.local_as == Asn(0) {
+            errors.push(ConfigError::LocalAsZero);
+        }
+        if self.port == 0 {
+            errors.push(ConfigError::ListenPortZero);
+        }
+        let mut seen = HashSet::new();
+        for neighbor in &self.neighbors {
+            if !seen.insert(neighbor.key()) {
+                errors.push(ConfigError::Duplicate { neighbor: neighbor.key() });
+            }
+            neighbor.check(&mut errors);
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+/// One neighbor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeighborConfig {
+    /// Its address. A link-local one needs `interface`.
+    pub address: IpAddr,
+    /// The interface by which a link-local address is reached.
+    pub interface: Option<Arc<str>>,
+    /// Its AS; equal to ours for an internal neighbor.
+    pub remote_as: Asn,
+    /// The address to connect from; the kernel chooses where none is given.
+    pub local_address: Option<IpAddr>,
+    /// The port to connect to, 1 to 65535.
+    pub port: u16,
+    /// The hold time that we propose; the smaller of both proposals holds.
+    pub hold_time: HoldTime,
+    /// Never connect, only wait for the neighbor.
+    pub passive: bool,
+    /// The families that we offer.
+    pub families: Families,
+    /// The next hop of our IPv4 routes; the session's own address where none is given and it is an IPv4 session.
+    pub next_hop_v4: Option<Ipv4Addr>,
+    /// The next hop of our IPv6 routes; the session's own address where none is given and it is an IPv6 session.
+    pub next_hop_v6: Option<Ipv6Addr>,
+    /// What may be learned from it. Nothing, unless told otherwise.
+    pub import: ImportPolicy,
+}
+
+impl NeighborConfig {
+    /// A neighbor with default timers on port 179 that is offered the family of its address and may tell us nothing.
+    pub fn new(address: IpAddr, remote_as: Asn) -> Self {
+        let family = if address.is_ipv4() { Family::Ipv4Unicast } else { Family::Ipv6Unicast };
+        Self {
+            address,
+            interface: None,
+            remote_as,
+            local_address: None,
+            port: BGP_PORT,
+            hold_time: HoldTime::DEFAULT,
+            passive: false,
+            families: Families::from_iter([family]),
+            next_hop_v4: None,
+            next_hop_v6: None,
+            import: ImportPolicy::deny_all(),
+        }
+    }
+
+    /// The name under which the neighbor is spoken of.
+    pub fn key(&self) -> NeighborKey {
+        NeighborKey { address: self.address, interface: self.interface.clone() }
+    }
+
+    fn check(&self, errors: &mut Vec<ConfigError>) {
+        let neighbor = || self.key();
+        if self.remote_as == Asn(0) {
+            errors.push(ConfigError::RemoteAsZero { neighbor: neighbor() });
+        }
+        if self.port == 0 {
+            errors.push(ConfigError::PortZero { neighbor: neighbor() });
+        }
+        if self.families.is_empty() {
+            errors.push(ConfigError::NoFamily { neighbor: neighbor() });
+        }
+        if self.address.is_unspecified() || self.address.is_multicast() {
+            errors.push(ConfigError::NotAnAddress { neighbor: neighbor() });
+        }
+        if is_link_local(self.address) && self.interface.is_none() {
+            errors.push(ConfigError::NoInterface { neighbor: neighbor() });
+        }
+        if let Some(local) = self.local_address {
+            if local == self.address || local.is_ipv4() != self.address.is_ipv4() || local.is_unspecified() {
+                errors.push(ConfigError::LocalAddress { neighbor: neighbor(), local });
+            }
+        }
+        let next_hops = [self.next_hop_v4.map(IpAddr::V4), self.next_hop_v6.map(IpAddr::V6)];
+        for next_hop in next_hops.into_iter().flatten() {
+            if next_hop.is_unspecified() || next_hop.is_multicast() || next_hop == self.address {
+                errors.push(ConfigError::NextHop { neighbor: neighbor(), next_hop });
+            }
+        }
+    }
+}
+
+pub(crate) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+/// How a neighbor is named: its address, and the interface where the address alone does not tell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NeighborKey {
+    /// The configured address.
+    pub address: IpAddr,
+    /// The configured interface.
+    pub interface: Option<Arc<str>>,
+}
+
+impl From<IpAddr> for NeighborKey {
+    fn from(address: IpAddr) -> Self {
+        Self { address, interface: None }
+    }
+}
+
+impl fmt::Display for NeighborKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.interface {
+            None => self.address.fmt(f),
+            Some(interface) => write!(f, "{}%{interface}", self.address),
+        }
+    }
+}
+
+/// What is wrong with a configuration: the neighbor, the value and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// AS 0 is reserved (RFC 7607).
+    #[error("local AS 0 is reserved: use your AS number")]
+    LocalAsZero,
+    /// Port 0 would be a random one.
+    #[error("listen port 0 is not a port: use 179")]
+    ListenPortZero,
+    /// Two neighbors on one address.
+    #[error("neighbor {neighbor} is configured twice: remove one")]
+    Duplicate {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// AS 0 is reserved (RFC 7607).
+    #[error("neighbor {neighbor}: remote AS 0 is reserved: use the neighbor's AS number")]
+    RemoteAsZero {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// Port 0 cannot be connected to.
+    #[error("neighbor {neighbor}: port 0 is not a port: use 179")]
+    PortZero {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// A session without a family can carry nothing.
+    #[error("neighbor {neighbor}: no address family: give ipv4-unicast, ipv6-unicast or both")]
+    NoFamily {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// The address belongs to no single machine.
+    #[error("neighbor {neighbor}: not the address of a machine: give a unicast address")]
+    NotAnAddress {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// A link-local address says nothing about its link.
+    #[error("neighbor {neighbor}: a link-local address needs the interface that it is on")]
+    NoInterface {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// The source address cannot work.
+    #[error(
+        "neighbor {neighbor}: local address {local} must be our own address and of the neighbor's IP version"
+    )]
+    LocalAddress {
+        /// The neighbor.
+        neighbor: NeighborKey,
+        /// What was given.
+        local: IpAddr,
+    },
+    /// The next hop cannot work.
+    #[error("neighbor {neighbor}: next hop {next_hop} must be a unicast address of ours, not the neighbor's")]
+    NextHop {
+        /// The neighbor.
+        neighbor: NeighborKey,
+        /// What was given.
+        next_hop: IpAddr,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> SpeakerConfig {
+        SpeakerConfig::new(Asn(65000), Ipv4Addr::new(192, 0, 2, 1).try_into().unwrap())
+    }
+
+    #[test]
+    fn every_error_is_reported_at_once() {
+        let mut config = config();
+        config.local_as = Asn(0);
+        let mut neighbor = NeighborConfig::new("fe80::1".parse().unwrap(), Asn(0));
+        neighbor.families = Families::NONE;
+        neighbor.next_hop_v6 = Some(Ipv6Addr::UNSPECIFIED);
+        neighbor.local_address = Some("192.0.2.1".parse().unwrap());
+        config.neighbors = vec![neighbor.clone(), neighbor];
+        let errors = config.check().unwrap_err();
+        assert_eq!(errors.len(), 12, "{errors:#?}");
+        assert!(errors.iter().any(|error| matches!(error, ConfigError::Duplicate { .. })));
+    }
+
+    #[test]
+    fn plain_neighbors_pass() {
+        let mut config = config();
+        let mut unnumbered = NeighborConfig::new("fe80::1".parse().unwrap(), Asn(65001));
+        unnumbered.interface = Some("eth0".into());
+        config.neighbors = vec![NeighborConfig::new("192.0.2.2".parse().unwrap(), Asn(65001)), unnumbered];
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.neighbors[1].key().to_string(), "fe80::1%eth0");
+    }
+}

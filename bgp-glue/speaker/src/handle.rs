@@ -1,0 +1,150 @@
+//! The owner's end of a running speaker.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bgp_proto::originate::Originated;
+use ipnetwork::IpNetwork;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::{ConfigError, NeighborKey, SpeakerConfig};
+use crate::event::Event;
+use crate::summary::{RouteView, SpeakerSummary};
+
+/// A BGP speaker. It lives in threads of its own; this type only starts them.
+#[derive(Debug)]
+pub struct Speaker;
+
+/// Why a speaker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration makes no sense.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Config(Vec<ConfigError>),
+    /// A listener could not be opened.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address and port.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A thread or its timers could not be made.
+    #[error("cannot start a BGP thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// The speaker has been shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the BGP speaker is shut down")]
+pub struct Gone;
+
+/// How the announcement of a set of routes went. See [`SpeakerHandle::set_originated`].
+#[derive(Clone, Debug)]
+pub struct Flushed {
+    /// How many neighbors were Established when the set was given.
+    pub neighbors_established: usize,
+    /// How many of them had every UPDATE acknowledged by their TCP in time.
+    pub neighbors_acknowledged: usize,
+    /// Whether every one that is still Established acknowledged.
+    pub acknowledged: bool,
+    /// When the last UPDATE was handed to the kernel; `None` when no neighbor was Established.
+    pub written_at: Option<Instant>,
+    /// When the last acknowledgement was seen; `None` when one is missing.
+    pub acked_at: Option<Instant>,
+}
+
+/// A link of the machine, as sessions see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The interface index.
+    pub index: u32,
+    /// The subnets of its addresses. A session belongs to the link when its neighbor is in one of them.
+    pub subnets: Vec<IpNetwork>,
+}
+
+pub(crate) enum Command {
+    SetOriginated { routes: Vec<Originated>, bound: Duration, done: oneshot::Sender<Flushed> },
+    Reload { config: SpeakerConfig, done: oneshot::Sender<Result<(), StartError>> },
+    Clear { neighbor: NeighborKey, done: oneshot::Sender<bool> },
+    LinkDown { link: Link },
+    LinkUp { link: Link },
+    Summary { done: oneshot::Sender<SpeakerSummary> },
+    Routes { done: oneshot::Sender<Vec<RouteView>> },
+    Shutdown { text: String, done: oneshot::Sender<()> },
+}
+
+/// Orders and questions to a running speaker. Cheap to clone; may be used from any thread.
+///
+/// No call blocks. Answers come by `oneshot::Receiver`: await it, or `blocking_recv` it in a plain thread. A receiver
+/// that yields an error means that the speaker is shut down. When the last handle is dropped, the speaker shuts down.
+#[derive(Clone, Debug)]
+pub struct SpeakerHandle {
+    pub(crate) commands: mpsc::UnboundedSender<Command>,
+}
+
+impl SpeakerHandle {
+    fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> oneshot::Receiver<T> {
+        let (done, answer) = oneshot::channel();
+        // A speaker that is gone drops the command and with it `done`, which the receiver reports.
+        let _ = self.commands.send(command(done));
+        answer
+    }
+
+    /// Replaces the whole set of originated routes. Each neighbor is sent the difference to what it has, at once.
+    /// Where a prefix occurs twice, the last one counts.
+    ///
+    /// The answer comes when every UPDATE is acknowledged by the TCP of every neighbor that is Established now, or
+    /// those that did not acknowledge are down, or `bound` has passed.
+    pub fn set_originated(&self, routes: Vec<Originated>, bound: Duration) -> oneshot::Receiver<Flushed> {
+        self.ask(|done| Command::SetOriginated { routes, bound, done })
+    }
+
+    /// Takes over a new configuration. Neighbors that did not change keep their sessions; a changed import policy
+    /// alone keeps it too. On error nothing changes.
+    pub fn reload(&self, config: SpeakerConfig) -> oneshot::Receiver<Result<(), StartError>> {
+        self.ask(|done| Command::Reload { config, done })
+    }
+
+    /// Ends the session with Cease/Administrative Reset and opens it again. False when there is no such neighbor.
+    pub fn clear(&self, neighbor: NeighborKey) -> oneshot::Receiver<bool> {
+        self.ask(|done| Command::Clear { neighbor, done })
+    }
+
+    /// The link lost its carrier: sessions with neighbors on it end at once, without waiting for the hold time.
+    pub fn link_down(&self, link: Link) {
+        let _ = self.commands.send(Command::LinkDown { link });
+    }
+
+    /// The link has its carrier back: neighbors on it are tried at once.
+    pub fn link_up(&self, link: Link) {
+        let _ = self.commands.send(Command::LinkUp { link });
+    }
+
+    /// The state of every neighbor.
+    pub fn summary(&self) -> oneshot::Receiver<SpeakerSummary> {
+        self.ask(|done| Command::Summary { done })
+    }
+
+    /// Every path of the Loc-RIB with the outcome of the decision process, ordered by prefix, best first.
+    pub fn routes(&self) -> oneshot::Receiver<Vec<RouteView>> {
+        self.ask(|done| Command::Routes { done })
+    }
+
+    /// Sends Cease/Administrative Shutdown with this text (RFC 9003, at most 255 octets) to every neighbor and ends
+    /// the speaker. The answer comes when the connections are closed.
+    pub fn shutdown(&self, text: impl Into<String>) -> oneshot::Receiver<()> {
+        let text = text.into();
+        self.ask(|done| Command::Shutdown { text, done })
+    }
+}
+
+impl Speaker {
+    /// Opens the listeners and starts the speaker's threads, in the network namespace of the calling thread. Needs no
+    /// async runtime around it. Sessions are attempted at once.
+    pub fn start(config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Receiver<Event>), StartError> {
+        config.check().map_err(StartError::Config)?;
+        crate::engine::start(config)
+    }
+}

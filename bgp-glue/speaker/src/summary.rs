@@ -1,0 +1,84 @@
+//! Snapshots for operators: neighbors and routes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bgp_proto::attributes::Attributes;
+use bgp_proto::prefix::Prefix;
+use bgp_proto::session::{DownReason, State};
+use bgp_proto::types::{Asn, Families, HoldTime, PeerKind, RouterId};
+
+use crate::config::NeighborKey;
+
+/// The whole speaker at one instant.
+#[derive(Clone, Debug)]
+pub struct SpeakerSummary {
+    /// Our AS.
+    pub local_as: Asn,
+    /// Our identifier.
+    pub router_id: RouterId,
+    /// How many routes we originate.
+    pub originated: usize,
+    /// Connections that were refused because they came from an address that is no neighbor's.
+    pub refused_connections: u64,
+    /// The neighbors, ordered by key.
+    pub neighbors: Vec<NeighborSummary>,
+}
+
+/// One neighbor at one instant.
+#[derive(Clone, Debug)]
+pub struct NeighborSummary {
+    /// The neighbor.
+    pub neighbor: NeighborKey,
+    /// Its AS.
+    pub remote_as: Asn,
+    /// Internal or external.
+    pub kind: PeerKind,
+    /// The state of the session.
+    pub state: State,
+    /// Since when the session is Established, or since when it is not.
+    pub since: Instant,
+    /// How often the session was Established.
+    pub established_count: u64,
+    /// The neighbor's identifier, while Established.
+    pub router_id: Option<RouterId>,
+    /// The negotiated hold time, while Established.
+    pub hold_time: Option<HoldTime>,
+    /// The families that both sides speak; empty unless Established.
+    pub families: Families,
+    /// Messages received since the start.
+    pub messages_in: u64,
+    /// Messages sent since the start.
+    pub messages_out: u64,
+    /// UPDATE messages received since the start.
+    pub updates_in: u64,
+    /// UPDATE messages sent since the start.
+    pub updates_out: u64,
+    /// Received path attributes that were malformed and handled without a reset (RFC 7606).
+    pub malformed_attributes: u64,
+    /// Routes in the Adj-RIB-In.
+    pub prefixes_received: u64,
+    /// Those of them that the import policy and the loop check let through.
+    pub prefixes_accepted: u64,
+    /// Routes announced to the neighbor.
+    pub prefixes_sent: u64,
+    /// Octets that wait for the neighbor to read.
+    pub queued_octets: usize,
+    /// Why the last session or attempt ended.
+    pub last_error: Option<DownReason>,
+}
+
+/// One path of the Loc-RIB and what the decision process made of it.
+#[derive(Clone, Debug)]
+pub struct RouteView {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// The neighbor that announced it.
+    pub neighbor: NeighborKey,
+    /// Its attributes.
+    pub attributes: Arc<Attributes>,
+    /// Best, or why not.
+    pub why: Why,
+}
+
+pub use bgp_proto::decision::Why;
