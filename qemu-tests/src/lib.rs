@@ -3,7 +3,9 @@
 pub mod cleanup;
 pub mod clock;
 pub mod error;
+pub mod frr;
 pub mod interrupt;
+pub mod lab;
 pub mod namespace;
 pub mod netns;
 pub mod node;

@@ -23,7 +23,7 @@ use nix::unistd::Pid;
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::interrupt;
-use crate::netns::Netns;
+use crate::netns::{self, Netns};
 use crate::node::{Job, Kind, Node, NodeError, Output, ProcessId, Program, Signal};
 use crate::rtnl::Rtnl;
 use crate::spawner;
@@ -87,7 +87,7 @@ impl Namespace {
             rtnl,
             netns,
         };
-        node.raise()?;
+        node.raise(&node.ports)?;
         Ok(node)
     }
 
@@ -102,9 +102,9 @@ impl Namespace {
     }
 
     /// Links up, addresses on.
-    fn raise(&self) -> Result<(), LabError> {
+    fn raise(&self, ports: &[Port]) -> Result<(), LabError> {
         let mut lines = Vec::new();
-        for port in &self.ports {
+        for port in ports {
             lines.push(format!("link set {} up", port.name));
             for address in &port.addresses {
                 let dad = if address.is_ipv6() { " nodad" } else { "" };
@@ -116,13 +116,10 @@ impl Namespace {
 
     /// What a machine without power forgets.
     fn forget(&self) -> Result<(), LabError> {
-        self.netns.ip(&[
-            "link set lo down".to_owned(),
-            "address flush dev lo".to_owned(),
-            "-4 route flush table all".to_owned(),
-            "-6 route flush table all".to_owned(),
-            "link set lo up".to_owned(),
-        ])?;
+        let routes = "route flush table all".to_owned();
+        self.netns.ip(&["link set lo down".to_owned(), "address flush dev lo".to_owned(), routes.clone()])?;
+        netns::batch_v6(self.netns.name(), &[routes])?;
+        self.netns.ip(&["link set lo up".to_owned()])?;
         // A namespace whose nft cannot be asked has no rules that this lab's programs could have made.
         let nft = Job::new("nft", ["flush", "ruleset"]);
         let _ = self.execute(&nft, Duration::from_secs(5));
@@ -305,6 +302,7 @@ impl Node for Namespace {
     }
 
     fn set_link(&self, link: &str, up: bool) -> Result<(), NodeError> {
+        self.powered("change a link")?;
         let doing = if up { "set it up" } else { "set it down" };
         let error = |reason: String| NodeError::Link {
             node: self.name.clone(),
@@ -318,7 +316,7 @@ impl Node for Namespace {
         self.rtnl.set_links(&[port.index], up).map_err(|source| error(source.to_string()))?;
         if up {
             // The kernel took the IPv6 addresses away when the link went down.
-            self.raise().map_err(|source| error(source.to_string()))?;
+            self.raise(std::slice::from_ref(port)).map_err(|source| error(source.to_string()))?;
         }
         Ok(())
     }
@@ -354,7 +352,7 @@ impl Node for Namespace {
 
     fn power_on(&self) -> Result<(), NodeError> {
         if !self.is_on() {
-            self.raise().map_err(|error| self.machine_error("power on", &error))?;
+            self.raise(&self.ports).map_err(|error| self.machine_error("power on", &error))?;
             self.on.store(true, Ordering::SeqCst);
         }
         Ok(())

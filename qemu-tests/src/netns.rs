@@ -122,6 +122,11 @@ pub fn batch(netns: Option<&str>, lines: &[String]) -> Result<(), LabError> {
     run_ip(&args, Some(&lines.join("\n")))
 }
 
+/// As [`batch`] in the namespace `netns`, for lines whose family does not show from an address.
+pub fn batch_v6(netns: &str, lines: &[String]) -> Result<(), LabError> {
+    run_ip(&["-6", "-n", netns, "-batch", "-"], Some(&lines.join("\n")))
+}
+
 fn run_ip(args: &[&str], input: Option<&str>) -> Result<(), LabError> {
     let doing = || match input {
         Some(lines) => format!("run `ip {}` on: {}", args.join(" "), lines.replace('\n', "; ")),

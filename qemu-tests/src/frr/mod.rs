@@ -1,0 +1,137 @@
+//! FRR 8.4 as the routers of a lab: `zebra` and `bgpd` in a node's namespace, as foreground children that the lab owns.
+//!
+//! Configuration, sockets, process ids and logs all live in the node's folder. They are given by relative names, because a
+//! Unix socket's path may not exceed 107 octets and an output folder may be deep. The daemons run as root in FRR's own
+//! group, so that they reach that folder wherever it is.
+//!
+//! The routers run at real-time priority 10: a lab measures how long routing takes, not how long a router waits for the
+//! processor behind a compiler. Reports say so.
+
+pub mod config;
+pub mod show;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnetwork::IpNetwork;
+
+use crate::error::LabError;
+use crate::node::{Job, Node, ProcessId, Signal};
+use crate::wait::{self, Seen};
+use show::{Paths, Summary};
+
+/// Where Debian's package puts the daemons.
+const DAEMONS: &str = "/usr/lib/frr";
+/// Real-time priority (round robin) of the daemons.
+pub const PRIORITY: u8 = 10;
+const ANSWER: Duration = Duration::from_secs(5);
+const START: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A running FRR.
+pub struct Frr {
+    node: Arc<dyn Node>,
+    processes: [ProcessId; 2],
+}
+
+impl Frr {
+    /// Says what is missing on this host, if anything is.
+    pub fn check_installed() -> Result<(), LabError> {
+        for program in ["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/bin/vtysh"] {
+            if !Path::new(program).exists() {
+                return Err(LabError::ToolMissing {
+                    tool: program.to_owned(),
+                    remedy: "apt-get install frr".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts zebra and bgpd with `bgpd_conf` and waits until both answer.
+    pub fn start(node: Arc<dyn Node>, bgpd_conf: &str) -> Result<Self, LabError> {
+        let zebra_conf = format!("hostname {}\n", node.name());
+        node.put_file(Path::new("zebra.conf"), zebra_conf.as_bytes(), 0o644)?;
+        node.put_file(Path::new("bgpd.conf"), bgpd_conf.as_bytes(), 0o644)?;
+        node.put_file(Path::new("vtysh.conf"), b"", 0o644)?;
+        let zebra = node.spawn(&daemon("zebra", &[]))?;
+        let socket = node.folder().join("zserv.api");
+        wait::until_true(&format!("zebra of {}", node.name()), START, LOOK, || {
+            alive(node.as_ref(), zebra, "zebra")?;
+            Ok(socket.exists())
+        })?;
+        let bgpd = node.spawn(&daemon("bgpd", &["-p", "179"]))?;
+        let frr = Self { node, processes: [zebra, bgpd] };
+        wait::until(&format!("bgpd of {}", frr.node.name()), START, LOOK, || {
+            alive(frr.node.as_ref(), bgpd, "bgpd")?;
+            match frr.vtysh("show bgp summary json") {
+                Ok(_) => Ok(Seen::Done(())),
+                Err(LabError::Interrupted) => Err(LabError::Interrupted),
+                Err(error) => Ok(Seen::NotYet(error.to_string())),
+            }
+        })?;
+        Ok(frr)
+    }
+
+    /// The node that FRR runs on.
+    pub fn node(&self) -> &Arc<dyn Node> {
+        &self.node
+    }
+
+    /// All paths to `prefix`, as FRR tells them.
+    pub fn paths(&self, prefix: &IpNetwork) -> Result<Paths, LabError> {
+        let family = if prefix.is_ipv6() { "ipv6" } else { "ipv4" };
+        let command = format!("show bgp {family} unicast {prefix} json");
+        Paths::parse(&command, &self.vtysh(&command)?)
+    }
+
+    /// State of all sessions, both families.
+    pub fn summary(&self) -> Result<Summary, LabError> {
+        let command = "show bgp summary json";
+        Summary::parse(command, &self.vtysh(command)?)
+    }
+
+    /// Runs one command of FRR's shell.
+    pub fn vtysh(&self, command: &str) -> Result<String, LabError> {
+        let job = Job::new("vtysh", ["--vty_socket", ".", "--config_dir", ".", "-c", command]);
+        Ok(self.node.run_ok(&job, ANSWER)?.text())
+    }
+
+    /// Stops both daemons in good order: peers get a farewell, zebra takes its routes back.
+    pub fn stop(&self) -> Result<(), LabError> {
+        for process in self.processes.iter().rev() {
+            self.node.signal(*process, Signal::Terminate)?;
+            wait::until_true(&format!("the end of FRR on {}", self.node.name()), START, LOOK, || {
+                Ok(!self.node.is_running(*process)?)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn daemon(name: &str, more: &[&str]) -> Job {
+    let mut args = vec!["-r".to_owned(), PRIORITY.to_string(), format!("{DAEMONS}/{name}")];
+    let common = ["-z", "zserv.api", "--vty_socket", ".", "-P", "0", "-u", "root", "-g", "frrvty"];
+    args.extend(common.map(str::to_owned));
+    args.extend(["-f".to_owned(), format!("{name}.conf"), "-i".to_owned(), format!("{name}.pid")]);
+    args.extend([
+        "--log".to_owned(),
+        format!("file:{name}.log"),
+        "--log-level".to_owned(),
+        "informational".to_owned(),
+    ]);
+    args.extend(more.iter().map(|&arg| arg.to_owned()));
+    Job::new("chrt", args).logged(format!("{name}.out"))
+}
+
+fn alive(node: &dyn Node, process: ProcessId, name: &str) -> Result<(), LabError> {
+    if node.is_running(process)? {
+        return Ok(());
+    }
+    let said = node.get_file(Path::new(&format!("{name}.out"))).unwrap_or_default();
+    Err(LabError::Answer {
+        command: format!("{name} on {}", node.name()),
+        reason: format!("it ended at its start: {}", String::from_utf8_lossy(&said).trim()),
+    })
+}

@@ -1,0 +1,3 @@
+//! `lab`: the demonstration, the benchmark and the probe.
+
+fn main() {}
