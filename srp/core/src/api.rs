@@ -291,7 +291,7 @@ impl Validation {
 }
 
 /// One check of a validation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Check {
     /// What was checked.
     pub name: String,

@@ -10,9 +10,10 @@
 //! | route modifier | number of AS-path prepends on the chassis' routes; the Active's is always the lower |
 //! | srp-activated | a loopback or pool that only the Active installs and announces |
 //!
-//! Read [`types`] first, then `chassis`, then one scenario in `tests/scenarios`.
+//! Read [`types`] first, then [`chassis`], then one scenario in `tests/scenarios`.
 
 pub mod api;
+pub mod chassis;
 pub mod config;
 pub mod types;
 pub mod wire;

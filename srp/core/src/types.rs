@@ -146,8 +146,11 @@ pub struct Mac(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 6]);
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        for (index, octet) in self.0.iter().enumerate() {
+            let colon = if index == 0 { "" } else { ":" };
+            write!(f, "{colon}{octet:02x}")?;
+        }
+        Ok(())
     }
 }
 
@@ -357,8 +360,11 @@ impl Rank {
     }
 
     fn new(modifier: RouteModifier, mode: ChassisMode, who: &Identity) -> Self {
-        let [a, b, c, d, e, f] = who.mac.0;
-        let mac = [d, e, f, a, b, c, d, e, f].map(|octet| !octet);
+        let (vendor, own) = who.mac.0.split_at(3);
+        let mut mac = [0; 9];
+        for (slot, octet) in mac.iter_mut().zip(own.iter().chain(vendor).chain(own)) {
+            *slot = !octet;
+        }
         Self { modifier, mode, priority: who.priority, mac, boot: who.boot }
     }
 }

@@ -53,9 +53,8 @@ pub fn encode(message: &Message) -> Vec<u8> {
         Message::Hello(body) => put(&mut octets, 1, body),
         Message::ConfigItems(body) => put(&mut octets, 2, body),
         Message::SwitchoverRequest(body) => put(&mut octets, 3, body),
-        Message::SwitchoverConfirm(body) => put(&mut octets, 4, body),
-        Message::SwitchoverAbort(body) => put(&mut octets, 5, body),
-        Message::Close(body) => put(&mut octets, 6, body),
+        Message::SwitchoverAbort(body) => put(&mut octets, 4, body),
+        Message::Close(body) => put(&mut octets, 5, body),
         Message::Unknown(kind) => octets.extend([*kind, 0xa0]),
     }
     let length = u32::try_from(octets.len() - HEADER).unwrap_or(u32::MAX);
@@ -107,9 +106,8 @@ fn decode(frame: &[u8]) -> Result<Message, WireError> {
         1 => Message::Hello(take(*kind, body)?),
         2 => Message::ConfigItems(take(*kind, body)?),
         3 => Message::SwitchoverRequest(take(*kind, body)?),
-        4 => Message::SwitchoverConfirm(take(*kind, body)?),
-        5 => Message::SwitchoverAbort(take(*kind, body)?),
-        6 => Message::Close(take(*kind, body)?),
+        4 => Message::SwitchoverAbort(take(*kind, body)?),
+        5 => Message::Close(take(*kind, body)?),
         unknown => Message::Unknown(*unknown),
     })
 }
@@ -178,7 +176,7 @@ mod tests {
             (any::<u64>(), state, any::<u16>(), any::<Option<u64>>(), "[ -~]{0,20}").prop_map(
                 |(sequence, state, modifier, echo_standing, release)| {
                     let modifier = RouteModifier(modifier);
-                    Message::Hello(Hello { sequence, state, modifier, echo_standing, release, ..hello() })
+                    Message::Hello(Hello { sequence, release, state, modifier, echo_standing, ..hello() })
                 }
             ),
             proptest::collection::vec((".{0,12}", ".{0,12}"), 0..8).prop_map(|items| {
@@ -261,6 +259,6 @@ mod tests {
             encode(&Message::Close(Close { reason: CloseReason::Collision, text: String::new() }));
         octets.push(0);
         octets[3] += 1;
-        assert!(matches!(read_all(&octets), Err(WireError::Body { kind: 6, .. })));
+        assert!(matches!(read_all(&octets), Err(WireError::Body { kind: 5, .. })));
     }
 }

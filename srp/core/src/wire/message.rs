@@ -5,7 +5,6 @@
 //! | [`Hello`] | either | peer | what I am, what I last heard of you; each hello-interval and on every change |
 //! | [`ConfigItems`] | either | peer | what my configuration digest was made of |
 //! | [`SwitchoverRequest`] | Pending-Standby | Standby | take over, make before break |
-//! | [`SwitchoverConfirm`] | new Active | Pending-Standby | I serve: step down |
 //! | [`SwitchoverAbort`] | either | peer | the switchover of this number is off, and why |
 //! | [`Close`] | either | peer | I close the link, and why |
 
@@ -14,7 +13,7 @@ use minicbor::{Decode, Encode};
 use crate::types::{BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Time};
 
 /// A message of the SRP link.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// State, configuration digest and priority of the sender (CH-2 .. CH-4).
     Hello(Hello),
@@ -22,8 +21,6 @@ pub enum Message {
     ConfigItems(ConfigItems),
     /// Asks the Standby to take over.
     SwitchoverRequest(SwitchoverRequest),
-    /// The new Active serves.
-    SwitchoverConfirm(SwitchoverConfirm),
     /// The switchover is off.
     SwitchoverAbort(SwitchoverAbort),
     /// The link is about to close.
@@ -33,7 +30,7 @@ pub enum Message {
 }
 
 /// State of the sender, and what it last heard of the receiver.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct Hello {
     /// Counts up by one with each Hello of one connection, from 1.
@@ -103,7 +100,7 @@ impl Hello {
 }
 
 /// What a chassis believes of its peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct PeerView {
     /// Last state heard of the peer's established life.
@@ -115,7 +112,7 @@ pub struct PeerView {
 }
 
 /// One line of the part of the configuration that must be equal on both chassis.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct ConfigItem {
     /// Where it stands, such as `pool dynamic`.
@@ -127,7 +124,7 @@ pub struct ConfigItem {
 }
 
 /// All items behind the sender's configuration digest, in configured order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct ConfigItems {
     /// The items.
@@ -135,8 +132,8 @@ pub struct ConfigItems {
     pub items: Vec<ConfigItem>,
 }
 
-/// Asks the Standby to take over (SW-1).
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+/// Asks the Standby to take over (SW-1); its Hello that says Active is the confirmation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct SwitchoverRequest {
     /// Number of this switchover, of the sender's choice; every answer repeats it.
@@ -150,20 +147,8 @@ pub struct SwitchoverRequest {
     pub reason: u8,
 }
 
-/// The new Active has installed and announced everything.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct SwitchoverConfirm {
-    /// Number of the switchover.
-    #[n(0)]
-    pub id: u64,
-    /// The modifier that the new Active announced.
-    #[n(1)]
-    pub modifier: RouteModifier,
-}
-
 /// A switchover ends where it began: the old Active stays.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct SwitchoverAbort {
     /// Number of the switchover.
@@ -175,7 +160,7 @@ pub struct SwitchoverAbort {
 }
 
 /// The sender closes the link.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct Close {
     /// Why.
@@ -187,7 +172,7 @@ pub struct Close {
 }
 
 /// Why a link is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum CloseReason {
     /// The sender stops in good order: it has withdrawn and no longer serves.

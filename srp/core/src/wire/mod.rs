@@ -19,6 +19,5 @@ mod message;
 
 pub use frame::{FrameReader, MAX_FRAME, VERSION, WireError, encode};
 pub use message::{
-    Close, CloseReason, ConfigItem, ConfigItems, Hello, Message, PeerView, SwitchoverAbort,
-    SwitchoverConfirm, SwitchoverRequest,
+    Close, CloseReason, ConfigItem, ConfigItems, Hello, Message, PeerView, SwitchoverAbort, SwitchoverRequest,
 };

@@ -1,0 +1,217 @@
+//! What goes into a chassis and what comes out of it.
+
+use super::presence::Ticket;
+use crate::api::Check;
+use crate::types::{ChassisState, Identity, RouteModifier, Span, SwitchReason, Time};
+use crate::wire::{CloseReason, Message};
+
+/// What a chassis must know of its configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// Who it is.
+    pub identity: Identity,
+    /// Release, as the peer is told.
+    pub release: String,
+    /// Period of Hellos (CH-4).
+    pub hello_interval: Span,
+    /// That long without a Hello, and the peer is dead (CH-5). At least three Hellos.
+    pub dead_interval: Span,
+    /// The first dead-interval starts this long after the start (CH-6).
+    pub delay_interval: Span,
+    /// Highest operational route modifier (BGP-5).
+    pub threshold: u16,
+    /// Installs and announces as Standby too, with the longer path.
+    pub advertise_in_standby: bool,
+    /// Keeps forwarding this long after its withdraw.
+    pub drain_interval: Span,
+    /// A switchover that takes longer falls back.
+    pub switchover_timeout: Span,
+    /// Digest of the configuration items that must be equal (CH-12).
+    pub config_digest: [u8; 32],
+}
+
+/// What happened. Reports of steps carry the ticket of the action that asked for them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The time that `next_deadline` named has come; harmless at any other time.
+    DeadlineReached,
+    /// The SRP link is established.
+    LinkUp,
+    /// It is gone.
+    LinkDown,
+    /// A message came over it.
+    Received(Message),
+    /// The kernel holds `installed` of the wanted objects and refused `refused`.
+    Installed {
+        /// Of `Action::Install`.
+        ticket: Ticket,
+        /// Objects in place.
+        installed: u32,
+        /// Objects refused.
+        refused: u32,
+    },
+    /// Every Established neighbour has acknowledged the announcement.
+    Announced {
+        /// Of `Action::Announce`.
+        ticket: Ticket,
+    },
+    /// Every Established neighbour has acknowledged the withdraw.
+    Withdrawn {
+        /// Of `Action::Withdraw`.
+        ticket: Ticket,
+    },
+    /// The kernel holds nothing of ours any more.
+    Removed {
+        /// Of `Action::Remove`.
+        ticket: Ticket,
+    },
+    /// Critical checkpoints have reached the peer (SW-8).
+    Flushed {
+        /// Of `Action::Flush`.
+        ticket: Ticket,
+    },
+    /// BGP neighbours of all contexts, as they are now.
+    BgpNeighbors {
+        /// Configured.
+        configured: u32,
+        /// Established.
+        established: u32,
+    },
+    /// Session managers, as they are now (SW-2).
+    SessionManagers {
+        /// Configured here.
+        configured: u32,
+        /// Connected to the peer's.
+        connected: u32,
+    },
+    /// `srp initiate-switchover [force]` (SW-1).
+    InitiateSwitchover {
+        /// Comes back in `Action::Reply`.
+        request: u64,
+        /// Skips validation, never ordering.
+        force: bool,
+    },
+    /// `srp validate-switchover` (EXEC-2).
+    ValidateSwitchover {
+        /// Comes back in `Action::Reply`.
+        request: u64,
+    },
+    /// Orderly stop: an Active hands over first, if it can. Ends with `Action::Stopped`.
+    Stop,
+    /// The configuration was reloaded.
+    Reconfigured(Box<Settings>),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Send this over the link.
+    Send(Message),
+    /// Close the link, telling the peer why.
+    CloseLink(CloseReason, &'static str),
+    /// Put loopbacks and pools into the kernel; answered by `Installed`.
+    Install {
+        /// To be repeated in the answer.
+        ticket: Ticket,
+    },
+    /// Announce what is installed; answered by `Announced`.
+    Announce {
+        /// To be repeated in the answer.
+        ticket: Ticket,
+        /// Prepends.
+        modifier: RouteModifier,
+    },
+    /// Withdraw everything srp-activated; answered by `Withdrawn`.
+    Withdraw {
+        /// To be repeated in the answer.
+        ticket: Ticket,
+    },
+    /// Take loopbacks and pools out of the kernel; answered by `Removed`.
+    Remove {
+        /// To be repeated in the answer.
+        ticket: Ticket,
+    },
+    /// Flush critical checkpoints to the peer; answered by `Flushed`.
+    Flush {
+        /// To be repeated in the answer.
+        ticket: Ticket,
+    },
+    /// Answer an operator.
+    Reply {
+        /// Of the event that asked.
+        request: u64,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Note a fact in journal and log.
+    Record(Fact),
+    /// Everything is withdrawn and removed: the process may end.
+    Stopped,
+}
+
+/// Answers to operators.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// The switchover is complete.
+    Done {
+        /// From the request to the peer's confirmation.
+        took: Span,
+    },
+    /// Not begun, or fallen back: one line each, with what to do.
+    Refused(Vec<String>),
+    /// Result of a validation.
+    Validated(Vec<Check>),
+}
+
+/// What the journal keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Fact {
+    /// The state changed.
+    State {
+        /// Before.
+        from: ChassisState,
+        /// After.
+        to: ChassisState,
+        /// Why.
+        reason: SwitchReason,
+    },
+    /// The route modifier changed.
+    Modifier {
+        /// Before.
+        from: RouteModifier,
+        /// After.
+        to: RouteModifier,
+        /// In words.
+        why: &'static str,
+    },
+    /// A switchover began on this chassis.
+    SwitchoverBegan {
+        /// Why.
+        reason: SwitchReason,
+        /// The peer's last Hello, if there was one.
+        last_heard: Option<Time>,
+    },
+    /// The planned switchover was called off and the old Active stays.
+    Aborted {
+        /// In words.
+        why: String,
+    },
+    /// We did not run for longer than the dead-interval.
+    Suspended {
+        /// That long.
+        gap: Span,
+    },
+    /// Active, and neither the peer nor any BGP neighbour can be reached.
+    CutOff,
+    /// The peer is another life than the one before.
+    PeerRestarted,
+    /// Mode, priority and MAC of both chassis are equal: a configuration error.
+    Twins,
+    /// The peer's configuration digest is (not) ours.
+    ConfigInSync(bool),
+    /// The kernel refused objects.
+    KernelRefused {
+        /// That many.
+        refused: u32,
+    },
+}

@@ -1,0 +1,208 @@
+//! Planned switchover and orderly stop: make before break, and back to where it began if a step fails.
+//!
+//! | Old Active | New Active |
+//! |---|---|
+//! | validates, Pending-Standby, flushes checkpoints | Standby |
+//! | asks (`SwitchoverRequest`), goes on serving | Pending-Active, installs, announces |
+//! | hears the Hello that says Active | Active |
+//! | takes the next modifier, withdraws | |
+//! | Standby; forwards for the drain-interval, removes | |
+
+use super::presence::{Target, Ticket};
+use super::role::{Asked, HandOver, Role, TakeOver};
+use super::{Action, Answer, Chassis, Fact};
+use crate::types::{RouteModifier, Span, SwitchReason, Time};
+use crate::wire::{CloseReason, Message, SwitchoverAbort, SwitchoverRequest};
+
+impl Chassis {
+    /// An operator wants the peer to be Active (SW-1, SW-2).
+    pub(super) fn initiate(&mut self, now: Time, request: u64, force: bool) {
+        let reasons = self.obstacles(force);
+        if reasons.is_empty() {
+            self.begin_hand_over(
+                now,
+                SwitchReason::ManualSwitchover,
+                force,
+                Some(Asked { request, at: now }),
+            );
+        } else {
+            self.out.push_back(Action::Reply { request, answer: Answer::Refused(reasons) });
+        }
+    }
+
+    fn begin_hand_over(&mut self, now: Time, reason: SwitchReason, force: bool, asked: Option<Asked>) {
+        let last_heard = Some(self.alive);
+        self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard }));
+        let id = self.next_switchover;
+        self.next_switchover += 1;
+        let ticket = Ticket(id);
+        let step = HandOver::Flushing { id, ticket, force, asked };
+        let until = now + self.settings.switchover_timeout;
+        self.enter(Role::PendingStandby { until, reason, step }, reason);
+        self.out.push_back(Action::Flush { ticket });
+    }
+
+    /// Critical checkpoints are with the peer: now it may take over (SW-8).
+    pub(super) fn flushed(&mut self, done: Ticket) {
+        let Role::PendingStandby { until, reason, step: HandOver::Flushing { id, ticket, force, asked } } =
+            self.role
+        else {
+            return;
+        };
+        if ticket != done {
+            return;
+        }
+        self.role = Role::PendingStandby { until, reason, step: HandOver::Waiting { id, asked } };
+        let request = SwitchoverRequest { id, force, reason: reason.number() };
+        self.out.push_back(Action::Send(Message::SwitchoverRequest(request)));
+    }
+
+    /// The Active asks us to take over.
+    pub(super) fn asked_to_take_over(&mut self, now: Time, request: &SwitchoverRequest) {
+        let why = match self.role {
+            Role::Standby if !self.stopping => {
+                let reason = SwitchReason::ManualSwitchover;
+                let take_over = TakeOver::Planned { id: request.id, force: request.force, reason };
+                self.take_over(now, take_over);
+                return;
+            }
+            Role::Standby => "the peer is stopping".to_owned(),
+            Role::Init | Role::PendingActive { .. } | Role::Active | Role::PendingStandby { .. } => {
+                format!("the peer is {}, not Standby", self.state())
+            }
+        };
+        self.send_abort(request.id, why);
+    }
+
+    /// The peer gives up a planned switchover, as old or as new Active.
+    pub(super) fn called_off(&mut self, now: Time, abort: &SwitchoverAbort) {
+        match self.role {
+            Role::PendingActive { take_over: TakeOver::Planned { id, .. }, .. } if id == abort.id => {
+                self.fall_back(now, &abort.why);
+            }
+            Role::PendingStandby {
+                step: HandOver::Flushing { id, .. } | HandOver::Waiting { id, .. },
+                ..
+            } if id == abort.id => {
+                self.stay_active(now, &abort.why);
+            }
+            Role::Init
+            | Role::Standby
+            | Role::PendingActive { .. }
+            | Role::Active
+            | Role::PendingStandby { .. } => {}
+        }
+    }
+
+    /// The kernel has answered an installation.
+    pub(super) fn installed(&mut self, now: Time, ticket: Ticket, installed: u32, refused: u32) {
+        if refused > 0 {
+            self.out.push_back(Action::Record(Fact::KernelRefused { refused }));
+        }
+        let planned = matches!(
+            self.role,
+            Role::PendingActive { take_over: TakeOver::Planned { force: false, .. }, .. }
+        );
+        // Half a service is better than none, but not better than the whole one that the old Active still gives.
+        let unfit = refused > 0 && (planned || installed == 0);
+        if unfit && self.presence.is_installing(ticket) {
+            self.fall_back(now, &format!("the kernel refused {refused} of {} objects", installed + refused));
+            return;
+        }
+        let step = self.presence.done(now, ticket);
+        self.take(step);
+    }
+
+    /// Pending-Active, and it shall not be: back to Standby. If nobody serves, the dead-interval starts again.
+    pub(super) fn fall_back(&mut self, now: Time, why: &str) {
+        let Role::PendingActive { take_over, .. } = self.role else { return };
+        self.out.push_back(Action::Record(Fact::Aborted { why: why.to_owned() }));
+        if let TakeOver::Planned { id, .. } = take_over {
+            self.send_abort(id, why.to_owned());
+        }
+        self.alive = self.alive.max(now);
+        self.enter(Role::Standby, take_over.reason());
+        self.aim(now, Target::Absent { drain: Span::ZERO });
+    }
+
+    /// The planned switchover failed: we never stopped serving, and go on.
+    pub(super) fn stay_active(&mut self, now: Time, why: &str) {
+        let Role::PendingStandby { reason, step, .. } = self.role else { return };
+        let (id, asked) = match step {
+            HandOver::Flushing { id, asked, .. } | HandOver::Waiting { id, asked } => (id, asked),
+            HandOver::Leaving => return,
+        };
+        self.out.push_back(Action::Record(Fact::Aborted { why: why.to_owned() }));
+        self.send_abort(id, why.to_owned());
+        if let Some(Asked { request, .. }) = asked {
+            let answer =
+                Answer::Refused(vec![format!("switchover failed, this chassis stays Active: {why}")]);
+            self.out.push_back(Action::Reply { request, answer });
+        }
+        self.enter(Role::Active, reason);
+        self.aim(now, Target::Present(self.modifier));
+    }
+
+    /// The new Active serves: the operator's answer.
+    pub(super) fn confirm(&mut self, now: Time, asked: Option<Asked>) {
+        if let Some(Asked { request, at }) = asked {
+            let answer = Answer::Done { took: now.since(at) };
+            self.out.push_back(Action::Reply { request, answer });
+        }
+    }
+
+    fn send_abort(&mut self, id: u64, why: String) {
+        if self.link.is_some() {
+            self.out.push_back(Action::Send(Message::SwitchoverAbort(SwitchoverAbort { id, why })));
+        }
+    }
+
+    /// Orderly stop: hand over if a healthy Standby is there, else withdraw and remove.
+    pub(super) fn stop(&mut self, now: Time) {
+        if self.stopping {
+            return;
+        }
+        if self.role == Role::Active && self.obstacles(false).is_empty() {
+            self.begin_hand_over(now, SwitchReason::ForceStateChange, false, None);
+        }
+        // The rules do the rest: in every role they end in `finish_stopping`.
+        self.stopping = true;
+    }
+
+    /// Stopping, Active, and nobody took over: the peer must not think that we stand better than it does.
+    pub(super) fn leave_service(&mut self, now: Time) {
+        let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
+        let modifier = initial.max(self.modifier);
+        self.step_down(now, SwitchReason::ForceStateChange, modifier);
+    }
+
+    /// Stopping, in Standby: says goodbye once nothing of ours is left.
+    pub(super) fn finish_stopping(&mut self, now: Time) -> bool {
+        if self.stopped {
+            return false;
+        }
+        if !matches!(self.presence.target(), Target::Absent { .. }) {
+            self.aim(now, Target::Absent { drain: Span::ZERO });
+            return true;
+        }
+        if !self.presence.reached() {
+            return false;
+        }
+        self.stopped = true;
+        if self.link.is_some() {
+            self.out.push_back(Action::CloseLink(CloseReason::Stopping, "orderly stop"));
+        }
+        self.out.push_back(Action::Stopped);
+        true
+    }
+
+    /// The peer says that it stops and no longer serves.
+    pub(super) fn peer_stopped(&mut self, now: Time) {
+        match self.role {
+            Role::Init | Role::Standby => {
+                self.take_over(now, TakeOver::Unplanned(SwitchReason::ForceStateChange));
+            }
+            Role::PendingActive { .. } | Role::Active | Role::PendingStandby { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What this chassis has in the kernel and in the routing domain, and how it gets from one to the other.
+//!
+//! Always: announced only what is installed; removed only what is withdrawn (invariant 5). The state machine above says
+//! where it wants to be ([`Target`]); this one takes the steps, one at a time, and waits for each to be reported done.
+//!
+//! ```text
+//! Absent -> Installing -> Announcing -> Announced
+//!   ^                                      |
+//!   +-- Removing <- Draining <- Withdrawing +
+//! ```
+
+use crate::types::{RouteModifier, Span, Time};
+
+/// Names one step, so that a late report of an abandoned one is known as such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Where the chassis wants to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    /// As it was found at start: after a crash, the kernel may still hold what the chassis served with.
+    AsFound,
+    /// Installed, and announced with this modifier.
+    Present(RouteModifier),
+    /// Neither; forwards this long after the withdraw.
+    Absent { drain: Span },
+}
+
+/// Where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    AsFound,
+    Absent,
+    Installing(Ticket),
+    Announcing(Ticket, RouteModifier),
+    Announced(RouteModifier),
+    Withdrawing(Ticket),
+    Draining { until: Time },
+    Removing(Ticket),
+}
+
+/// A step for the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Install(Ticket),
+    Announce(Ticket, RouteModifier),
+    Withdraw(Ticket),
+    Remove(Ticket),
+}
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Presence {
+    stage: Stage,
+    target: Target,
+    /// The modifier that routers may still hold, from the first announcement to the withdraw.
+    announced: Option<RouteModifier>,
+    last: Ticket,
+}
+
+impl Presence {
+    pub(super) fn new() -> Self {
+        Self { stage: Stage::AsFound, target: Target::AsFound, announced: None, last: Ticket::default() }
+    }
+
+    /// Changes the target and returns the step to take now, if any.
+    pub(super) fn aim(&mut self, now: Time, target: Target) -> Option<Step> {
+        self.target = target;
+        self.advance(now)
+    }
+
+    /// A step was reported done: the next one, if any. `None` also for a report that no longer matters.
+    pub(super) fn done(&mut self, now: Time, ticket: Ticket) -> Option<Step> {
+        let (stage, drain) = match (self.stage, self.target) {
+            (Stage::Announcing(asked, modifier), _) if asked == ticket => {
+                self.announced = Some(modifier);
+                (Stage::Announced(modifier), Span::ZERO)
+            }
+            (Stage::Withdrawing(asked), Target::Absent { drain }) if asked == ticket => {
+                self.announced = None;
+                (Stage::Draining { until: now + drain }, drain)
+            }
+            (Stage::Removing(asked), _) if asked == ticket => (Stage::Absent, Span::ZERO),
+            (Stage::Installing(asked), Target::Present(modifier)) if asked == ticket => {
+                return Some(self.announce(modifier));
+            }
+            _ => return None,
+        };
+        self.stage = stage;
+        if drain > Span::ZERO { None } else { self.advance(now) }
+    }
+
+    /// Time has passed: the step that it allows, if any.
+    pub(super) fn advance(&mut self, now: Time) -> Option<Step> {
+        match (self.target, self.stage) {
+            (Target::Present(modifier), Stage::Announcing(_, old) | Stage::Announced(old)) => {
+                (old != modifier).then(|| self.announce(modifier))
+            }
+            // Still installed: announcing again is all it takes.
+            (Target::Present(modifier), Stage::Withdrawing(_) | Stage::Draining { .. }) => {
+                Some(self.announce(modifier))
+            }
+            (Target::Present(_), Stage::AsFound | Stage::Absent | Stage::Removing(_)) => {
+                let ticket = self.next_ticket();
+                self.stage = Stage::Installing(ticket);
+                Some(Step::Install(ticket))
+            }
+            (Target::Absent { .. }, Stage::AsFound | Stage::Announcing(..) | Stage::Announced(_)) => {
+                let ticket = self.next_ticket();
+                self.stage = Stage::Withdrawing(ticket);
+                Some(Step::Withdraw(ticket))
+            }
+            (Target::Absent { .. }, Stage::Installing(_)) => Some(self.remove()),
+            (Target::Absent { .. }, Stage::Draining { until }) => (now >= until).then(|| self.remove()),
+            (Target::Present(_), Stage::Installing(_))
+            | (Target::Absent { .. }, Stage::Absent | Stage::Withdrawing(_) | Stage::Removing(_))
+            | (Target::AsFound, _) => None,
+        }
+    }
+
+    fn announce(&mut self, modifier: RouteModifier) -> Step {
+        let ticket = self.next_ticket();
+        self.stage = Stage::Announcing(ticket, modifier);
+        // From now on a router may hold either value: the worse one is what we answer for.
+        self.announced = Some(self.announced.map_or(modifier, |old| old.max(modifier)));
+        Step::Announce(ticket, modifier)
+    }
+
+    fn remove(&mut self) -> Step {
+        let ticket = self.next_ticket();
+        self.stage = Stage::Removing(ticket);
+        Step::Remove(ticket)
+    }
+
+    fn next_ticket(&mut self) -> Ticket {
+        self.last.0 += 1;
+        self.last
+    }
+
+    /// Where it was last told to go.
+    pub(super) fn target(&self) -> Target {
+        self.target
+    }
+
+    /// Installed and announced with the wanted modifier, or gone as wanted.
+    pub(super) fn reached(&self) -> bool {
+        match (self.target, self.stage) {
+            (Target::Present(want), Stage::Announced(have)) => want == have,
+            (Target::Absent { .. }, Stage::Absent) | (Target::AsFound, Stage::AsFound) => true,
+            _ => false,
+        }
+    }
+
+    /// The worst modifier that a router may hold of us now.
+    pub(super) fn announced(&self) -> Option<RouteModifier> {
+        self.announced
+    }
+
+    /// Waiting for the kernel to install under this ticket.
+    pub(super) fn is_installing(&self, ticket: Ticket) -> bool {
+        self.stage == Stage::Installing(ticket)
+    }
+
+    /// When time alone allows the next step.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        match (self.target, self.stage) {
+            (Target::Absent { .. }, Stage::Draining { until }) => Some(until),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOW: RouteModifier = RouteModifier(1);
+    const HIGH: RouteModifier = RouteModifier(5);
+    const DRAIN: Target = Target::Absent { drain: Span::secs(2) };
+
+    fn ticket(step: Option<Step>) -> Ticket {
+        match step.expect("a step") {
+            Step::Install(t) | Step::Announce(t, _) | Step::Withdraw(t) | Step::Remove(t) => t,
+        }
+    }
+
+    /// Installed and announced with `modifier`.
+    fn present(modifier: RouteModifier) -> Presence {
+        let mut presence = Presence::new();
+        let install = ticket(presence.aim(Time(0), Target::Present(modifier)));
+        let announce = ticket(presence.done(Time(0), install));
+        assert_eq!(presence.done(Time(0), announce), None);
+        assert!(presence.reached());
+        presence
+    }
+
+    #[test]
+    fn installs_then_announces_and_withdraws_then_drains_then_removes() {
+        let mut presence = Presence::new();
+        let step = presence.aim(Time(0), Target::Present(LOW));
+        assert_eq!(step, Some(Step::Install(Ticket(1))));
+        assert_eq!(presence.announced(), None);
+        assert_eq!(presence.done(Time(1), Ticket(1)), Some(Step::Announce(Ticket(2), LOW)));
+        assert!(!presence.reached());
+        assert_eq!(presence.done(Time(2), Ticket(2)), None);
+        assert!(presence.reached());
+        assert_eq!(presence.aim(Time(3), DRAIN), Some(Step::Withdraw(Ticket(3))));
+        assert_eq!(presence.done(Time(4), Ticket(3)), None);
+        assert_eq!(presence.next_deadline(), Some(Time(4) + Span::secs(2)));
+        assert_eq!(presence.advance(Time(5)), None);
+        assert_eq!(presence.advance(Time(4) + Span::secs(2)), Some(Step::Remove(Ticket(4))));
+        assert_eq!(presence.done(Time(6), Ticket(4)), None);
+        assert!(presence.reached());
+    }
+
+    #[test]
+    fn late_report_of_an_abandoned_step_changes_nothing() {
+        let mut presence = Presence::new();
+        let install = ticket(presence.aim(Time(0), Target::Present(LOW)));
+        let remove = ticket(presence.aim(Time(1), DRAIN));
+        let again = ticket(presence.aim(Time(2), Target::Present(LOW)));
+        assert_eq!(presence.done(Time(3), install), None);
+        assert_eq!(presence.done(Time(3), remove), None);
+        assert_eq!(presence.done(Time(4), again), Some(Step::Announce(Ticket(4), LOW)));
+    }
+
+    #[test]
+    fn change_of_mind_while_withdrawing_or_draining_announces_at_once() {
+        let mut presence = present(LOW);
+        let withdraw = ticket(presence.aim(Time(1), DRAIN));
+        assert_eq!(presence.aim(Time(2), Target::Present(HIGH)), Some(Step::Announce(Ticket(4), HIGH)));
+        assert_eq!(presence.done(Time(3), withdraw), None);
+        presence.done(Time(3), Ticket(4));
+        let withdraw = ticket(presence.aim(Time(4), DRAIN));
+        presence.done(Time(5), withdraw);
+        assert_eq!(presence.aim(Time(6), Target::Present(LOW)), Some(Step::Announce(Ticket(6), LOW)));
+    }
+
+    #[test]
+    fn answers_for_the_worse_modifier_until_the_better_one_is_known_to_routers() {
+        let mut presence = present(HIGH);
+        let announce = ticket(presence.aim(Time(1), Target::Present(LOW)));
+        assert_eq!(presence.announced(), Some(HIGH));
+        presence.done(Time(2), announce);
+        assert_eq!(presence.announced(), Some(LOW));
+        presence.aim(Time(3), Target::Present(HIGH));
+        assert_eq!(presence.announced(), Some(HIGH));
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_withdrawn_before_it_is_removed() {
+        let mut presence = Presence::new();
+        let withdraw = presence.aim(Time(0), Target::Absent { drain: Span::ZERO });
+        assert_eq!(withdraw, Some(Step::Withdraw(Ticket(1))));
+        assert_eq!(presence.done(Time(1), Ticket(1)), Some(Step::Remove(Ticket(2))));
+    }
+}

@@ -1,0 +1,289 @@
+//! The rules: what follows from our role, the peer's last Hello and the time.
+
+use super::presence::Target;
+use super::role::{HandOver, Role, TakeOver};
+use super::{Action, Chassis, Fact};
+use crate::types::{ChassisState, Rank, RouteModifier, Span, SwitchReason, Time};
+use crate::wire::{CloseReason, Hello};
+
+/// Each pass changes the role or finds nothing to do; no chain of rules is longer than the roles are many.
+const PASSES: usize = 8;
+
+impl Chassis {
+    pub(super) fn apply_rules(&mut self, now: Time) {
+        let step = self.presence.advance(now);
+        self.take(step);
+        for _ in 0..PASSES {
+            if !self.apply_rule(now) {
+                return;
+            }
+        }
+    }
+
+    /// Applies the first rule that changes something.
+    fn apply_rule(&mut self, now: Time) -> bool {
+        if self.link.is_some() && now >= self.dead_at() {
+            self.out.push_back(Action::CloseLink(CloseReason::Silent, "no Hello within the dead-interval"));
+            self.lose_link(now);
+            return true;
+        }
+        match self.role {
+            Role::Init => self.decide(now),
+            Role::Standby => self.stand_by(now),
+            Role::PendingActive { until, take_over } => self.become_active(now, until, take_over),
+            Role::Active => self.stay_or_step_down(now),
+            Role::PendingStandby { until, reason, step } => self.become_standby(now, until, reason, step),
+        }
+    }
+
+    /// Init: S1 .. S5.
+    fn decide(&mut self, now: Time) -> bool {
+        if self.stopping {
+            self.enter_standby(now, SwitchReason::ForceStateChange);
+            return true;
+        }
+        let Some(peer) = self.peer().cloned() else {
+            // S5: nobody is there. The initial modifier loses against any chassis that serves unseen.
+            if now < self.dead_at() {
+                return false;
+            }
+            self.take_over(now, TakeOver::Unplanned(SwitchReason::DeadTimerExpiry));
+            return true;
+        };
+        match peer.state {
+            // S4: a returning chassis does not pre-empt, whatever its mode (CH-11).
+            ChassisState::Active | ChassisState::PendingActive | ChassisState::PendingStandby => {
+                self.enter_standby(now, SwitchReason::NotDefined);
+                true
+            }
+            ChassisState::Init | ChassisState::Standby if !self.knows_our_standing(&peer) => false,
+            ChassisState::Standby if peer.view.is_some_and(|view| serves(view.state)) => {
+                // The peer vouches: our earlier life served, and nobody has taken over since.
+                let modifier = peer.view.map_or(self.modifier, |view| view.modifier);
+                self.set_modifier(modifier, "the peer vouches for our earlier life");
+                self.take_over(now, TakeOver::Unplanned(SwitchReason::NotDefined));
+                true
+            }
+            ChassisState::Init | ChassisState::Standby => {
+                if self.wins_election(&peer) {
+                    self.win_election(now);
+                } else {
+                    self.enter_standby(now, SwitchReason::NotDefined);
+                }
+                true
+            }
+        }
+    }
+
+    /// Standby: S6, S14, and the election against a chassis that has just started.
+    fn stand_by(&mut self, now: Time) -> bool {
+        if self.stopping {
+            return self.finish_stopping(now);
+        }
+        let Some(peer) = self.peer().cloned() else {
+            if now < self.dead_at() {
+                return false;
+            }
+            self.take_over(now, TakeOver::Unplanned(SwitchReason::DeadTimerExpiry));
+            return true;
+        };
+        match peer.state {
+            ChassisState::Active => self.follow(now, &peer),
+            // It is being decided, and bounded there.
+            ChassisState::PendingActive | ChassisState::PendingStandby => false,
+            ChassisState::Init | ChassisState::Standby if !self.knows_our_standing(&peer) => false,
+            ChassisState::Standby => {
+                let ours = Rank::contest(self.modifier(), &self.settings.identity);
+                if ours > Rank::contest(peer.modifier, &peer.identity()) {
+                    return false;
+                }
+                self.take_over(now, TakeOver::Unplanned(SwitchReason::DualStandby));
+                true
+            }
+            ChassisState::Init => {
+                // Its earlier life served: our Hello says so, and it resumes.
+                if self.view.is_some_and(|view| serves(view.state)) || !self.wins_election(&peer) {
+                    return false;
+                }
+                self.win_election(now);
+                true
+            }
+        }
+    }
+
+    /// Stays behind the Active: one more prepend than it (BGP-4).
+    fn follow(&mut self, now: Time, active: &Hello) -> bool {
+        let behind = active.modifier.next();
+        let changed = self.modifier != behind;
+        self.set_modifier(behind, "stays behind the Active");
+        let target = self.standby_target(Span::ZERO);
+        let moved = self.settings.advertise_in_standby && self.presence.target() != target;
+        if moved {
+            self.aim(now, target);
+        }
+        changed || moved
+    }
+
+    /// Pending-Active: S17, and S18 does not happen.
+    fn become_active(&mut self, now: Time, until: Time, take_over: TakeOver) -> bool {
+        if self.stopping {
+            self.fall_back(now, "this chassis is stopping");
+            return true;
+        }
+        if self.presence.reached() {
+            self.enter(Role::Active, take_over.reason());
+            return true;
+        }
+        if matches!(take_over, TakeOver::Unplanned(_)) && self.loses_to_active() {
+            self.fall_back(now, "the Active was heard again");
+            return true;
+        }
+        if now >= until {
+            self.fall_back(now, "installation and announcement took longer than the switchover-timeout");
+            return true;
+        }
+        false
+    }
+
+    /// Active: S13, cut off, and the reset of the modifiers.
+    fn stay_or_step_down(&mut self, now: Time) -> bool {
+        if self.stopping {
+            self.leave_service(now);
+            return true;
+        }
+        let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
+        let Some(peer) = self.peer().cloned() else {
+            let cut_off = self.link.is_none() && self.bgp.all > 0 && self.bgp.working == 0;
+            if cut_off && self.modifier < initial {
+                self.out.push_back(Action::Record(Fact::CutOff));
+                self.stand_back(now, "cut off from the peer and from every BGP neighbour");
+                return true;
+            }
+            return false;
+        };
+        if !self.knows_our_standing(&peer) {
+            return false;
+        }
+        match peer.state {
+            ChassisState::Active if self.loses_to_active() => {
+                self.step_down(now, SwitchReason::DualActive, peer.modifier.next());
+                true
+            }
+            // BGP-5: the next value would pass the threshold. Lowering the Active's is safe at any time; the Standby
+            // follows when our Hello names the new value, which is when routers have it.
+            ChassisState::Standby if self.modifier.0 >= self.settings.threshold => {
+                self.set_modifier(RouteModifier::FIRST, "the pair starts again below the threshold");
+                self.aim(now, Target::Present(self.modifier));
+                true
+            }
+            ChassisState::Init
+            | ChassisState::Standby
+            | ChassisState::PendingActive
+            | ChassisState::Active
+            | ChassisState::PendingStandby => false,
+        }
+    }
+
+    /// Pending-Standby: S8, S16.
+    fn become_standby(&mut self, now: Time, until: Time, reason: SwitchReason, step: HandOver) -> bool {
+        match step {
+            HandOver::Flushing { .. } | HandOver::Waiting { .. } => {
+                // The new Active says Active only once it is installed and announced.
+                if let (HandOver::Waiting { asked, .. }, Some(peer)) = (step, self.peer())
+                    && peer.state == ChassisState::Active
+                {
+                    let behind = peer.modifier.next();
+                    self.confirm(now, asked);
+                    self.step_down(now, reason, behind);
+                    return true;
+                }
+                if now < until {
+                    return false;
+                }
+                self.stay_active(now, "the peer did not take over within the switchover-timeout");
+                true
+            }
+            HandOver::Leaving => {
+                let left = match self.presence.target() {
+                    Target::Present(_) => self.presence.reached(),
+                    Target::Absent { .. } | Target::AsFound => self.presence.announced().is_none(),
+                };
+                if !left && now < until {
+                    return false;
+                }
+                self.enter(Role::Standby, reason);
+                true
+            }
+        }
+    }
+
+    /// Begins to take over with the present modifier.
+    pub(super) fn take_over(&mut self, now: Time, take_over: TakeOver) {
+        let reason = take_over.reason();
+        let last_heard = (self.alive > Time(0)).then_some(self.alive);
+        self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard }));
+        // From here on a restarted peer must not believe that it still serves.
+        self.view = None;
+        let until = now + self.settings.switchover_timeout;
+        self.enter(Role::PendingActive { until, take_over }, reason);
+        self.aim(now, Target::Present(self.modifier));
+    }
+
+    /// First agreement: the Active takes the first modifier, the Standby follows.
+    fn win_election(&mut self, now: Time) {
+        self.set_modifier(RouteModifier::FIRST, "first agreement");
+        self.take_over(now, TakeOver::Unplanned(SwitchReason::NotDefined));
+    }
+
+    fn enter_standby(&mut self, now: Time, reason: SwitchReason) {
+        self.enter(Role::Standby, reason);
+        self.aim(now, Target::Absent { drain: Span::ZERO });
+    }
+
+    /// Leaves service in order: withdraw, forward a while, remove.
+    pub(super) fn step_down(&mut self, now: Time, reason: SwitchReason, modifier: RouteModifier) {
+        if reason == SwitchReason::DualActive {
+            let last_heard = Some(self.alive);
+            self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard }));
+        }
+        self.set_modifier(modifier, "steps behind the new Active");
+        let until = now + self.settings.switchover_timeout;
+        self.enter(Role::PendingStandby { until, reason, step: HandOver::Leaving }, reason);
+        let drain = if self.stopping { Span::ZERO } else { self.settings.drain_interval };
+        self.aim(now, self.standby_target(drain));
+    }
+
+    fn standby_target(&self, drain: Span) -> Target {
+        if self.settings.advertise_in_standby && !self.stopping {
+            Target::Present(self.modifier)
+        } else {
+            Target::Absent { drain }
+        }
+    }
+
+    /// Active against Active: route modifier, priority, MAC (CH-7).
+    fn loses_to_active(&self) -> bool {
+        self.peer().is_some_and(|peer| {
+            peer.state == ChassisState::Active
+                && Rank::contest(peer.modifier, &peer.identity())
+                    < Rank::contest(self.modifier(), &self.settings.identity)
+        })
+    }
+
+    /// Nobody is established: mode, priority, MAC (CH-8 .. CH-10).
+    fn wins_election(&self, peer: &Hello) -> bool {
+        Rank::election(&self.settings.identity) < Rank::election(&peer.identity())
+    }
+
+    fn knows_our_standing(&self, peer: &Hello) -> bool {
+        peer.echo_standing == Some(self.standing)
+    }
+}
+
+/// In this state a chassis is in service.
+fn serves(state: ChassisState) -> bool {
+    match state {
+        ChassisState::Active | ChassisState::PendingStandby => true,
+        ChassisState::Init | ChassisState::Standby | ChassisState::PendingActive => false,
+    }
+}

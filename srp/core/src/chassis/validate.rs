@@ -1,0 +1,76 @@
+//! Is the pair ready for a planned switchover? (EXEC-2, SW-2)
+
+use super::Chassis;
+use crate::api::Check;
+use crate::types::ChassisState;
+
+impl Chassis {
+    /// Every check, passed or not.
+    pub(super) fn validate(&self) -> Vec<Check> {
+        let peer = self.peer();
+        let (ours, theirs) = (self.state(), peer.map(|peer| peer.state));
+        let roles = matches!(
+            (ours, theirs),
+            (ChassisState::Active, Some(ChassisState::Standby))
+                | (ChassisState::Standby, Some(ChassisState::Active))
+        );
+        let peer_state = theirs.map_or_else(|| "unknown".to_owned(), |state| state.to_string());
+        let mut checks = vec![
+            check("SRP link", self.link.is_some(), "connected", || {
+                "not connected: see Connection State of `show srp info`".into()
+            }),
+            check("Chassis states", roles, &format!("{ours} here, {peer_state} on the peer"), || {
+                format!(
+                    "{ours} here, {peer_state} on the peer: wait until one is Active and the other Standby"
+                )
+            }),
+        ];
+        let Some(peer) = peer else { return checks };
+        checks.push(check("Configuration", self.config_in_sync() == Some(true), "in sync", || {
+            "differs: `show configuration srp` lists the differences; make both chassis the same".into()
+        }));
+        let mismatched = self.session_managers.all.saturating_sub(self.session_managers.working)
+            + peer.session_managers.saturating_sub(peer.session_managers_connected);
+        checks.push(check("Session managers", mismatched == 0, "all connected", || {
+            format!(
+                "{mismatched} session manager(s) not connected: see `show srp checkpoint statistics verbose`"
+            )
+        }));
+        // The one that would be Active must reach at least one router, if the pair has any.
+        let (next, side) = if ours == ChassisState::Active {
+            ((peer.bgp_established, peer.bgp_neighbors), "on the peer")
+        } else {
+            ((self.bgp.working, self.bgp.all), "here")
+        };
+        let (established, configured) = next;
+        let found = format!("{established} of {configured} neighbours Established {side}");
+        checks.push(check("BGP", established > 0 || configured == 0, &found, || {
+            format!("{found}: nobody would hear the new Active; see `show ip bgp summary` {side}")
+        }));
+        checks
+    }
+
+    /// What is in the way of a switchover to the peer; `force` skips what an operator may judge better.
+    pub(super) fn obstacles(&self, force: bool) -> Vec<String> {
+        if self.state() != ChassisState::Active {
+            return vec![format!("this chassis is {}: switch over from the Active chassis", self.state())];
+        }
+        if self.stopping {
+            return vec!["this chassis is stopping".into()];
+        }
+        if self.peer().is_none_or(|peer| peer.state != ChassisState::Standby) {
+            let failed = self.validate().into_iter().filter(|check| !check.passed);
+            return failed.map(|check| format!("{}: {}", check.name, check.detail)).take(2).collect();
+        }
+        if force {
+            return Vec::new();
+        }
+        let failed = self.validate().into_iter().filter(|check| !check.passed);
+        failed.map(|check| format!("{}: {} (`force` overrides)", check.name, check.detail)).collect()
+    }
+}
+
+fn check(name: &str, passed: bool, found: &str, failed: impl FnOnce() -> String) -> Check {
+    let detail = if passed { found.to_owned() } else { failed() };
+    Check { name: name.to_owned(), passed, detail }
+}

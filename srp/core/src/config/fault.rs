@@ -1,0 +1,360 @@
+//! What can be wrong with a configuration file, and how it is said: one place for every text.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use ipnetwork::IpNetwork;
+
+use crate::types::Span;
+
+/// One fault of a configuration file. Prints as two lines: where, what and why; then what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file as it was named.
+    pub file: PathBuf,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Path of the key, such as `context[destination].pool[subscribers].prefix`; empty for a fault of the syntax.
+    pub key: String,
+    /// The value as it is written in the file, if there is one.
+    pub value: Option<String>,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.file.display(), self.line)?;
+        match (self.key.is_empty(), &self.value) {
+            (true, _) => {}
+            (false, None) => write!(f, "{}: ", self.key)?,
+            (false, Some(value)) => write!(f, "{} = {value}: ", self.key)?,
+        }
+        write!(f, "{}\n    {}", self.fault, self.fault.remedy())
+    }
+}
+
+/// Where a value stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Path of its key.
+    pub key: String,
+    /// Its line, counted from 1; that of its table if the value is a default.
+    pub line: usize,
+    /// The value as written; `None` for a default.
+    pub written: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (line {})", self.key, self.line)
+    }
+}
+
+/// What is wrong with a value, a key or a pair of them. Displays the reason; [`Fault::remedy`] says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    // The form of the file.
+    /// The text is not TOML.
+    #[error("this is not TOML: {what}")]
+    Syntax {
+        /// What the parser says.
+        what: String,
+    },
+    /// A key or a plain table stands twice.
+    #[error("this key or table stands twice")]
+    RepeatedKey,
+    /// Nothing of this name belongs here: a slip of the pen must not become a default.
+    #[error("unknown key")]
+    UnknownKey {
+        /// The known key that looks most like it.
+        nearest: Option<&'static str>,
+        /// Every key that is known here.
+        known: Vec<&'static str>,
+    },
+    /// A value that has no default is absent.
+    #[error("missing")]
+    Missing {
+        /// What belongs here.
+        wanted: String,
+    },
+
+    // One value.
+    /// The value has another type.
+    #[error("a TOML {found}, where this is wanted: {wanted}")]
+    WrongType {
+        /// What stands there.
+        found: &'static str,
+        /// What belongs there.
+        wanted: String,
+        /// A value of the right form.
+        example: &'static str,
+    },
+    /// A number or a duration beyond its bounds.
+    #[error("out of range")]
+    OutOfRange {
+        /// What belongs there.
+        wanted: String,
+    },
+    /// A text that cannot be read as what it stands for.
+    #[error("cannot be read as {what}")]
+    Malformed {
+        /// What it should be.
+        what: &'static str,
+        /// A value of the right form.
+        example: &'static str,
+    },
+    /// A word that is not in the list.
+    #[error("not a word that is known here")]
+    NotAChoice {
+        /// The words.
+        words: Vec<&'static str>,
+    },
+    /// A duration that does not say of what.
+    #[error("a duration without a unit")]
+    NoUnit {
+        /// The number that was written.
+        number: String,
+    },
+    /// RFC 4271 section 4.2: "The Hold Time MUST be either zero or at least three seconds."
+    #[error("BGP has no such hold time")]
+    HoldTime,
+    /// RFC 7607 (0), RFC 6793 (23456), RFC 7300 (4294967295).
+    #[error("AS {number} is reserved and cannot be used by a speaker")]
+    ReservedAs {
+        /// The number.
+        number: u32,
+    },
+    /// RFC 6286 section 2.1: the identifier is not zero.
+    #[error("0.0.0.0 is not a BGP identifier")]
+    ZeroRouterId,
+    /// A prefix without a mask length.
+    #[error("a prefix without a mask length")]
+    NoMask {
+        /// The address as a host prefix.
+        host: IpNetwork,
+    },
+    /// Bits of the prefix to the right of its mask.
+    #[error("the address has bits to the right of its /{} mask", .corrected.prefix())]
+    HostBits {
+        /// The prefix that contains the address.
+        corrected: IpNetwork,
+    },
+    /// A network where one address is wanted.
+    #[error("a loopback carries one address, not a network")]
+    NotHost {
+        /// The address with a full mask.
+        corrected: IpNetwork,
+    },
+    /// An address that no host or route can have.
+    #[error("{address} is {what}")]
+    NotUsable {
+        /// The address.
+        address: IpAddr,
+        /// What kind of address it is, such as `a multicast address`.
+        what: &'static str,
+    },
+    /// `ge` and `le` of an import rule are not in order.
+    #[error("mask lengths must be in the order /{length} <= ge {ge} <= le {le} <= {longest}")]
+    Bounds {
+        /// Mask length of the covering prefix.
+        length: u8,
+        /// Shortest accepted.
+        ge: u8,
+        /// Longest accepted.
+        le: u8,
+        /// Longest of the family.
+        longest: u8,
+    },
+    /// A MAC address that belongs to no chassis.
+    #[error("not the MAC address of one interface")]
+    NotOneMac,
+    /// A protocol number that another routing program uses for its routes.
+    #[error("protocol number {number} marks the routes of {owner}; srpd would remove them as stale")]
+    ProtocolTaken {
+        /// The number.
+        number: u8,
+        /// Whose it is.
+        owner: &'static str,
+    },
+    /// Table 255, which the kernel fills by itself.
+    #[error("table 255 holds the kernel's own local addresses")]
+    LocalTable,
+    /// A path that does not fit into a socket address (`sun_path`, 108 octets with its final zero).
+    #[error("{length} octets, and the path of a socket may have 107")]
+    SocketPathTooLong {
+        /// Length of the absolute path, octets.
+        length: usize,
+    },
+
+    // Two or more values.
+    /// Something that must be unique stands twice.
+    #[error("the same {what} as {first}")]
+    Twice {
+        /// What is the same, such as `name`.
+        what: &'static str,
+        /// Where it stands first.
+        first: Place,
+    },
+    /// Fewer than three Hellos fit into the dead-interval.
+    #[error("dead-interval {dead} is shorter than three times hello-interval {hello}")]
+    DeadTooShort {
+        /// `srp.hello-interval`.
+        hello: Span,
+        /// `srp.dead-interval`.
+        dead: Span,
+    },
+    /// One end of the link is IPv4, the other IPv6.
+    #[error("of another address family than {other}")]
+    FamiliesDiffer {
+        /// The other value.
+        other: Place,
+    },
+    /// Both ends of the link are the same address.
+    #[error("the same address as {other}")]
+    SameEnds {
+        /// The other end.
+        other: Place,
+    },
+    /// A link-local address where no interface can be named.
+    #[error("a link-local address, which means nothing without an interface")]
+    LinkLocalEnd,
+    /// Neither `[srp.tls]` nor `plaintext = true`.
+    #[error("nothing says how the link to the peer is protected")]
+    NoProtection,
+    /// Both `[srp.tls]` and `plaintext = true`.
+    #[error("plaintext = true contradicts {tls}")]
+    TwoProtections {
+        /// The table.
+        tls: Place,
+    },
+    /// One file in two roles.
+    #[error("the same file as {other}")]
+    SameFile {
+        /// The other role.
+        other: Place,
+    },
+    /// BGP would listen on the port of the link.
+    #[error("the port of the SRP link, {srp}, is the same")]
+    PortTaken {
+        /// `srp.port`.
+        srp: Place,
+    },
+    /// A link-local neighbour without its interface.
+    #[error("a link-local neighbour, and nothing says on which interface")]
+    InterfaceMissing,
+    /// An interface for a neighbour that has a global address.
+    #[error("an interface has a meaning for link-local neighbours only, and {neighbor} is not one")]
+    InterfaceUnused {
+        /// Address of the neighbour.
+        neighbor: IpAddr,
+    },
+    /// A neighbour with which nothing is exchanged.
+    #[error("with ipv4 and ipv6 both false, nothing is exchanged with this neighbour")]
+    NoFamily,
+    /// Routes of the family that the session does not run over need a next hop.
+    #[error("{family} routes go to a neighbour whose session is of the other family, and have no next hop")]
+    NextHopMissing {
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+        /// The key to set.
+        key: &'static str,
+    },
+    /// A setting for a family that is not exchanged.
+    #[error("{family} unicast is not exchanged with this neighbour, so this has no effect")]
+    FamilyUnused {
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+        /// The key to set.
+        key: &'static str,
+    },
+    /// An address of this chassis, where another machine's belongs.
+    #[error("an address of this chassis itself: {ours}")]
+    OurOwnAddress {
+        /// Where it is configured as ours.
+        ours: Place,
+    },
+    /// A loopback with an address that another machine, or the link, already has.
+    #[error("this address is in use: {user}")]
+    AddressInUse {
+        /// By whom.
+        user: Place,
+    },
+    /// A monitor for a context that is not configured.
+    #[error("no context of this name is configured")]
+    UnknownContext {
+        /// Names that are.
+        known: Vec<String>,
+    },
+    /// A monitor for a neighbour that the context does not have.
+    #[error("context {context} has no neighbour of this address")]
+    UnknownNeighbor {
+        /// The context.
+        context: String,
+        /// Neighbours that it has.
+        known: Vec<IpAddr>,
+    },
+}
+
+impl Fault {
+    /// What to do about it, in one line.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Syntax { .. } => "correct this line; keys and values are checked once the file is TOML".into(),
+            Self::RepeatedKey => "keep one of the two; lists of tables have [[two brackets]]".into(),
+            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean {nearest}?"),
+            Self::UnknownKey { nearest: None, known } => format!("known here: {}", known.join(", ")),
+            Self::Missing { wanted } => format!("add it: {wanted}"),
+            Self::WrongType { example, .. } => format!("write it like this: {example}"),
+            Self::OutOfRange { wanted } => format!("allowed: {wanted}"),
+            Self::Malformed { example, .. } => format!("write it like this: {example}"),
+            Self::NotAChoice { words } => format!("write one of: {}", words.join(", ")),
+            Self::NoUnit { number } => format!("write a unit: \"{number}s\" or \"{number}ms\""),
+            Self::HoldTime => "write \"0s\" (never expires) or whole seconds from \"3s\" to \"65535s\"".into(),
+            Self::ReservedAs { .. } => "write a number from 1 to 4294967294, other than 23456".into(),
+            Self::ZeroRouterId => "write an IPv4 address of this chassis that no other BGP speaker uses".into(),
+            Self::NoMask { host } => format!("write \"{host}\" for this one address, or a shorter mask"),
+            Self::HostBits { corrected } | Self::NotHost { corrected } => format!("write \"{corrected}\""),
+            Self::NotUsable { .. } => "write a unicast address or prefix that can be reached from elsewhere".into(),
+            Self::Bounds { .. } => "leave out ge and le to accept exactly the prefix".into(),
+            Self::NotOneMac => "write that of an interface, or leave it out to take the one with bind-address".into(),
+            Self::ProtocolTaken { .. } => "write a number that /etc/iproute2/rt_protos does not list".into(),
+            Self::LocalTable => "write 254 (the main table) or a table of its own".into(),
+            Self::SocketPathTooLong { .. } => "choose a shorter path, such as \"/run/srp/srpd.sock\"".into(),
+            Self::Twice { what, .. } => format!("give each its own {what}, or remove one of the two"),
+            Self::DeadTooShort { hello, .. } => {
+                format!("set srp.dead-interval to \"{}\" or more, or srp.hello-interval to less", hello.times(3))
+            }
+            Self::FamiliesDiffer { .. } => "write two IPv4 addresses or two IPv6 addresses".into(),
+            Self::SameEnds { .. } => "bind-address is this chassis, peer-ip-address the other one".into(),
+            Self::LinkLocalEnd => "write an IPv4, a global or a unique-local IPv6 address".into(),
+            Self::NoProtection => "run `srpctl keygen --out DIR NAME` on both chassis and add [srp.tls], \
+                                   or write plaintext = true if the link needs no protection"
+                .into(),
+            Self::TwoProtections { .. } => "remove plaintext to protect the link, or the [srp.tls] table".into(),
+            Self::SameFile { .. } => "key and certificate are this chassis' own, peer-certificate is the \
+                                      certificate file copied from the peer"
+                .into(),
+            Self::PortTaken { .. } => "choose another port for one of the two".into(),
+            Self::InterfaceMissing => "add interface = \"NAME\" to this neighbour".into(),
+            Self::InterfaceUnused { .. } => "remove it".into(),
+            Self::NoFamily => "set one of them to true, or remove the neighbour".into(),
+            Self::NextHopMissing { key, .. } => format!("add {key} = \"ADDRESS\", an address of this chassis"),
+            Self::FamilyUnused { key, .. } => format!("set {key} = true, or remove this"),
+            Self::OurOwnAddress { .. } => "write the address of the neighbour".into(),
+            Self::AddressInUse { .. } => "choose an address that nothing else has".into(),
+            Self::UnknownContext { known } if known.is_empty() => "add a [[context]] table".into(),
+            Self::UnknownContext { known } => format!("write one of: {}", known.join(", ")),
+            Self::UnknownNeighbor { known, .. } if known.is_empty() => {
+                "add a [[context.bgp.neighbor]] table to that context".into()
+            }
+            Self::UnknownNeighbor { known, .. } => {
+                let known: Vec<_> = known.iter().map(IpAddr::to_string).collect();
+                format!("write one of: {}", known.join(", "))
+            }
+        }
+    }
+}

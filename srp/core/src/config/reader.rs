@@ -1,0 +1,285 @@
+//! Walks a TOML document table by table and collects every fault instead of stopping at the first.
+//!
+//! Invariant: a value that is [`Reported`] has its fault in the list, so whoever meets one stays silent about it, and
+//! what nobody asked for is reported as unknown when its table has been read.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fault::{ConfigError, Fault, Place};
+use super::kind::Kind;
+use super::nearest::nearest;
+
+/// Proof that a fault is in the list. Made by [`Reader::report`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reported(());
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub at: Place,
+}
+
+/// What the code knows of a key; the reference page is held against it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyFacts {
+    /// Type and range in words.
+    pub wanted: String,
+    /// The default as it would be written; `required`, or nothing if it may be absent.
+    pub default: String,
+}
+
+/// One file being read: its text, and all that was found wrong with it so far.
+pub(super) struct Reader<'d> {
+    file: &'d Path,
+    text: &'d str,
+    faults: RefCell<Vec<ConfigError>>,
+    keys: RefCell<BTreeMap<String, KeyFacts>>,
+}
+
+impl<'d> Reader<'d> {
+    pub fn new(file: &'d Path, text: &'d str) -> Self {
+        Self { file, text, faults: RefCell::default(), keys: RefCell::default() }
+    }
+
+    /// Adds a fault of the value at `place`.
+    pub fn report(&self, place: &Place, fault: Fault) -> Reported {
+        self.faults.borrow_mut().push(ConfigError {
+            file: self.file.to_owned(),
+            line: place.line,
+            key: place.key.clone(),
+            value: place.written.clone(),
+            fault,
+        });
+        Reported(())
+    }
+
+    /// The faults in the order of their lines.
+    pub fn into_faults(self) -> Vec<ConfigError> {
+        let mut faults = self.faults.into_inner();
+        faults.sort_by_key(|fault| fault.line);
+        faults
+    }
+
+    /// Every key that was asked for, with its facts.
+    #[cfg(test)]
+    pub fn into_keys(self) -> BTreeMap<String, KeyFacts> {
+        self.keys.into_inner()
+    }
+
+    /// The whole document as a section without a name.
+    pub fn root<'r>(&'r self, table: &'r DeTable<'d>) -> Section<'r, 'd> {
+        let place = Place { key: String::new(), line: 1, written: None };
+        Section { reader: self, place, shape: String::new(), table, known: RefCell::default() }
+    }
+
+    /// Line of the octet at `offset`, counted from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        1 + self.text.bytes().take(offset).filter(|&octet| octet == b'\n').count()
+    }
+
+    /// The text at `span` on one line, cut where it gets long.
+    fn written(&self, span: Range<usize>) -> String {
+        const LONGEST: usize = 60;
+        let text = self.text.get(span).unwrap_or_default();
+        let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match line.char_indices().nth(LONGEST) {
+            Some((cut, _)) => format!("{}...", &line[..cut]),
+            None => line,
+        }
+    }
+}
+
+/// One table being read.
+pub(super) struct Section<'r, 'd> {
+    reader: &'r Reader<'d>,
+    /// Path with names, such as `context[destination].bgp`, and the line of its header.
+    place: Place,
+    /// Path without names, such as `context.bgp`.
+    shape: String,
+    table: &'r DeTable<'d>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'r, 'd> Section<'r, 'd> {
+    /// Reads the table with `body`, then reports every key that `body` did not ask for.
+    pub fn read<T>(self, body: impl FnOnce(&Self) -> T) -> T {
+        let value = body(&self);
+        let known = self.known.borrow();
+        for (key, entry) in self.table {
+            let name = key.get_ref().as_ref();
+            if !known.contains(&name) {
+                let mut place = self.place_of(name, key.span(), entry);
+                if entry.get_ref().is_table() || entry.get_ref().is_array() {
+                    place.written = None;
+                }
+                let fault = Fault::UnknownKey { nearest: nearest(name, &known), known: known.clone() };
+                self.reader.report(&place, fault);
+            }
+        }
+        drop(known);
+        value
+    }
+
+    /// A value that must be there.
+    pub fn required<K: Kind>(&self, key: &'static str, kind: &K) -> Result<Found<K::Value>, Reported> {
+        self.note(key, kind, "required");
+        self.take(key, kind)?.ok_or_else(|| {
+            let place = Place { key: self.join(key), line: self.place.line, written: None };
+            self.reader.report(&place, Fault::Missing { wanted: kind.wanted() })
+        })
+    }
+
+    /// A value that may be absent.
+    pub fn optional<K: Kind>(
+        &self,
+        key: &'static str,
+        kind: &K,
+    ) -> Result<Option<Found<K::Value>>, Reported> {
+        self.note(key, kind, "");
+        self.take(key, kind)
+    }
+
+    /// A value that is `default` if absent.
+    pub fn or<K: Kind>(
+        &self,
+        key: &'static str,
+        kind: &K,
+        default: K::Value,
+    ) -> Result<Found<K::Value>, Reported> {
+        self.note(key, kind, &kind.write(&default));
+        Ok(self.take(key, kind)?.unwrap_or_else(|| {
+            let at = Place { key: self.join(key), line: self.place.line, written: None };
+            Found { value: default, at }
+        }))
+    }
+
+    /// An array of values, each checked for itself; empty if absent.
+    pub fn list<K: Kind>(&self, key: &'static str, kind: &K) -> Result<Vec<Found<K::Value>>, Reported> {
+        self.known.borrow_mut().push(key);
+        let facts = KeyFacts { wanted: format!("array of: {}", kind.wanted()), default: "[]".into() };
+        self.reader.keys.borrow_mut().insert(self.shape_of(key), facts);
+        let Some((name, entry)) = self.table.get_key_value(key) else { return Ok(Vec::new()) };
+        let Some(elements) = entry.get_ref().as_array() else {
+            let fault = Fault::WrongType {
+                found: entry.get_ref().type_str(),
+                wanted: format!("array of: {}", kind.wanted()),
+                example: "[\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]",
+            };
+            return Err(self.reader.report(&self.place_of(key, name.span(), entry), fault));
+        };
+        let values: Vec<_> = elements
+            .iter()
+            .enumerate()
+            .map(|(index, element)| {
+                let place = self.place_of(&format!("{key}[{index}]"), element.span(), element);
+                self.value(element, kind, place)
+            })
+            .collect();
+        values.into_iter().collect()
+    }
+
+    /// A table inside this one, if it is there.
+    pub fn table(&self, key: &'static str) -> Result<Option<Section<'r, 'd>>, Reported> {
+        self.known.borrow_mut().push(key);
+        let Some((name, entry)) = self.table.get_key_value(key) else { return Ok(None) };
+        let place = Place { written: None, ..self.place_of(key, name.span(), entry) };
+        match entry.get_ref().as_table() {
+            Some(table) => Ok(Some(self.section(key, place, table))),
+            None => Err(self.reader.report(&place, self.wrong_table(key, entry, "[", "]"))),
+        }
+    }
+
+    /// The tables of an array inside this one, each named in error messages by its key `label`; none if absent.
+    pub fn tables(&self, key: &'static str, label: &str) -> Result<Vec<Section<'r, 'd>>, Reported> {
+        self.known.borrow_mut().push(key);
+        let Some((name, entry)) = self.table.get_key_value(key) else { return Ok(Vec::new()) };
+        let wrong = |entry: &Spanned<DeValue<'_>>| {
+            let place = Place { written: None, ..self.place_of(key, name.span(), entry) };
+            self.reader.report(&place, self.wrong_table(key, entry, "[[", "]]"))
+        };
+        let elements = entry.get_ref().as_array().ok_or_else(|| wrong(entry))?;
+        let sections: Vec<_> = elements
+            .iter()
+            .enumerate()
+            .map(|(index, element)| {
+                let table = element.get_ref().as_table().ok_or_else(|| wrong(element))?;
+                let label = table.get(label).and_then(|value| value.get_ref().as_str());
+                let label = label.map_or_else(|| index.to_string(), str::to_owned);
+                let place = self.place_of(&format!("{key}[{label}]"), element.span(), element);
+                Ok(self.section(key, Place { written: None, ..place }, table))
+            })
+            .collect();
+        sections.into_iter().collect()
+    }
+
+    /// Where this table stands.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where `key` of this table would stand if it were there.
+    pub fn place_of_absent(&self, key: &str) -> Place {
+        Place { key: self.join(key), line: self.place.line, written: None }
+    }
+
+    /// Adds a fault of the value at `place`.
+    pub fn report(&self, place: &Place, fault: Fault) -> Reported {
+        self.reader.report(place, fault)
+    }
+
+    fn section(&self, key: &str, place: Place, table: &'r DeTable<'d>) -> Section<'r, 'd> {
+        let shape = self.shape_of(key);
+        Section { reader: self.reader, place, shape, table, known: RefCell::default() }
+    }
+
+    fn wrong_table(&self, key: &str, entry: &Spanned<DeValue<'_>>, open: &str, close: &str) -> Fault {
+        let header = format!("a table under the header {open}{}{close}", self.shape_of(key));
+        let example = if open == "[" { "a header in [one pair of brackets]" } else { "a header in [[two pairs of brackets]]" };
+        Fault::WrongType { found: entry.get_ref().type_str(), wanted: header, example }
+    }
+
+    fn note<K: Kind>(&self, key: &'static str, kind: &K, default: &str) {
+        self.known.borrow_mut().push(key);
+        let facts = KeyFacts { wanted: kind.wanted(), default: default.to_owned() };
+        self.reader.keys.borrow_mut().insert(self.shape_of(key), facts);
+    }
+
+    fn take<K: Kind>(&self, key: &str, kind: &K) -> Result<Option<Found<K::Value>>, Reported> {
+        let Some((name, entry)) = self.table.get_key_value(key) else { return Ok(None) };
+        self.value(entry, kind, self.place_of(key, name.span(), entry)).map(Some)
+    }
+
+    fn value<K: Kind>(
+        &self,
+        entry: &Spanned<DeValue<'_>>,
+        kind: &K,
+        at: Place,
+    ) -> Result<Found<K::Value>, Reported> {
+        match kind.read(entry.get_ref()) {
+            Ok(value) => Ok(Found { value, at }),
+            Err(fault) => Err(self.reader.report(&at, fault)),
+        }
+    }
+
+    fn place_of(&self, name: &str, key: Range<usize>, entry: &Spanned<DeValue<'_>>) -> Place {
+        let written = Some(self.reader.written(entry.span()));
+        Place { key: self.join(name), line: self.reader.line(key.start), written }
+    }
+
+    fn join(&self, key: &str) -> String {
+        if self.place.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.place.key) }
+    }
+
+    fn shape_of(&self, key: &str) -> String {
+        if self.shape.is_empty() { key.to_owned() } else { format!("{}.{key}", self.shape) }
+    }
+}
