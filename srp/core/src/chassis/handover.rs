@@ -173,7 +173,8 @@ impl Chassis {
     pub(super) fn leave_service(&mut self, now: Time) {
         let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
         let modifier = initial.max(self.modifier);
-        self.step_down(now, SwitchReason::ForceStateChange, modifier);
+        // Nobody is there for whom we could go on forwarding.
+        self.step_down(now, SwitchReason::ForceStateChange, modifier, Span::ZERO);
     }
 
     /// Stopping, in Standby: says goodbye once nothing of ours is left.

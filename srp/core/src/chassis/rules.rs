@@ -166,7 +166,8 @@ impl Chassis {
         }
         match peer.state {
             ChassisState::Active if self.loses_to_active() => {
-                self.step_down(now, SwitchReason::DualActive, peer.modifier.next());
+                let drain = self.settings.drain_interval;
+                self.step_down(now, SwitchReason::DualActive, peer.modifier.next(), drain);
                 true
             }
             // BGP-5: the next value would pass the threshold. Lowering the Active's is safe at any time; the Standby
@@ -194,7 +195,7 @@ impl Chassis {
                 {
                     let behind = peer.modifier.next();
                     self.confirm(now, asked);
-                    self.step_down(now, reason, behind);
+                    self.step_down(now, reason, behind, self.settings.drain_interval);
                     return true;
                 }
                 if now < until {
@@ -241,7 +242,13 @@ impl Chassis {
     }
 
     /// Leaves service in order: withdraw, forward a while, remove.
-    pub(super) fn step_down(&mut self, now: Time, reason: SwitchReason, modifier: RouteModifier) {
+    pub(super) fn step_down(
+        &mut self,
+        now: Time,
+        reason: SwitchReason,
+        modifier: RouteModifier,
+        drain: Span,
+    ) {
         if reason == SwitchReason::DualActive {
             let last_heard = Some(self.alive);
             self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard }));
@@ -249,7 +256,6 @@ impl Chassis {
         self.set_modifier(modifier, "steps behind the new Active");
         let until = now + self.settings.switchover_timeout;
         self.enter(Role::PendingStandby { until, reason, step: HandOver::Leaving }, reason);
-        let drain = if self.stopping { Span::ZERO } else { self.settings.drain_interval };
         self.aim(now, self.standby_target(drain));
     }
 
