@@ -1,1 +1,13 @@
-//! SRP routes to BGP: prepend rule, what is announced in which state, monitor view of the neighbours.
+//! SRP routes to BGP: what a context announces in which state, and how its neighbours look to the pair.
+//!
+//! The AS-path prepend count of a route *is* the chassis' route modifier (BGP-2), so a router that hears both chassis
+//! prefers the one with the lower modifier. Towards internal neighbours, who must not see prepends (RFC 4271 section
+//! 5.1.2), the modifier becomes LOCAL_PREF by the same strictly monotone rule.
+
+mod announce;
+mod neighbors;
+mod settings;
+
+pub use announce::{Announcement, announced};
+pub use neighbors::{Neighbors, Standing};
+pub use settings::{SettingsError, speaker_config};

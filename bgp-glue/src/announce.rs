@@ -1,0 +1,117 @@
+//! What is announced: a function of configuration, kernel state and route modifier.
+
+use std::collections::BTreeSet;
+
+use bgp_speaker::Originated;
+use ipnetwork::IpNetwork;
+use srp_core::config::ContextConfig;
+use srp_core::types::RouteModifier;
+
+/// LOCAL_PREF of modifier 0; every step costs one. Above the default of 100 for every modifier there is.
+const BEST_LOCAL_PREF: u32 = 1_000;
+
+/// What a context may announce now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement<'a> {
+    /// Modifier of the srp-activated routes; `None` while they are not announced.
+    pub modifier: Option<RouteModifier>,
+    /// What the kernel holds: a loopback or pool that it refused is not announced (invariant 5).
+    pub installed: &'a BTreeSet<IpNetwork>,
+}
+
+/// The whole set that the context's speaker originates.
+pub fn announced(context: &ContextConfig, now: &Announcement<'_>) -> Vec<Originated> {
+    let loopbacks = context.loopbacks.iter().map(|loopback| (loopback.address, loopback.srp_activate));
+    let pools = context.pools.iter().map(|pool| (pool.prefix, pool.srp_activate));
+    let mut routes: Vec<Originated> = loopbacks
+        .chain(pools)
+        .filter(|(prefix, _)| now.installed.contains(prefix))
+        .filter_map(|(prefix, srp_activate)| match (srp_activate, now.modifier) {
+            (true, Some(modifier)) => Some(with_modifier(prefix, modifier)),
+            (true, None) => None,
+            (false, _) => Some(Originated::new(prefix.into())),
+        })
+        .collect();
+    let networks = context.bgp.iter().flat_map(|bgp| &bgp.networks);
+    routes.extend(networks.map(|network| Originated::new(network.prefix.into())));
+    routes
+}
+
+fn with_modifier(prefix: IpNetwork, modifier: RouteModifier) -> Originated {
+    Originated {
+        // At most threshold + 3 = 35; a larger one could only lose, which is what a large one is for.
+        prepend: u8::try_from(modifier.0).unwrap_or(u8::MAX),
+        local_pref: Some(BEST_LOCAL_PREF.saturating_sub(u32::from(modifier.0))),
+        ..Originated::new(prefix.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use srp_core::config::{Action, LoopbackConfig, PoolConfig};
+
+    use super::*;
+
+    fn net(text: &str) -> IpNetwork {
+        text.parse().expect("prefix")
+    }
+
+    fn context() -> ContextConfig {
+        let loopback = |name: &str, address: &str, srp_activate| LoopbackConfig {
+            name: name.into(),
+            address: net(address),
+            interface: "lo".into(),
+            srp_activate,
+        };
+        ContextConfig {
+            name: "destination".into(),
+            table: 254,
+            loopbacks: vec![
+                loopback("service", "203.0.113.1/32", true),
+                loopback("own", "198.51.100.1/32", false),
+            ],
+            pools: vec![PoolConfig {
+                name: "subscribers".into(),
+                prefix: net("172.18.0.0/16"),
+                action: Action::Blackhole,
+                srp_activate: true,
+            }],
+            bgp: None,
+        }
+    }
+
+    fn prefixes(routes: &[Originated]) -> Vec<String> {
+        routes.iter().map(|route| format!("{} +{}", IpNetwork::from(route.prefix), route.prepend)).collect()
+    }
+
+    #[test]
+    fn bgp_2_the_modifier_is_the_prepend_count_of_srp_activated_routes_only() {
+        let installed = [net("203.0.113.1/32"), net("198.51.100.1/32"), net("172.18.0.0/16")].into();
+        let now = Announcement { modifier: Some(RouteModifier(3)), installed: &installed };
+        let routes = announced(&context(), &now);
+        assert_eq!(prefixes(&routes), ["203.0.113.1/32 +3", "198.51.100.1/32 +0", "172.18.0.0/16 +3"]);
+    }
+
+    #[test]
+    fn bgp_1_a_standby_announces_no_srp_activated_route() {
+        let installed = [net("198.51.100.1/32")].into();
+        let routes = announced(&context(), &Announcement { modifier: None, installed: &installed });
+        assert_eq!(prefixes(&routes), ["198.51.100.1/32 +0"]);
+    }
+
+    #[test]
+    fn what_the_kernel_refused_is_not_announced() {
+        let installed = [net("203.0.113.1/32")].into();
+        let now = Announcement { modifier: Some(RouteModifier(1)), installed: &installed };
+        assert_eq!(prefixes(&announced(&context(), &now)), ["203.0.113.1/32 +1"]);
+    }
+
+    #[test]
+    fn local_pref_falls_as_the_modifier_rises_and_stays_above_the_default() {
+        let preference = |modifier| with_modifier(net("10.0.0.0/8"), RouteModifier(modifier)).local_pref;
+        for modifier in 0..=35 {
+            assert!(preference(modifier) > preference(modifier + 1));
+            assert!(preference(modifier) > Some(100));
+        }
+    }
+}
