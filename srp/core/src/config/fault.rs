@@ -78,6 +78,8 @@ pub enum Fault {
     /// A value that has no default is absent.
     #[error("missing")]
     Missing {
+        /// Its key, without the path.
+        key: &'static str,
         /// What belongs here.
         wanted: String,
     },
@@ -226,7 +228,7 @@ pub enum Fault {
     #[error("nothing says how the link to the peer is protected")]
     NoProtection,
     /// Both `[srp.tls]` and `plaintext = true`.
-    #[error("plaintext = true contradicts {tls}")]
+    #[error("contradicts {tls}")]
     TwoProtections {
         /// The table.
         tls: Place,
@@ -303,30 +305,44 @@ impl Fault {
     /// What to do about it, in one line.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Syntax { .. } => "correct this line; keys and values are checked once the file is TOML".into(),
+            Self::Syntax { .. } => {
+                "correct this line; keys and values are checked once the file is TOML".into()
+            }
             Self::RepeatedKey => "keep one of the two; lists of tables have [[two brackets]]".into(),
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean {nearest}?"),
             Self::UnknownKey { nearest: None, known } => format!("known here: {}", known.join(", ")),
-            Self::Missing { wanted } => format!("add it: {wanted}"),
-            Self::WrongType { example, .. } => format!("write it like this: {example}"),
+            Self::Missing { key, wanted } => format!("add {key} to this table: {wanted}"),
             Self::OutOfRange { wanted } => format!("allowed: {wanted}"),
-            Self::Malformed { example, .. } => format!("write it like this: {example}"),
+            Self::WrongType { example, .. } | Self::Malformed { example, .. } => {
+                format!("write it like this: {example}")
+            }
             Self::NotAChoice { words } => format!("write one of: {}", words.join(", ")),
             Self::NoUnit { number } => format!("write a unit: \"{number}s\" or \"{number}ms\""),
-            Self::HoldTime => "write \"0s\" (never expires) or whole seconds from \"3s\" to \"65535s\"".into(),
+            Self::HoldTime => {
+                "write \"0s\" (never expires) or whole seconds from \"3s\" to \"65535s\"".into()
+            }
             Self::ReservedAs { .. } => "write a number from 1 to 4294967294, other than 23456".into(),
-            Self::ZeroRouterId => "write an IPv4 address of this chassis that no other BGP speaker uses".into(),
+            Self::ZeroRouterId => {
+                "write an IPv4 address of this chassis that no other BGP speaker uses".into()
+            }
             Self::NoMask { host } => format!("write \"{host}\" for this one address, or a shorter mask"),
             Self::HostBits { corrected } | Self::NotHost { corrected } => format!("write \"{corrected}\""),
-            Self::NotUsable { .. } => "write a unicast address or prefix that can be reached from elsewhere".into(),
+            Self::NotUsable { .. } => {
+                "write a unicast address or prefix that can be reached from elsewhere".into()
+            }
             Self::Bounds { .. } => "leave out ge and le to accept exactly the prefix".into(),
-            Self::NotOneMac => "write that of an interface, or leave it out to take the one with bind-address".into(),
+            Self::NotOneMac => {
+                "write that of an interface, or leave it out to take the one with bind-address".into()
+            }
             Self::ProtocolTaken { .. } => "write a number that /etc/iproute2/rt_protos does not list".into(),
             Self::LocalTable => "write 254 (the main table) or a table of its own".into(),
             Self::SocketPathTooLong { .. } => "choose a shorter path, such as \"/run/srp/srpd.sock\"".into(),
             Self::Twice { what, .. } => format!("give each its own {what}, or remove one of the two"),
             Self::DeadTooShort { hello, .. } => {
-                format!("set srp.dead-interval to \"{}\" or more, or srp.hello-interval to less", hello.times(3))
+                format!(
+                    "set srp.dead-interval to \"{}\" or more, or srp.hello-interval to less",
+                    hello.times(3)
+                )
             }
             Self::FamiliesDiffer { .. } => "write two IPv4 addresses or two IPv6 addresses".into(),
             Self::SameEnds { .. } => "bind-address is this chassis, peer-ip-address the other one".into(),
@@ -334,7 +350,9 @@ impl Fault {
             Self::NoProtection => "run `srpctl keygen --out DIR NAME` on both chassis and add [srp.tls], \
                                    or write plaintext = true if the link needs no protection"
                 .into(),
-            Self::TwoProtections { .. } => "remove plaintext to protect the link, or the [srp.tls] table".into(),
+            Self::TwoProtections { .. } => {
+                "remove plaintext to protect the link, or the [srp.tls] table".into()
+            }
             Self::SameFile { .. } => "key and certificate are this chassis' own, peer-certificate is the \
                                       certificate file copied from the peer"
                 .into(),
@@ -342,7 +360,9 @@ impl Fault {
             Self::InterfaceMissing => "add interface = \"NAME\" to this neighbour".into(),
             Self::InterfaceUnused { .. } => "remove it".into(),
             Self::NoFamily => "set one of them to true, or remove the neighbour".into(),
-            Self::NextHopMissing { key, .. } => format!("add {key} = \"ADDRESS\", an address of this chassis"),
+            Self::NextHopMissing { key, .. } => {
+                format!("add {key} = \"ADDRESS\", an address of this chassis")
+            }
             Self::FamilyUnused { key, .. } => format!("set {key} = true, or remove this"),
             Self::OurOwnAddress { .. } => "write the address of the neighbour".into(),
             Self::AddressInUse { .. } => "choose an address that nothing else has".into(),

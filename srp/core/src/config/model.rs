@@ -121,7 +121,7 @@ pub enum LogFormat {
 pub struct KernelConfig {
     /// Route and address protocol number, 5 ..= 255; default 84.
     pub protocol: u8,
-    /// Metric of our routes, 1 ..= u32::MAX; default 20.
+    /// Metric of our routes, 1 ..= `u32::MAX`; default 20.
     pub metric: u32,
 }
 
@@ -130,7 +130,7 @@ pub struct KernelConfig {
 pub struct ContextConfig {
     /// Unique name.
     pub name: String,
-    /// Kernel routing table, 1 ..= u32::MAX; default 254, the main table.
+    /// Kernel routing table, 1 ..= `u32::MAX`; default 254, the main table.
     pub table: u32,
     /// `[[context.loopback]]`.
     pub loopbacks: Vec<LoopbackConfig>,

@@ -50,6 +50,11 @@ impl<'d> Reader<'d> {
         Self { file, text, faults: RefCell::default(), keys: RefCell::default() }
     }
 
+    /// The folder of the file, where relative paths start.
+    pub fn folder(&self) -> &'d Path {
+        self.file.parent().unwrap_or(Path::new(""))
+    }
+
     /// Adds a fault of the value at `place`.
     pub fn report(&self, place: &Place, fault: Fault) -> Reported {
         self.faults.borrow_mut().push(ConfigError {
@@ -134,7 +139,7 @@ impl<'r, 'd> Section<'r, 'd> {
         self.note(key, kind, "required");
         self.take(key, kind)?.ok_or_else(|| {
             let place = Place { key: self.join(key), line: self.place.line, written: None };
-            self.reader.report(&place, Fault::Missing { wanted: kind.wanted() })
+            self.reader.report(&place, Fault::Missing { key, wanted: kind.wanted() })
         })
     }
 
@@ -243,7 +248,11 @@ impl<'r, 'd> Section<'r, 'd> {
 
     fn wrong_table(&self, key: &str, entry: &Spanned<DeValue<'_>>, open: &str, close: &str) -> Fault {
         let header = format!("a table under the header {open}{}{close}", self.shape_of(key));
-        let example = if open == "[" { "a header in [one pair of brackets]" } else { "a header in [[two pairs of brackets]]" };
+        let example = if open == "[" {
+            "a header in [one pair of brackets]"
+        } else {
+            "a header in [[two pairs of brackets]]"
+        };
         Fault::WrongType { found: entry.get_ref().type_str(), wanted: header, example }
     }
 

@@ -1,13 +1,14 @@
 //! `[srp]`: the pair.
 
+use std::net::IpAddr;
 use std::path::Path;
 
-use super::across::Ledger;
+use super::DEFAULT_PORT;
+use super::across::{Ledger, is_link_local};
 use super::fault::Fault;
 use super::kind::{Address, Choice, Duration, FilePath, Flag, Integer, MacAddress, Name};
 use super::model::{MonitorBgp, Security, SrpConfig};
 use super::reader::{Found, Reported, Section};
-use super::DEFAULT_PORT;
 use crate::types::{ChassisMode, Priority, Span};
 
 const MODES: Choice<ChassisMode> =
@@ -36,10 +37,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
 
     let ends = check_ends(s, bind, peer, ledger);
     let timers = check_timers(s, hello, dead);
-    if let Ok(port) = &port {
-        ledger.link_port = Some(port.at.clone());
-        ledger.link_port_number = port.value;
-    }
+    ledger.link_port = port.clone().ok();
 
     let (bind_address, peer_address) = ends?;
     let (hello_interval, dead_interval) = timers?;
@@ -62,4 +60,103 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         security: security?,
         monitor_bgp: monitor_bgp?,
     })
+}
+
+/// Both ends in one family, each usable without naming an interface, and not the same.
+fn check_ends(
+    s: &Section<'_, '_>,
+    bind: Result<Found<IpAddr>, Reported>,
+    peer: Result<Found<IpAddr>, Reported>,
+    ledger: &mut Ledger,
+) -> Result<(IpAddr, IpAddr), Reported> {
+    for end in [&bind, &peer].into_iter().flatten() {
+        if is_link_local(end.value) {
+            s.report(&end.at, Fault::LinkLocalEnd);
+        }
+    }
+    ledger.bind_address = bind.clone().ok();
+    ledger.peer_address = peer.clone().ok();
+    let (bind, peer) = (bind?, peer?);
+    if bind.value == peer.value {
+        return Err(s.report(&peer.at, Fault::SameEnds { other: bind.at }));
+    }
+    if bind.value.is_ipv4() != peer.value.is_ipv4() {
+        return Err(s.report(&peer.at, Fault::FamiliesDiffer { other: bind.at }));
+    }
+    Ok((bind.value, peer.value))
+}
+
+/// Three Hellos fit into the dead-interval (CH-5).
+fn check_timers(
+    s: &Section<'_, '_>,
+    hello: Result<Found<Span>, Reported>,
+    dead: Result<Found<Span>, Reported>,
+) -> Result<(Span, Span), Reported> {
+    let (hello, dead) = (hello?, dead?);
+    if dead.value >= hello.value.times(3) {
+        return Ok((hello.value, dead.value));
+    }
+    // Said where the operator wrote something, which may be only one of the two.
+    let at = if dead.at.written.is_some() { dead.at } else { hello.at };
+    Err(s.report(&at, Fault::DeadTooShort { hello: hello.value, dead: dead.value }))
+}
+
+/// `[srp.tls]` or `plaintext = true`: one of the two is said, never silently chosen.
+fn read_security(s: &Section<'_, '_>, base: &Path) -> Result<Security, Reported> {
+    let plaintext = s.or("plaintext", &Flag, false);
+    let tls = s.table("tls")?;
+    let tls_at = tls.as_ref().map(|tls| tls.place().clone());
+    let tls = tls.map(|tls| tls.read(|tls| read_tls(tls, base)));
+    let plaintext = plaintext?;
+    match (tls, tls_at) {
+        (Some(_), Some(tls)) if plaintext.value => {
+            Err(s.report(&plaintext.at, Fault::TwoProtections { tls }))
+        }
+        (Some(tls), _) => tls,
+        (None, _) if plaintext.value => Ok(Security::Plaintext),
+        (None, _) => Err(s.report(&s.place_of_absent("tls"), Fault::NoProtection)),
+    }
+}
+
+fn read_tls(s: &Section<'_, '_>, base: &Path) -> Result<Security, Reported> {
+    let path = FilePath { base };
+    let key = s.required("key", &path);
+    let certificate = s.required("certificate", &path);
+    let peer_certificate = s.required("peer-certificate", &path);
+    let (key, certificate, peer_certificate) = (key?, certificate?, peer_certificate?);
+    for (other, path) in [(&key, &certificate), (&key, &peer_certificate), (&certificate, &peer_certificate)]
+    {
+        if other.value == path.value {
+            return Err(s.report(&path.at, Fault::SameFile { other: other.at.clone() }));
+        }
+    }
+    Ok(Security::Tls {
+        key: key.value,
+        certificate: certificate.value,
+        peer_certificate: peer_certificate.value,
+    })
+}
+
+/// `[srp.monitor]` with `[[srp.monitor.bgp]]`; whether context and neighbour exist is checked across sections.
+fn read_monitors(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<Vec<MonitorBgp>, Reported> {
+    let Some(monitor) = s.table("monitor")? else { return Ok(Vec::new()) };
+    monitor.read(|monitor| {
+        let monitors: Vec<_> = monitor
+            .tables("bgp", "address")?
+            .into_iter()
+            .map(|bgp| bgp.read(|bgp| read_monitor(bgp, ledger)))
+            .collect();
+        monitors.into_iter().collect()
+    })
+}
+
+fn read_monitor(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<MonitorBgp, Reported> {
+    let context = s.required("context", &Name);
+    let address = s.required("address", &Address);
+    let group = s.optional("group", &Integer::<u32>::new(1, 65_535));
+    let (context, address) = (context?, address?);
+    let monitor =
+        MonitorBgp { context: context.value.clone(), address: address.value, group: group?.map(|g| g.value) };
+    ledger.monitors.push((context, address));
+    Ok(monitor)
 }

@@ -96,7 +96,8 @@ impl Kind for AsNumber {
 
     fn read(&self, value: &DeValue<'_>) -> Result<u32, Fault> {
         const AS_TRANS: u32 = 23456;
-        let number = value.as_integer().ok_or_else(|| wrong_type(self, value, "65001 (asplain, RFC 5396)"))?;
+        let number =
+            value.as_integer().ok_or_else(|| wrong_type(self, value, "65001 (asplain, RFC 5396)"))?;
         match u32::from_str_radix(number.as_str(), number.radix()) {
             Ok(number @ (0 | AS_TRANS | u32::MAX)) => Err(Fault::ReservedAs { number }),
             Ok(number) => Ok(number),
@@ -198,9 +199,9 @@ impl Kind for FilePath<'_> {
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<PathBuf, Fault> {
-        let path = text(self, value, "\"/etc/srp/east.key\"")?;
+        let path = text(self, value, "\"/etc/srp/FILE\"")?;
         if path.is_empty() || path.contains('\0') {
-            return Err(Fault::Malformed { what: "a path", example: "\"/etc/srp/east.key\"" });
+            return Err(Fault::Malformed { what: "a path", example: "\"/etc/srp/FILE\"" });
         }
         Ok(self.base.join(path))
     }

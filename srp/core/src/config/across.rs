@@ -1,0 +1,158 @@
+//! Rules between sections: what one section claims and another must not, or must, have.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+
+use super::fault::{Fault, Place};
+use super::reader::{Found, Reader, Section};
+
+/// What the sections claim, in the order of the file. Holds only values that are good in themselves.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub bind_address: Option<Found<IpAddr>>,
+    pub peer_address: Option<Found<IpAddr>>,
+    pub link_port: Option<Found<u16>>,
+    pub contexts: Vec<ContextClaims>,
+    /// The contexts could not all be read: a name that is missing here may be in the file.
+    pub contexts_unread: bool,
+    /// Context and neighbour of each monitor.
+    pub monitors: Vec<(Found<String>, Found<IpAddr>)>,
+}
+
+/// What one context claims.
+#[derive(Default)]
+pub(super) struct ContextClaims {
+    pub name: Option<Found<String>>,
+    pub table: u32,
+    pub prefixes: Vec<Claim>,
+    pub neighbors: Vec<Found<IpAddr>>,
+    /// Not every neighbour could be read: an address that is missing here may be in the file.
+    pub neighbors_unread: bool,
+    pub bgp_port: Option<Found<u16>>,
+}
+
+/// A prefix that is originated.
+pub(super) struct Claim {
+    pub prefix: IpNetwork,
+    pub is_loopback: bool,
+    pub at: Place,
+}
+
+/// Reports every rule between sections that does not hold.
+pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
+    check_names(reader, ledger);
+    check_tables(reader, ledger);
+    check_addresses(reader, ledger);
+    check_ports(reader, ledger);
+    check_monitors(reader, ledger);
+}
+
+/// Reports each value that stands earlier in the list as well.
+pub(super) fn report_twice<T: PartialEq>(s: &Section<'_, '_>, what: &'static str, values: &[Found<T>]) {
+    for (value, first) in twice(values.iter(), |a, b| a.value == b.value) {
+        s.report(&value.at, Fault::Twice { what, first: first.at.clone() });
+    }
+}
+
+/// RFC 4291 section 2.5.6; IPv4 link-local (RFC 3927) needs no interface to be named.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// Each value that has an equal one before it, with the first such.
+fn twice<'v, V>(
+    values: impl Iterator<Item = &'v V> + Clone,
+    same: impl Fn(&V, &V) -> bool,
+) -> Vec<(&'v V, &'v V)> {
+    let before = values.clone();
+    values
+        .enumerate()
+        .filter_map(|(index, value)| {
+            before.clone().take(index).find(|first| same(first, value)).map(|first| (value, first))
+        })
+        .collect()
+}
+
+fn check_names(reader: &Reader<'_>, ledger: &Ledger) {
+    let names = ledger.contexts.iter().filter_map(|context| context.name.as_ref());
+    for (name, first) in twice(names, |a, b| a.value == b.value) {
+        reader.report(&name.at, Fault::Twice { what: "name", first: first.at.clone() });
+    }
+}
+
+/// In one routing table a prefix has one route and a neighbour one session.
+fn check_tables(reader: &Reader<'_>, ledger: &Ledger) {
+    let mut tables: Vec<u32> = ledger.contexts.iter().map(|context| context.table).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    for table in tables {
+        let contexts = ledger.contexts.iter().filter(|context| context.table == table);
+        let claims = contexts.clone().flat_map(|context| &context.prefixes);
+        for (claim, first) in twice(claims, |a, b| a.prefix == b.prefix) {
+            reader.report(&claim.at, Fault::Twice { what: "prefix", first: first.at.clone() });
+        }
+        let neighbors = contexts.flat_map(|context| &context.neighbors);
+        for (neighbor, first) in twice(neighbors, |a, b| a.value == b.value) {
+            reader.report(&neighbor.at, Fault::Twice { what: "neighbour", first: first.at.clone() });
+        }
+    }
+}
+
+/// Nobody is his own neighbour, and a loopback has no address that another machine or the link has.
+fn check_addresses(reader: &Reader<'_>, ledger: &Ledger) {
+    let ends: Vec<&Found<IpAddr>> = ledger.bind_address.iter().chain(&ledger.peer_address).collect();
+    for context in &ledger.contexts {
+        for neighbor in &context.neighbors {
+            if let Some(bind) = ledger.bind_address.iter().find(|bind| bind.value == neighbor.value) {
+                reader.report(&neighbor.at, Fault::OurOwnAddress { ours: bind.at.clone() });
+            }
+        }
+        for loopback in context.prefixes.iter().filter(|claim| claim.is_loopback) {
+            let mut users = ends.iter().copied().chain(&context.neighbors);
+            if let Some(user) = users.find(|user| user.value == loopback.prefix.ip()) {
+                reader.report(&loopback.at, Fault::AddressInUse { user: user.at.clone() });
+            }
+        }
+    }
+}
+
+fn check_ports(reader: &Reader<'_>, ledger: &Ledger) {
+    let Some(link) = &ledger.link_port else { return };
+    for port in ledger.contexts.iter().filter_map(|context| context.bgp_port.as_ref()) {
+        if port.value == link.value {
+            // Both may be defaults, but never the same ones: at least one is written.
+            let at = if port.at.written.is_some() { &port.at } else { &link.at };
+            reader.report(at, Fault::PortTaken { srp: link.at.clone() });
+        }
+    }
+}
+
+fn check_monitors(reader: &Reader<'_>, ledger: &Ledger) {
+    for (context, address) in &ledger.monitors {
+        let name = |claims: &ContextClaims| claims.name.as_ref().map(|name| name.value.clone());
+        let named = ledger.contexts.iter().find(|claims| name(claims).as_ref() == Some(&context.value));
+        let names_unread = ledger.contexts_unread || ledger.contexts.iter().any(|c| c.name.is_none());
+        match named {
+            None if names_unread => {}
+            None => {
+                let known = ledger.contexts.iter().filter_map(name).collect();
+                reader.report(&context.at, Fault::UnknownContext { known });
+            }
+            Some(claims) if claims.neighbors_unread => {}
+            Some(claims) => {
+                let known: Vec<IpAddr> = claims.neighbors.iter().map(|neighbor| neighbor.value).collect();
+                if !known.contains(&address.value) {
+                    let fault = Fault::UnknownNeighbor { context: context.value.clone(), known };
+                    reader.report(&address.at, fault);
+                }
+            }
+        }
+    }
+    let same = |a: &(Found<String>, Found<IpAddr>), b: &(Found<String>, Found<IpAddr>)| {
+        (&a.0.value, a.1.value) == (&b.0.value, b.1.value)
+    };
+    for ((_, address), (_, first)) in twice(ledger.monitors.iter(), same) {
+        reader.report(&address.at, Fault::Twice { what: "neighbour", first: first.at.clone() });
+    }
+}

@@ -1,0 +1,197 @@
+//! `[context.bgp]`: the BGP instance, its neighbours and networks.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+
+use super::across::{Claim, ContextClaims, is_link_local};
+use super::fault::{Fault, Place};
+use super::kind::{
+    Address, AddressV4, AddressV6, AsNumber, Flag, HoldTime, Integer, Interface, Prefix, RouterId, Rule,
+};
+use super::model::{BgpConfig, ImportRule, NeighborConfig, NetworkConfig};
+use super::reader::{Found, Reported, Section};
+use crate::types::Span;
+
+pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<BgpConfig, Reported> {
+    let local_as = s.required("as", &AsNumber);
+    let router_id = s.required("router-id", &RouterId);
+    let port = s.or("port", &Integer::<u16>::new(1, 65_535), 179);
+    claims.bgp_port = port.clone().ok();
+    let instance_port = port.as_ref().map_or(179, |port| port.value);
+    let neighbors = read_neighbors(s, instance_port, claims);
+    let networks = read_networks(s, claims);
+    Ok(BgpConfig {
+        local_as: local_as?.value,
+        router_id: router_id?.value,
+        port: port?.value,
+        neighbors: neighbors?,
+        networks: networks?,
+    })
+}
+
+fn read_neighbors(
+    s: &Section<'_, '_>,
+    instance_port: u16,
+    claims: &mut ContextClaims,
+) -> Result<Vec<NeighborConfig>, Reported> {
+    let tables = s.tables("neighbor", "address").inspect_err(|_| claims.neighbors_unread = true)?;
+    let neighbors: Vec<_> = tables
+        .into_iter()
+        .map(|neighbor| neighbor.read(|neighbor| read_neighbor(neighbor, instance_port, claims)))
+        .collect();
+    neighbors.into_iter().collect()
+}
+
+fn read_neighbor(
+    s: &Section<'_, '_>,
+    instance_port: u16,
+    claims: &mut ContextClaims,
+) -> Result<NeighborConfig, Reported> {
+    let address = s.required("address", &Address);
+    match &address {
+        Ok(address) => claims.neighbors.push(address.clone()),
+        Err(_) => claims.neighbors_unread = true,
+    }
+    let interface = s.optional("interface", &Interface);
+    let remote_as = s.required("remote-as", &AsNumber);
+    let local_address = s.optional("local-address", &Address);
+    let port = s.or("port", &Integer::<u16>::new(1, 65_535), instance_port);
+    let hold_time = s.or("hold-time", &HoldTime, Span::secs(9));
+    let passive = s.or("passive", &Flag, false);
+    let families = Families::read(s, &address);
+    let import = s.list("import", &Rule);
+
+    if let Ok(address) = &address {
+        check_interface(s, address, &interface);
+        check_local_address(s, address, &local_address);
+    }
+    if let (Ok(families), Ok(import)) = (&families, &import) {
+        check_import(s, families, import);
+    }
+
+    let families = families?;
+    Ok(NeighborConfig {
+        address: address?.value,
+        interface: interface?.map(|interface| interface.value),
+        remote_as: remote_as?.value,
+        local_address: local_address?.map(|address| address.value),
+        port: port?.value,
+        hold_time: hold_time?.value,
+        passive: passive?.value,
+        ipv4: families.ipv4,
+        ipv6: families.ipv6,
+        next_hop_ipv4: families.next_hop_ipv4,
+        next_hop_ipv6: families.next_hop_ipv6,
+        import: import?.into_iter().map(|rule| rule.value).collect(),
+    })
+}
+
+/// The address families of a session, and the next hops that go with them.
+struct Families {
+    ipv4: bool,
+    ipv6: bool,
+    next_hop_ipv4: Option<std::net::Ipv4Addr>,
+    next_hop_ipv6: Option<std::net::Ipv6Addr>,
+}
+
+impl Families {
+    /// By default a session carries the family that it runs over; the other one needs a next hop of its own.
+    fn read(s: &Section<'_, '_>, neighbor: &Result<Found<IpAddr>, Reported>) -> Result<Self, Reported> {
+        let is_v4 = neighbor.as_ref().is_ok_and(|neighbor| neighbor.value.is_ipv4());
+        let is_v6 = neighbor.as_ref().is_ok_and(|neighbor| neighbor.value.is_ipv6());
+        let ipv4 = s.or("ipv4", &Flag, is_v4);
+        let ipv6 = s.or("ipv6", &Flag, is_v6);
+        let next_hop_ipv4 = s.optional("next-hop-ipv4", &AddressV4);
+        let next_hop_ipv6 = s.optional("next-hop-ipv6", &AddressV6);
+        neighbor.as_ref().map_err(|reported| *reported)?;
+        let (ipv4, ipv6, next_hop_ipv4, next_hop_ipv6) = (ipv4?, ipv6?, next_hop_ipv4?, next_hop_ipv6?);
+        if !ipv4.value && !ipv6.value {
+            return Err(s.report(&ipv4.at, Fault::NoFamily));
+        }
+        let v4 = next_hop_ipv4.as_ref().map(|next_hop| &next_hop.at);
+        check_next_hop(s, &ipv4, is_v4, v4, ("IPv4", "ipv4", "next-hop-ipv4"));
+        let v6 = next_hop_ipv6.as_ref().map(|next_hop| &next_hop.at);
+        check_next_hop(s, &ipv6, is_v6, v6, ("IPv6", "ipv6", "next-hop-ipv6"));
+        Ok(Self {
+            ipv4: ipv4.value,
+            ipv6: ipv6.value,
+            next_hop_ipv4: next_hop_ipv4.map(|next_hop| next_hop.value),
+            next_hop_ipv6: next_hop_ipv6.map(|next_hop| next_hop.value),
+        })
+    }
+
+    fn carry(&self, prefix: IpNetwork) -> bool {
+        if prefix.is_ipv4() { self.ipv4 } else { self.ipv6 }
+    }
+}
+
+fn check_next_hop(
+    s: &Section<'_, '_>,
+    exchanged: &Found<bool>,
+    runs_over: bool,
+    next_hop: Option<&Place>,
+    (family, key, next_hop_key): (&'static str, &'static str, &'static str),
+) {
+    match next_hop {
+        Some(at) if !exchanged.value => _ = s.report(at, Fault::FamilyUnused { family, key }),
+        None if exchanged.value && !runs_over => {
+            s.report(&exchanged.at, Fault::NextHopMissing { family, key: next_hop_key });
+        }
+        Some(_) | None => {}
+    }
+}
+
+fn check_interface(
+    s: &Section<'_, '_>,
+    neighbor: &Found<IpAddr>,
+    interface: &Result<Option<Found<String>>, Reported>,
+) {
+    match (is_link_local(neighbor.value), interface) {
+        (true, Ok(None)) => _ = s.report(&neighbor.at, Fault::InterfaceMissing),
+        (false, Ok(Some(interface))) => {
+            s.report(&interface.at, Fault::InterfaceUnused { neighbor: neighbor.value });
+        }
+        (true | false, _) => {}
+    }
+}
+
+fn check_local_address(
+    s: &Section<'_, '_>,
+    neighbor: &Found<IpAddr>,
+    local: &Result<Option<Found<IpAddr>>, Reported>,
+) {
+    let Ok(Some(local)) = local else { return };
+    if local.value == neighbor.value {
+        s.report(&neighbor.at, Fault::OurOwnAddress { ours: local.at.clone() });
+    } else if local.value.is_ipv4() != neighbor.value.is_ipv4() {
+        s.report(&local.at, Fault::FamiliesDiffer { other: neighbor.at.clone() });
+    }
+}
+
+fn check_import(s: &Section<'_, '_>, families: &Families, rules: &[Found<ImportRule>]) {
+    for (index, rule) in rules.iter().enumerate() {
+        if !families.carry(rule.value.prefix) {
+            let (family, key) = if rule.value.prefix.is_ipv4() { ("IPv4", "ipv4") } else { ("IPv6", "ipv6") };
+            s.report(&rule.at, Fault::FamilyUnused { family, key });
+        }
+        if let Some(first) = rules[..index].iter().find(|first| first.value == rule.value) {
+            s.report(&rule.at, Fault::Twice { what: "rule", first: first.at.clone() });
+        }
+    }
+}
+
+fn read_networks(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Vec<NetworkConfig>, Reported> {
+    let networks: Vec<_> = s
+        .tables("network", "prefix")?
+        .into_iter()
+        .map(|network| {
+            network.read(|network| {
+                let prefix = network.required("prefix", &Prefix)?;
+                claims.prefixes.push(Claim { prefix: prefix.value, is_loopback: false, at: prefix.at });
+                Ok(NetworkConfig { prefix: prefix.value })
+            })
+        })
+        .collect();
+    networks.into_iter().collect()
+}

@@ -1,0 +1,110 @@
+//! `[[context]]`: loopbacks, pools and the BGP instance of a routing domain.
+
+use super::across::{Claim, ContextClaims, Ledger, report_twice};
+use super::bgp;
+use super::fault::Fault;
+use super::kind::{Choice, Flag, HostAddress, Integer, Interface, Name, Prefix};
+use super::model::{Action, ContextConfig, LoopbackConfig, PoolConfig};
+use super::reader::{Found, Reported, Section};
+
+const ACTIONS: Choice<Action> =
+    Choice(&[("blackhole", Action::Blackhole), ("unreachable", Action::Unreachable)]);
+
+/// The kernel's main routing table.
+const MAIN_TABLE: u32 = 254;
+/// The table that the kernel fills with its local addresses.
+const LOCAL_TABLE: u32 = 255;
+
+pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextConfig, Reported> {
+    let name = s.required("name", &Name);
+    let table = read_table(s);
+    let mut claims = ContextClaims {
+        name: name.clone().ok(),
+        table: table.unwrap_or(MAIN_TABLE),
+        ..ContextClaims::default()
+    };
+    let loopbacks = read_loopbacks(s, &mut claims);
+    let pools = read_pools(s, &mut claims);
+    let bgp = match s.table("bgp") {
+        Ok(None) => Ok(None),
+        Ok(Some(bgp)) => bgp.read(|bgp| bgp::read(bgp, &mut claims)).map(Some),
+        Err(reported) => {
+            claims.neighbors_unread = true;
+            Err(reported)
+        }
+    };
+    ledger.contexts.push(claims);
+    Ok(ContextConfig { name: name?.value, table: table?, loopbacks: loopbacks?, pools: pools?, bgp: bgp? })
+}
+
+fn read_table(s: &Section<'_, '_>) -> Result<u32, Reported> {
+    let table = s.or("table", &Integer::<u32>::new(1, u32::MAX), MAIN_TABLE)?;
+    if table.value == LOCAL_TABLE {
+        return Err(s.report(&table.at, Fault::LocalTable));
+    }
+    Ok(table.value)
+}
+
+fn read_loopbacks(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Vec<LoopbackConfig>, Reported> {
+    let mut names = Vec::new();
+    let loopbacks: Vec<_> = s
+        .tables("loopback", "name")?
+        .into_iter()
+        .map(|loopback| loopback.read(|loopback| read_loopback(loopback, claims, &mut names)))
+        .collect();
+    report_twice(s, "name", &names);
+    loopbacks.into_iter().collect()
+}
+
+fn read_loopback(
+    s: &Section<'_, '_>,
+    claims: &mut ContextClaims,
+    names: &mut Vec<Found<String>>,
+) -> Result<LoopbackConfig, Reported> {
+    let name = s.required("name", &Name);
+    let address = s.required("address", &HostAddress);
+    let interface = s.or("interface", &Interface, "lo".into());
+    let srp_activate = s.or("srp-activate", &Flag, false);
+    names.extend(name.clone());
+    if let Ok(address) = &address {
+        claims.prefixes.push(Claim { prefix: address.value, is_loopback: true, at: address.at.clone() });
+    }
+    Ok(LoopbackConfig {
+        name: name?.value,
+        address: address?.value,
+        interface: interface?.value,
+        srp_activate: srp_activate?.value,
+    })
+}
+
+fn read_pools(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Vec<PoolConfig>, Reported> {
+    let mut names = Vec::new();
+    let pools: Vec<_> = s
+        .tables("pool", "name")?
+        .into_iter()
+        .map(|pool| pool.read(|pool| read_pool(pool, claims, &mut names)))
+        .collect();
+    report_twice(s, "name", &names);
+    pools.into_iter().collect()
+}
+
+fn read_pool(
+    s: &Section<'_, '_>,
+    claims: &mut ContextClaims,
+    names: &mut Vec<Found<String>>,
+) -> Result<PoolConfig, Reported> {
+    let name = s.required("name", &Name);
+    let prefix = s.required("prefix", &Prefix);
+    let action = s.or("action", &ACTIONS, Action::default());
+    let srp_activate = s.or("srp-activate", &Flag, false);
+    names.extend(name.clone());
+    if let Ok(prefix) = &prefix {
+        claims.prefixes.push(Claim { prefix: prefix.value, is_loopback: false, at: prefix.at.clone() });
+    }
+    Ok(PoolConfig {
+        name: name?.value,
+        prefix: prefix?.value,
+        action: action?.value,
+        srp_activate: srp_activate?.value,
+    })
+}
