@@ -9,6 +9,7 @@ pub mod lab;
 pub mod namespace;
 pub mod netns;
 pub mod node;
+pub mod probe;
 pub mod rtnl;
 pub mod spawner;
 pub mod topology;

@@ -1,3 +1,35 @@
 //! `lab`: the demonstration, the benchmark and the probe.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Labs of the redundancy pair: two chassis, FRR routers, a client, and probes that measure.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The probe by itself: one UDP packet per millisecond each way.
+    #[command(subcommand)]
+    Probe(cli::probe::Probe),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Probe(probe) => cli::probe::run(&probe),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lab: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

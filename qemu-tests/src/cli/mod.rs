@@ -1,0 +1,3 @@
+//! The commands of `lab`.
+
+pub mod probe;

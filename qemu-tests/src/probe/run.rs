@@ -1,0 +1,157 @@
+//! The probe on the nodes of a lab: responders on the chassis, the sender on the client.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::record::Record;
+use super::send::{Status, StreamSpec};
+use crate::error::LabError;
+use crate::lab::Lab;
+use crate::node::{Job, Node, ProcessId, Program, Signal};
+use crate::topology::Topology;
+use crate::wait::{self, Seen};
+
+const START: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The streams of a topology: IPv4 by every router, IPv6 by the first one.
+pub fn streams(topology: &Topology) -> Result<Vec<StreamSpec>, LabError> {
+    let mut streams = Vec::new();
+    let mut v6_taken = false;
+    for way in topology.clients().first().map(|client| topology.ways(client)).unwrap_or_default() {
+        let v6 = way.source.is_ipv6();
+        if v6 && std::mem::replace(&mut v6_taken, true) {
+            continue;
+        }
+        streams.push(StreamSpec {
+            name: format!("{}-{}", way.router, if v6 { "v6" } else { "v4" }),
+            source: way.source.ip(),
+            destination: topology.loopback(v6)?,
+        });
+    }
+    Ok(streams)
+}
+
+/// Starts a responder on a chassis and waits until it listens.
+pub fn respond(node: &dyn Node, loopbacks: &[IpAddr]) -> Result<ProcessId, LabError> {
+    let ready = node.folder().join("responder.ready");
+    node.run(&Job::new("rm", ["-f".to_owned(), ready.display().to_string()]), START)?;
+    let mut args = ["probe", "respond", "--name", node.name(), "--ready"].map(str::to_owned).to_vec();
+    args.push(ready.display().to_string());
+    args.extend(loopbacks.iter().map(ToString::to_string));
+    let process = node.spawn(&Job::new(node.program(Program::Lab), args).logged("responder.log"))?;
+    wait::until(&format!("the probe's responder on {}", node.name()), START, LOOK, || {
+        if !node.is_running(process)? {
+            let log = node.get_file(Path::new("responder.log")).unwrap_or_default();
+            let reason = format!("it ended: {}", String::from_utf8_lossy(&log).trim());
+            return Err(LabError::Answer {
+                command: format!("lab probe respond on {}", node.name()),
+                reason,
+            });
+        }
+        Ok(if node.get_file(&ready).is_ok() {
+            Seen::Done(())
+        } else {
+            Seen::NotYet("it runs but does not listen yet".to_owned())
+        })
+    })?;
+    Ok(process)
+}
+
+/// A sender that runs on the client.
+pub struct Running<'a> {
+    lab: &'a Lab,
+    process: ProcessId,
+    record: PathBuf,
+    status: PathBuf,
+}
+
+impl<'a> Running<'a> {
+    /// Starts all streams of the topology; files are named after `name`.
+    pub fn start(lab: &'a Lab, name: &str) -> Result<Self, LabError> {
+        let client = &lab.client;
+        let folder = lab.out.join("probes");
+        std::fs::create_dir_all(&folder).map_err(LabError::file("making", &folder))?;
+        let (record, status) =
+            (folder.join(format!("{name}.csv")), folder.join(format!("{name}.status.json")));
+        let mut args = ["probe", "send"].map(str::to_owned).to_vec();
+        for stream in streams(&lab.topology)? {
+            args.push("--stream".to_owned());
+            args.push(format!("{}={}@{}", stream.name, stream.source, stream.destination));
+        }
+        for (option, path) in [("--record", &record), ("--status", &status)] {
+            args.push(option.to_owned());
+            args.push(path.display().to_string());
+        }
+        let job = Job::new(client.program(Program::Lab), args).logged("sender.log");
+        let process = client.spawn(&job)?;
+        Ok(Self { lab, process, record, status })
+    }
+
+    /// What the sender last said of itself; `None` before it said anything.
+    pub fn status(&self) -> Result<Option<Status>, LabError> {
+        let client = &self.lab.client;
+        if !client.is_running(self.process)? {
+            let log = client.get_file(Path::new("sender.log")).unwrap_or_default();
+            let reason = format!("it ended: {}", String::from_utf8_lossy(&log).trim());
+            return Err(LabError::Answer { command: "lab probe send".to_owned(), reason });
+        }
+        let Ok(octets) = std::fs::read(&self.status) else { return Ok(None) };
+        serde_json::from_slice(&octets).map(Some).map_err(|error| LabError::Answer {
+            command: "lab probe send (status file)".to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Waits until every stream had `packets` answers in a row, the newest from `chassis` if one is named.
+    pub fn flows(&self, packets: u32, chassis: Option<&str>, limit: Duration) -> Result<(), LabError> {
+        let whom = chassis.unwrap_or("any chassis");
+        wait::until(
+            &format!("{packets} probes in a row answered by {whom} on every stream"),
+            limit,
+            LOOK,
+            || {
+                let Some(status) = self.status()? else {
+                    return Ok(Seen::NotYet("no packet yet".to_owned()));
+                };
+                let good = status.streams.iter().all(|stream| {
+                    stream.in_a_row >= packets
+                        && chassis.is_none_or(|name| stream.responder.as_deref() == Some(name))
+                });
+                let tell = |s: &super::send::StreamStatus| {
+                    let who = s.responder.as_deref().unwrap_or("nobody");
+                    format!("{}: {} sent, {} in a row by {who}", s.name, s.sent, s.in_a_row)
+                };
+                Ok(if good {
+                    Seen::Done(())
+                } else {
+                    Seen::NotYet(status.streams.iter().map(tell).collect::<Vec<_>>().join("; "))
+                })
+            },
+        )
+    }
+
+    /// Stops the sender and reads its record, all times on the host's clock.
+    pub fn stop(self) -> Result<Record, LabError> {
+        let client = &self.lab.client;
+        client.signal(self.process, Signal::Terminate)?;
+        wait::until_true("the record of the probe", START, LOOK, || Ok(!client.is_running(self.process)?))?;
+        let text = std::fs::read_to_string(&self.record).map_err(LabError::file("reading", &self.record))?;
+        let mut record = Record::from_csv(&text).map_err(|error| LabError::Answer {
+            command: "lab probe send".to_owned(),
+            reason: error.to_string(),
+        })?;
+        for node in self.lab.chassis.iter().filter(|node| node.is_on()) {
+            record.shift(node.name(), node.clock_ahead()?);
+        }
+        Ok(record)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // After `stop` it is gone; after an error nobody else would end it before the lab does.
+        let _ = self.lab.client.signal(self.process, Signal::Kill);
+    }
+}
