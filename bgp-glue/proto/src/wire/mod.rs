@@ -1,3 +1,25 @@
-//! Messages as octets: one module per message, `encode` beside `decode`.
+//! Messages as octets: one module per message, what writes it beside what reads it.
+//!
+//! | Message | Module | Ends a session | Source |
+//! |---|---|---|---|
+//! | (header) | [`header`] | wrong marker, length, type | RFC 4271 section 4.1 |
+//! | OPEN | [`open`] | wrong version, AS, identifier, hold time | RFC 4271 section 4.2, 5492, 9072 |
+//! | UPDATE | [`update`] | only where its prefixes cannot be told | RFC 4271 section 4.3, 4760, 7606 |
+//! | NOTIFICATION | [`notification`] | always | RFC 4271 section 4.5, 9003 |
+//! | KEEPALIVE | [`header`] | never | RFC 4271 section 4.4 |
+//! | ROUTE-REFRESH | [`refresh`] | wrong length | RFC 2918 |
+//!
+//! No octets make a decoder panic, and none make it take more memory than a small multiple of their number.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+mod as_path;
+mod attribute;
+pub mod header;
+mod nlri;
 pub mod notification;
+pub mod open;
+pub mod pack;
+mod reader;
+pub mod refresh;
+pub mod update;

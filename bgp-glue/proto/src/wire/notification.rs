@@ -56,6 +56,8 @@ pub mod reason {
         OPEN_UNSPECIFIC = (2, 0);
         /// An UPDATE whose routes cannot be told apart.
         MALFORMED_ATTRIBUTES = (3, 1);
+        /// An attribute that every speaker has to know, and we do not.
+        UNKNOWN_WELL_KNOWN = (3, 2);
         /// A prefix that is too long or cut off.
         BAD_NETWORK = (3, 10);
         /// A broken optional attribute that hides which routes it is about.
@@ -80,8 +82,6 @@ pub mod reason {
         OTHER_CONFIGURATION_CHANGE = (6, 6);
         /// The other of two connections was kept.
         COLLISION = (6, 7);
-        /// A ROUTE-REFRESH of the wrong length.
-        BAD_REFRESH_LENGTH = (7, 1);
     }
 }
 

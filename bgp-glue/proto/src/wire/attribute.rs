@@ -1,0 +1,485 @@
+//! Path attributes as octets.
+//!
+//! ```text
+//! flags (1): 0x80 optional, 0x40 transitive, 0x20 partial, 0x10 length has two octets
+//! +-----------+----------+------------------+---------+
+//! | flags (1) | type (1) | length (1 or 2)  | value   |   repeated
+//! +-----------+----------+------------------+---------+
+//! ```
+//!
+//! A malformed attribute costs as little as RFC 7606 allows: only itself, or the routes of its message, or, where
+//! those cannot be told any more, the session. Sources: RFC 4271 sections 4.3 and 6.3, RFC 7606 sections 3 to 7,
+//! RFC 4760 sections 3 and 4, RFC 6793 section 6, RFC 1997, RFC 8092, RFC 7607.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::as_path::{self, AsWidth};
+use super::nlri;
+use super::notification::{Notification, reason};
+use super::reader::Reader;
+use super::update::{Disposition, Fault, UpdateContext};
+use crate::attributes::{
+    Aggregator, AsPath, Attributes, Community, LargeCommunity, NextHop, Origin, UnknownAttribute,
+};
+use crate::prefix::Prefix;
+use crate::types::{Asn, Family, PeerKind};
+
+pub(crate) const OPTIONAL: u8 = 0x80;
+const TRANSITIVE: u8 = 0x40;
+const PARTIAL: u8 = 0x20;
+pub(crate) const LONG: u8 = 0x10;
+
+const ORIGIN: u8 = 1;
+const AS_PATH: u8 = 2;
+const NEXT_HOP: u8 = 3;
+const MED: u8 = 4;
+const LOCAL_PREF: u8 = 5;
+const ATOMIC_AGGREGATE: u8 = 6;
+const AGGREGATOR: u8 = 7;
+const COMMUNITIES: u8 = 8;
+const ORIGINATOR_ID: u8 = 9;
+const CLUSTER_LIST: u8 = 10;
+pub(crate) const MP_REACH: u8 = 14;
+pub(crate) const MP_UNREACH: u8 = 15;
+const AS4_PATH: u8 = 17;
+const AS4_AGGREGATOR: u8 = 18;
+const LARGE_COMMUNITY: u8 = 32;
+
+/// The attributes of one UPDATE as they came, before it is known which routes they are for.
+#[derive(Default)]
+pub(crate) struct Collected {
+    pub(crate) origin: Option<Origin>,
+    pub(crate) as_path: Option<AsPath>,
+    pub(crate) next_hop: Option<Ipv4Addr>,
+    pub(crate) mp_reach: Option<(NextHop, Vec<Prefix>)>,
+    pub(crate) mp_unreach: Option<(Family, Vec<Prefix>)>,
+    /// How many attributes there were.
+    pub(crate) count: usize,
+    pub(crate) faults: Vec<Fault>,
+    /// There were routes of a family that was not negotiated.
+    pub(crate) foreign: bool,
+    next_hop_fault: Option<&'static str>,
+    med: Option<u32>,
+    local_pref: Option<u32>,
+    atomic_aggregate: bool,
+    aggregator: Option<Aggregator>,
+    communities: Box<[Community]>,
+    large_communities: Box<[LargeCommunity]>,
+    as4_path: Option<AsPath>,
+    as4_aggregator: Option<Aggregator>,
+    unknown: Vec<UnknownAttribute>,
+}
+
+enum Trouble {
+    Discard(&'static str),
+    Withdraw(&'static str),
+    Reset(Notification),
+}
+
+use Trouble::{Discard, Withdraw};
+
+impl Collected {
+    /// Reads the whole field of attributes. An error ends the session.
+    pub(crate) fn decode(field: &[u8], context: &UpdateContext) -> Result<Self, Notification> {
+        let mut collected = Self::default();
+        let mut seen = [false; 256];
+        let mut reader = Reader::new(field);
+        while !reader.is_empty() {
+            let Some((flags, type_code, value)) = next_attribute(&mut reader) else {
+                // RFC 7606 section 4: the attributes' total length still tells where the routes are.
+                collected.fault(None, Disposition::TreatAsWithdraw, "an attribute is longer than its field");
+                break;
+            };
+            collected.count += 1;
+            if std::mem::replace(&mut seen[usize::from(type_code)], true) {
+                if matches!(type_code, MP_REACH | MP_UNREACH) {
+                    // RFC 7606 section 3 g.
+                    return Err(Notification::new(reason::MALFORMED_ATTRIBUTES));
+                }
+                collected.fault(Some(type_code), Disposition::AttributeDiscard, "occurs twice");
+                continue;
+            }
+            let judged = match (check_flags(type_code, flags, value), type_code) {
+                (Err(trouble), MP_REACH | MP_UNREACH) => {
+                    // Its routes have to be read all the same: they are the ones that are withdrawn.
+                    collected.take(type_code, flags, value, context).and(Err(trouble))
+                }
+                (Err(trouble), _) => Err(trouble),
+                (Ok(()), _) => collected.take(type_code, flags, value, context),
+            };
+            match judged {
+                Ok(()) => {}
+                Err(Discard(what)) => collected.fault(Some(type_code), Disposition::AttributeDiscard, what),
+                Err(Withdraw(what)) => collected.fault(Some(type_code), Disposition::TreatAsWithdraw, what),
+                Err(Trouble::Reset(notification)) => return Err(notification),
+            }
+        }
+        Ok(collected)
+    }
+
+    pub(crate) fn fault(&mut self, attribute: Option<u8>, disposition: Disposition, what: &'static str) {
+        self.faults.push(Fault { attribute, disposition, what });
+    }
+
+    /// What has to be there for routes to be announced (RFC 7606 section 3 d).
+    pub(crate) fn check_mandatory(&mut self, classic: bool) {
+        let missing = "is missing";
+        if self.origin.is_none() {
+            self.fault(Some(ORIGIN), Disposition::TreatAsWithdraw, missing);
+        }
+        if self.as_path.is_none() {
+            self.fault(Some(AS_PATH), Disposition::TreatAsWithdraw, missing);
+        }
+        // RFC 4760 section 3: NEXT_HOP is to be ignored where MP_REACH_NLRI alone announces.
+        if classic && self.next_hop.is_none() {
+            let what = self.next_hop_fault.unwrap_or(missing);
+            self.fault(Some(NEXT_HOP), Disposition::TreatAsWithdraw, what);
+        }
+    }
+
+    /// The attributes for routes with this next hop.
+    pub(crate) fn attributes(&self, origin: Origin, as_path: &AsPath, next_hop: NextHop) -> Attributes {
+        Attributes {
+            origin,
+            as_path: as_path.clone(),
+            next_hop,
+            med: self.med,
+            local_pref: self.local_pref,
+            atomic_aggregate: self.atomic_aggregate,
+            aggregator: self.aggregator,
+            communities: self.communities.clone(),
+            large_communities: self.large_communities.clone(),
+            unknown: self.unknown.as_slice().into(),
+        }
+    }
+
+    /// Puts the four-octet attributes of a two-octet speaker into their places (RFC 6793 section 4.2.3).
+    pub(crate) fn merge_four_octet_attributes(&mut self) {
+        self.unknown.sort_by_key(|attribute| attribute.type_code);
+        // "If the AS number in the AGGREGATOR attribute is not AS_TRANS, then the AS4_AGGREGATOR attribute and the
+        // AS4_PATH attribute SHALL be ignored".
+        if self.aggregator.is_some_and(|aggregator| aggregator.asn != Asn::TRANS)
+            && self.as4_aggregator.is_some()
+        {
+            return;
+        }
+        if self.aggregator.is_some() && self.as4_aggregator.is_some() {
+            self.aggregator = self.as4_aggregator;
+        }
+        if let Some(as4_path) = self.as4_path.take() {
+            self.as_path = self.as_path.take().map(|as_path| as_path::merge(as_path, &as4_path));
+        }
+    }
+
+    fn foreign_family(&mut self) -> Trouble {
+        self.foreign = true;
+        Discard("its family was not negotiated")
+    }
+
+    fn take(
+        &mut self,
+        type_code: u8,
+        flags: u8,
+        value: &[u8],
+        context: &UpdateContext,
+    ) -> Result<(), Trouble> {
+        match type_code {
+            ORIGIN => {
+                let &[octet] = value else { return Err(Withdraw("not one octet")) };
+                self.origin = Some(Origin::from_wire(octet).ok_or(Withdraw("unknown value"))?);
+            }
+            AS_PATH => {
+                self.as_path = Some(as_path::decode(value, context.as_width).map_err(Withdraw)?);
+            }
+            NEXT_HOP => match next_hop_v4(value) {
+                Ok(next_hop) => self.next_hop = Some(next_hop),
+                Err(what) => self.next_hop_fault = Some(what),
+            },
+            MED => self.med = Some(number(value).ok_or(Withdraw("not four octets"))?),
+            LOCAL_PREF => match context.kind {
+                PeerKind::Internal => {
+                    self.local_pref = Some(number(value).ok_or(Withdraw("not four octets"))?);
+                }
+                PeerKind::External => return Err(Discard("is not for external neighbors")),
+            },
+            ATOMIC_AGGREGATE => {
+                if !value.is_empty() {
+                    return Err(Discard("not empty"));
+                }
+                self.atomic_aggregate = true;
+            }
+            AGGREGATOR => self.aggregator = Some(aggregator(value, context.as_width).map_err(Discard)?),
+            COMMUNITIES => {
+                let (communities, []) = value.as_chunks() else {
+                    return Err(Withdraw("not a multiple of 4"));
+                };
+                if communities.is_empty() {
+                    return Err(Withdraw("empty"));
+                }
+                self.communities = communities.iter().map(|c| Community(u32::from_be_bytes(*c))).collect();
+            }
+            LARGE_COMMUNITY => self.large_communities = large_communities(value).map_err(Withdraw)?,
+            ORIGINATOR_ID | CLUSTER_LIST => return reflection(type_code, value, context.kind),
+            MP_REACH => match mp_reach(value, context)? {
+                Some(reach) => self.mp_reach = Some(reach),
+                None => return Err(self.foreign_family()),
+            },
+            MP_UNREACH => match mp_unreach(value, context)? {
+                Some(unreach) => self.mp_unreach = Some(unreach),
+                None => return Err(self.foreign_family()),
+            },
+            AS4_PATH | AS4_AGGREGATOR if context.as_width == AsWidth::Four => {
+                // RFC 6793 section 4.1.
+                return Err(Discard("comes from a speaker that does not need it"));
+            }
+            AS4_PATH => self.as4_path = Some(as_path::decode(value, AsWidth::Four).map_err(Discard)?),
+            AS4_AGGREGATOR => {
+                self.as4_aggregator = Some(aggregator(value, AsWidth::Four).map_err(Discard)?);
+            }
+            // RFC 4271 section 5: an unknown optional attribute goes on when it is transitive and ends here otherwise.
+            _ if flags & TRANSITIVE != 0 => {
+                self.unknown.push(UnknownAttribute { type_code, value: value.into() });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn next_attribute<'a>(reader: &mut Reader<'a>) -> Option<(u8, u8, &'a [u8])> {
+    let flags = reader.u8()?;
+    let type_code = reader.u8()?;
+    let length = if flags & LONG == 0 { usize::from(reader.u8()?) } else { usize::from(reader.u16()?) };
+    Some((flags, type_code, reader.take(length)?))
+}
+
+/// RFC 7606 section 3 c: wrong Optional or Transitive flags make an attribute malformed; the other flags do not.
+fn check_flags(type_code: u8, flags: u8, value: &[u8]) -> Result<(), Trouble> {
+    let expected = match type_code {
+        ORIGIN | AS_PATH | NEXT_HOP | LOCAL_PREF | ATOMIC_AGGREGATE => TRANSITIVE,
+        MED | ORIGINATOR_ID | CLUSTER_LIST | MP_REACH | MP_UNREACH => OPTIONAL,
+        AGGREGATOR | COMMUNITIES | LARGE_COMMUNITY | AS4_PATH | AS4_AGGREGATOR => OPTIONAL | TRANSITIVE,
+        _ if flags & OPTIONAL == 0 => {
+            // RFC 4271 section 6.3: a well-known attribute that is not known; the data is the attribute.
+            let mut data = Vec::with_capacity(value.len() + 4);
+            push_attribute(&mut data, flags & !LONG, type_code, |out| out.extend_from_slice(value));
+            return Err(Trouble::Reset(Notification::with_data(reason::UNKNOWN_WELL_KNOWN, &data)));
+        }
+        _ => return Ok(()),
+    };
+    match (flags & (OPTIONAL | TRANSITIVE) == expected, type_code) {
+        (true, _) => Ok(()),
+        // RFC 6793 section 6: whatever is wrong about these two, the route stays.
+        (false, AS4_PATH | AS4_AGGREGATOR) => Err(Discard("wrong flags")),
+        (false, _) => Err(Withdraw("wrong flags")),
+    }
+}
+
+fn number(value: &[u8]) -> Option<u32> {
+    value.try_into().ok().map(u32::from_be_bytes)
+}
+
+/// RFC 4271 section 6.3: the next hop has to be the address of a host.
+fn next_hop_v4(value: &[u8]) -> Result<Ipv4Addr, &'static str> {
+    let octets: [u8; 4] = value.try_into().map_err(|_| "not four octets")?;
+    match octets[0] {
+        0 | 127 | 224.. => Err("not the address of a host"),
+        1..=126 | 128..=223 => Ok(Ipv4Addr::from(octets)),
+    }
+}
+
+fn aggregator(value: &[u8], width: AsWidth) -> Result<Aggregator, &'static str> {
+    let (asn, address) = match (width, value) {
+        (AsWidth::Two, &[a, b, ref address @ ..]) => (u32::from(u16::from_be_bytes([a, b])), address),
+        (AsWidth::Four, &[a, b, c, d, ref address @ ..]) => (u32::from_be_bytes([a, b, c, d]), address),
+        (AsWidth::Two | AsWidth::Four, _) => return Err("wrong length"),
+    };
+    let address: [u8; 4] = address.try_into().map_err(|_| "wrong length")?;
+    if asn == 0 {
+        return Err("AS 0");
+    }
+    Ok(Aggregator { asn: Asn(asn), address: address.into() })
+}
+
+fn large_communities(value: &[u8]) -> Result<Box<[LargeCommunity]>, &'static str> {
+    let (words, []) = value.as_chunks::<4>() else { return Err("not a multiple of 12") };
+    let (communities, []) = words.as_chunks::<3>() else { return Err("not a multiple of 12") };
+    if communities.is_empty() {
+        return Err("empty");
+    }
+    let mut unique: Vec<LargeCommunity> = Vec::with_capacity(communities.len());
+    for community in communities {
+        let community = LargeCommunity(community.map(u32::from_be_bytes));
+        if !unique.contains(&community) {
+            unique.push(community);
+        }
+    }
+    Ok(unique.into())
+}
+
+/// RFC 7606 sections 7.9 and 7.10. This speaker reflects nothing, so a good one is only checked.
+fn reflection(type_code: u8, value: &[u8], kind: PeerKind) -> Result<(), Trouble> {
+    match kind {
+        PeerKind::External => Err(Discard("is not for external neighbors")),
+        PeerKind::Internal if type_code == ORIGINATOR_ID && value.len() != 4 => {
+            Err(Withdraw("not four octets"))
+        }
+        PeerKind::Internal if value.is_empty() || !value.len().is_multiple_of(4) => {
+            Err(Withdraw("not a multiple of 4"))
+        }
+        PeerKind::Internal => Ok(()),
+    }
+}
+
+fn reset(reason: (u8, u8)) -> Trouble {
+    Trouble::Reset(Notification::new(reason))
+}
+
+/// `None`: the family was not negotiated.
+fn mp_reach(value: &[u8], context: &UpdateContext) -> Result<Option<(NextHop, Vec<Prefix>)>, Trouble> {
+    let broken = || reset(reason::BAD_OPTIONAL_ATTRIBUTE);
+    let mut reader = Reader::new(value);
+    let afi = reader.u16().ok_or_else(broken)?;
+    let safi = reader.u8().ok_or_else(broken)?;
+    let length = reader.u8().ok_or_else(broken)?;
+    let next_hop = reader.take(usize::from(length)).ok_or_else(broken)?;
+    reader.u8().ok_or_else(broken)?; // reserved
+    let Some(family) = negotiated(afi, safi, context) else {
+        return Ok(None);
+    };
+    // RFC 7606 section 7.11: "If the Length of Next Hop Network Address field is inconsistent with that which was
+    // expected, ... session reset".
+    let next_hop = match (family, next_hop.len()) {
+        (Family::Ipv4Unicast, 4) => next_hop_v4(next_hop).map(NextHop::V4),
+        (Family::Ipv6Unicast, 16 | 32) => next_hop_v6(next_hop),
+        (Family::Ipv4Unicast | Family::Ipv6Unicast, _) => return Err(broken()),
+    };
+    let prefixes = nlri::decode(reader.rest(), family).map_err(|_| reset(reason::BAD_NETWORK))?;
+    match next_hop {
+        Ok(next_hop) => Ok(Some((next_hop, prefixes))),
+        // The routes are known, only not where they lead: they are taken with a placeholder and withdrawn by `update`.
+        Err(_) => Ok(Some((NextHop::V4(Ipv4Addr::UNSPECIFIED), prefixes))),
+    }
+}
+
+/// RFC 2545 section 3. Some speakers without a global address send `::` in its place.
+fn next_hop_v6(value: &[u8]) -> Result<NextHop, &'static str> {
+    let (addresses, _) = value.as_chunks::<16>();
+    let mut addresses = addresses.iter().map(|octets| Ipv6Addr::from(*octets));
+    let address = addresses.next().unwrap_or(Ipv6Addr::UNSPECIFIED);
+    let link_local = addresses.next().filter(Ipv6Addr::is_unicast_link_local);
+    match link_local {
+        Some(link_local) if address.is_unspecified() => {
+            Ok(NextHop::V6 { address: link_local, link_local: None })
+        }
+        Some(_) | None if address.is_unspecified() || address.is_loopback() || address.is_multicast() => {
+            Err("not the address of a host")
+        }
+        Some(_) | None => {
+            Ok(NextHop::V6 { address, link_local: link_local.filter(|other| *other != address) })
+        }
+    }
+}
+
+/// `None`: the family was not negotiated.
+fn mp_unreach(value: &[u8], context: &UpdateContext) -> Result<Option<(Family, Vec<Prefix>)>, Trouble> {
+    let broken = || reset(reason::BAD_OPTIONAL_ATTRIBUTE);
+    let mut reader = Reader::new(value);
+    let afi = reader.u16().ok_or_else(broken)?;
+    let safi = reader.u8().ok_or_else(broken)?;
+    let Some(family) = negotiated(afi, safi, context) else {
+        return Ok(None);
+    };
+    let prefixes = nlri::decode(reader.rest(), family).map_err(|_| reset(reason::BAD_NETWORK))?;
+    Ok(Some((family, prefixes)))
+}
+
+fn negotiated(afi: u16, safi: u8, context: &UpdateContext) -> Option<Family> {
+    Family::from_wire(afi, safi).filter(|family| context.families.contains(*family))
+}
+
+/// Appends every attribute of a route but MP_REACH_NLRI; NEXT_HOP only for routes in the classic field.
+pub(crate) fn push_all(
+    out: &mut Vec<u8>,
+    attributes: &Attributes,
+    classic: bool,
+    width: AsWidth,
+    kind: PeerKind,
+) {
+    push_attribute(out, TRANSITIVE, ORIGIN, |out| out.push(attributes.origin.to_wire()));
+    push_attribute(out, TRANSITIVE, AS_PATH, |out| as_path::push(out, &attributes.as_path, width));
+    if let (true, NextHop::V4(next_hop)) = (classic, attributes.next_hop) {
+        push_attribute(out, TRANSITIVE, NEXT_HOP, |out| out.extend_from_slice(&next_hop.octets()));
+    }
+    if let Some(med) = attributes.med {
+        push_attribute(out, OPTIONAL, MED, |out| out.extend_from_slice(&med.to_be_bytes()));
+    }
+    // RFC 4271 section 5.1.5: LOCAL_PREF goes to every internal peer and to no external one.
+    if let (PeerKind::Internal, Some(local_pref)) = (kind, attributes.local_pref) {
+        push_attribute(out, TRANSITIVE, LOCAL_PREF, |out| out.extend_from_slice(&local_pref.to_be_bytes()));
+    }
+    if attributes.atomic_aggregate {
+        push_attribute(out, TRANSITIVE, ATOMIC_AGGREGATE, |_| ());
+    }
+    if let Some(aggregator) = attributes.aggregator {
+        push_attribute(out, OPTIONAL | TRANSITIVE, AGGREGATOR, |out| push_aggregator(out, aggregator, width));
+    }
+    if !attributes.communities.is_empty() {
+        push_attribute(out, OPTIONAL | TRANSITIVE, COMMUNITIES, |out| {
+            out.extend(attributes.communities.iter().flat_map(|community| community.0.to_be_bytes()));
+        });
+    }
+    push_four_octet_attributes(out, attributes, width);
+    if !attributes.large_communities.is_empty() {
+        push_attribute(out, OPTIONAL | TRANSITIVE, LARGE_COMMUNITY, |out| {
+            let words = attributes.large_communities.iter().flat_map(|community| community.0);
+            out.extend(words.flat_map(u32::to_be_bytes));
+        });
+    }
+    for UnknownAttribute { type_code, value } in &attributes.unknown {
+        push_attribute(out, OPTIONAL | TRANSITIVE | PARTIAL, *type_code, |out| out.extend_from_slice(value));
+    }
+}
+
+/// What a two-octet speaker is to pass on without understanding it (RFC 6793 section 4.2.2), only where it says more
+/// than the two-octet form.
+fn push_four_octet_attributes(out: &mut Vec<u8>, attributes: &Attributes, width: AsWidth) {
+    if width == AsWidth::Four {
+        return;
+    }
+    if !attributes.as_path.asns().all(Asn::fits_two_octets) {
+        push_attribute(out, OPTIONAL | TRANSITIVE, AS4_PATH, |out| {
+            as_path::push(out, &attributes.as_path, AsWidth::Four);
+        });
+    }
+    if let Some(aggregator) = attributes.aggregator.filter(|aggregator| !aggregator.asn.fits_two_octets()) {
+        push_attribute(out, OPTIONAL | TRANSITIVE, AS4_AGGREGATOR, |out| {
+            push_aggregator(out, aggregator, AsWidth::Four);
+        });
+    }
+}
+
+fn push_aggregator(out: &mut Vec<u8>, aggregator: Aggregator, width: AsWidth) {
+    match width {
+        AsWidth::Two => out.extend_from_slice(&aggregator.asn.two_octets().to_be_bytes()),
+        AsWidth::Four => out.extend_from_slice(&aggregator.asn.0.to_be_bytes()),
+    }
+    out.extend_from_slice(&aggregator.address.octets());
+}
+
+/// Appends one attribute whose value `write` appends, with a length of one octet where that is enough. A value above
+/// 65535 octets makes the whole message too long, which `pack` notices by its size.
+pub(crate) fn push_attribute(out: &mut Vec<u8>, flags: u8, type_code: u8, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[flags, type_code, 0]);
+    write(out);
+    let length = out.len() - start - 3;
+    if let Ok(short) = u8::try_from(length) {
+        out[start + 2] = short;
+    } else {
+        let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        out[start] |= LONG;
+        out[start + 2] = high;
+        out.insert(start + 3, low);
+    }
+}
