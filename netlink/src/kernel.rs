@@ -32,10 +32,22 @@ pub enum StartError {
     },
 }
 
-/// The worker thread is gone; nothing in the kernel is watched or changed any more. Restart the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the kernel side has stopped (see the log for its last words): restart the process")]
-pub struct Stopped;
+/// Why a request was not carried out. What the kernel refuses, object by object, is no such error: it stands in
+/// [`Report::refused`].
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The worker thread is gone; nothing in the kernel is watched or changed any more.
+    #[error("the kernel side has stopped (see the log for its last words): restart the process")]
+    Stopped,
+    /// The kernel could not be read.
+    #[error("kernel side: cannot {doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
 
 /// The kernel as the product wants it, in the network namespace of the thread that called [`Kernel::start`].
 ///
@@ -56,34 +68,34 @@ impl Kernel {
     pub fn start(settings: Settings) -> Result<(Self, EventReceiver), StartError> {
         settings.check()?;
         let links = SharedLinks::default();
-        let (requests, events) = worker::spawn(settings, links.clone())?;
+        let (requests, events) = worker::spawn(&settings, links.clone())?;
         Ok((Self { requests, links }, EventReceiver { events }))
     }
 
     /// Makes `want` the whole of the SRP section. Overtakes learned routes that are waiting their turn.
-    pub async fn set_srp(&self, want: Section) -> Result<Report, Stopped> {
+    pub async fn set_srp(&self, want: Section) -> Result<Report, RequestError> {
         self.ask(|answer| Request::SetSrp(want, answer)).await
     }
 
     /// Carries out changes of the learned routes, in order; the last change of a prefix counts.
-    pub async fn update_learned(&self, changes: Vec<RouteChange>) -> Result<Report, Stopped> {
+    pub async fn update_learned(&self, changes: Vec<RouteChange>) -> Result<Report, RequestError> {
         self.ask(|answer| Request::UpdateLearned(changes, answer)).await
     }
 
     /// Removes learned routes of an earlier life that nobody has set again: call it when BGP has converged
     /// (End-of-RIB from all peers, or the restart timer).
-    pub async fn sweep_learned(&self) -> Result<Report, Stopped> {
+    pub async fn sweep_learned(&self) -> Result<Report, RequestError> {
         self.ask(Request::SweepLearned).await
     }
 
     /// Wants nothing any more and removes everything under our mark, whatever its metric, table or link.
-    pub async fn remove_all_ours(&self) -> Result<Report, Stopped> {
+    pub async fn remove_all_ours(&self) -> Result<Report, RequestError> {
         self.ask(Request::RemoveAllOurs).await
     }
 
     /// Compares the kernel with what is wanted now and repairs it, without waiting for the compare interval.
     /// Objects that were missing count as added.
-    pub async fn compare(&self) -> Result<Report, Stopped> {
+    pub async fn compare(&self) -> Result<Report, RequestError> {
         self.ask(Request::Compare).await
     }
 
@@ -103,10 +115,10 @@ impl Kernel {
         self.links().by_name(name).is_some()
     }
 
-    async fn ask(&self, request: impl FnOnce(Answer) -> Request) -> Result<Report, Stopped> {
+    async fn ask(&self, request: impl FnOnce(Answer) -> Request) -> Result<Report, RequestError> {
         let (answer, answered) = oneshot::channel();
         self.requests.send(request(answer))?;
-        answered.await.map_err(|_| Stopped)
+        answered.await.unwrap_or(Err(RequestError::Stopped))
     }
 }
 

@@ -1,15 +1,24 @@
 //! Kernel state: links, addresses and routes; a pure plan and its application over rtnetlink.
 
+mod apply;
+mod codec;
+mod compare;
+mod filter;
+mod job;
 mod kernel;
+mod ledger;
 mod links;
+pub mod plan;
 mod prefix;
 mod report;
 mod settings;
+mod socket;
 mod types;
+mod watch;
 mod worker;
 
-pub use kernel::{EventReceiver, Kernel, StartError, Stopped};
-pub use links::{Link, Links};
+pub use kernel::{EventReceiver, Kernel, RequestError, StartError};
+pub use links::{Link, LinkAddress, Links};
 pub use prefix::{Prefix, PrefixError};
 pub use report::{CompareCause, KernelEvent, LinkDownCause, Object, RefuseReason, Refused, Report};
 pub use settings::{Settings, SettingsError};

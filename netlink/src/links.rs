@@ -19,8 +19,19 @@ pub struct Link {
     pub admin_up: bool,
     /// Has carrier (`IFF_LOWER_UP`).
     pub carrier: bool,
-    /// The addresses on it, ours among them, each with its prefix length.
-    pub addresses: BTreeSet<(IpAddr, u8)>,
+    /// The addresses on it, ours among them.
+    pub addresses: BTreeSet<LinkAddress>,
+}
+
+/// An address on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkAddress {
+    /// The address.
+    pub ip: IpAddr,
+    /// Its prefix length in bits.
+    pub prefix_len: u8,
+    /// Whether it carries our mark.
+    pub ours: bool,
 }
 
 impl Link {
@@ -54,7 +65,7 @@ impl Links {
 
     /// The link that holds the address.
     pub fn by_address(&self, ip: IpAddr) -> Option<&Link> {
-        self.iter().find(|link| link.addresses.iter().any(|(held, _)| *held == ip))
+        self.iter().find(|link| link.addresses.iter().any(|held| held.ip == ip))
     }
 
     /// The MAC address of the link that holds the address.
@@ -70,18 +81,25 @@ impl Links {
         self.by_index.insert(link.index, link)
     }
 
+    /// Enters what a dump told, if it told a link.
+    pub(crate) fn put_found(&mut self, found: Option<Link>) {
+        if let Some(link) = found {
+            self.put(link);
+        }
+    }
+
     pub(crate) fn remove(&mut self, index: LinkIndex) -> Option<Link> {
         self.by_index.remove(&index)
     }
 
     /// True if it was not there before. An address of an unknown link is not kept.
-    pub(crate) fn add_address(&mut self, index: LinkIndex, ip: IpAddr, prefix_len: u8) -> bool {
-        self.by_index.get_mut(&index).is_some_and(|link| link.addresses.insert((ip, prefix_len)))
+    pub(crate) fn add_address(&mut self, index: LinkIndex, address: LinkAddress) -> bool {
+        self.by_index.get_mut(&index).is_some_and(|link| link.addresses.insert(address))
     }
 
     /// True if it was there before.
-    pub(crate) fn remove_address(&mut self, index: LinkIndex, ip: IpAddr, prefix_len: u8) -> bool {
-        self.by_index.get_mut(&index).is_some_and(|link| link.addresses.remove(&(ip, prefix_len)))
+    pub(crate) fn remove_address(&mut self, index: LinkIndex, address: LinkAddress) -> bool {
+        self.by_index.get_mut(&index).is_some_and(|link| link.addresses.remove(&address))
     }
 }
 

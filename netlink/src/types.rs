@@ -53,6 +53,11 @@ impl LinkName {
         Self("lo".to_owned())
     }
 
+    /// Stands for the name of a link that is gone, of which only the index is left.
+    pub(crate) fn of_index(index: LinkIndex) -> Self {
+        Self(format!("link-{}", index.get()))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,0 +1,46 @@
+//! What the kernel may leave out of our event stream: a classic BPF program on the event socket.
+//!
+//! Installing a full table tells every route listener a million times what we have just asked for ourselves; reading
+//! that back costs more than the installing, and overruns the buffer. So route messages pass only if they can
+//! concern an object of ours: a change of a route under our mark by somebody else, or a replacing of a route by
+//! somebody else (which may have been ours). Links and addresses always pass.
+//!
+//! Octets of a route message: 0..16 the header (type at 4, flags at 6, port at 12), 16..28 `struct rtmsg`
+//! (`rtm_protocol` at 21).
+
+use netlink_packet_core::NLM_F_REPLACE;
+use socket2::SockFilter;
+
+const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
+
+const LOAD_U32: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const LOAD_U16: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
+const LOAD_U8: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const IF_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
+/// The program for a writer with the port `own_port` that marks its routes with `protocol`.
+pub(crate) fn program(own_port: u32, protocol: u8) -> [SockFilter; 12] {
+    // A load gives the octets in network order; the header holds them in the order of the machine.
+    let u16_as_loaded = |value: u16| u32::from(u16::from_be_bytes(value.to_ne_bytes()));
+    let port_as_loaded = u32::from_be_bytes(own_port.to_ne_bytes());
+    let step = SockFilter::new;
+    let pass = || step(RETURN, 0, 0, u32::MAX);
+    let drop = || step(RETURN, 0, 0, 0);
+    [
+        step(LOAD_U16, 0, 0, 4),
+        step(IF_EQUAL, 2, 0, u16_as_loaded(RTM_NEWROUTE)), // 1: yes -> 4
+        step(IF_EQUAL, 1, 0, u16_as_loaded(RTM_DELROUTE)), // 2: yes -> 4
+        pass(),                                            // 3: not about a route
+        step(LOAD_U32, 0, 0, 12),
+        step(IF_EQUAL, 4, 0, port_as_loaded), // 5: our own echo -> 10
+        step(LOAD_U8, 0, 0, 21),
+        step(IF_EQUAL, 3, 0, u32::from(protocol)), // 7: about a route of ours -> 11
+        step(LOAD_U16, 0, 0, 6),
+        step(IF_ANY_BIT, 1, 0, u16_as_loaded(NLM_F_REPLACE)), // 9: perhaps over a route of ours -> 11
+        drop(),                                               // 10
+        pass(),                                               // 11
+    ]
+}

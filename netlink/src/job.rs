@@ -1,0 +1,188 @@
+//! What the worker does beside listening: one value per piece of work, carried out in steps of about a millisecond.
+
+use std::io;
+use std::time::Instant;
+use std::vec::IntoIter;
+
+use crate::compare::{Findings, Reading, Reads};
+use crate::kernel::RequestError;
+use crate::ledger::Book;
+use crate::plan::Op;
+use crate::report::{CompareCause, KernelEvent, Report};
+use crate::types::{RouteChange, Section};
+use crate::worker::{Answer, Worker};
+
+/// Operations, or changes, to one step.
+const SLICE: usize = 128;
+/// How often a comparison reads the kernel before it puts up with a reading during which something changed.
+const READINGS: u8 = 3;
+
+/// A piece of work.
+pub(crate) struct Job {
+    errand: Errand,
+    task: Task,
+}
+
+/// What is left after a step.
+pub(crate) enum Step {
+    Again(Job),
+    Finished,
+}
+
+enum Task {
+    /// The SRP section, behind a removal.
+    SetSrp(Section),
+    /// Changes of learned routes still to make.
+    Learned(IntoIter<RouteChange>),
+    Sweep,
+    RemoveAll,
+    /// Deletions still to make, of a sweep or of a removal.
+    Delete {
+        ops: IntoIter<Op>,
+        everything: bool,
+    },
+    Compare {
+        cause: CompareCause,
+        readings: u8,
+    },
+    /// A comparison, reading the kernel.
+    Read {
+        reading: Reading,
+        cause: CompareCause,
+        readings: u8,
+    },
+    /// A comparison, putting right what differs.
+    Repair {
+        ops: IntoIter<Op>,
+        findings: Findings,
+        cause: CompareCause,
+    },
+}
+
+/// Whom to tell, and what so far.
+struct Errand {
+    taken: Instant,
+    answer: Option<Answer>,
+    report: Report,
+}
+
+impl Job {
+    fn new(task: Task, answer: Option<Answer>, taken: Instant) -> Self {
+        Self { errand: Errand { taken, answer, report: Report::default() }, task }
+    }
+
+    pub(crate) fn set_srp(want: Section, answer: Answer, taken: Instant) -> Self {
+        Self::new(Task::SetSrp(want), Some(answer), taken)
+    }
+
+    pub(crate) fn learned(changes: Vec<RouteChange>, answer: Answer, taken: Instant) -> Self {
+        Self::new(Task::Learned(changes.into_iter()), Some(answer), taken)
+    }
+
+    pub(crate) fn sweep(answer: Answer, taken: Instant) -> Self {
+        Self::new(Task::Sweep, Some(answer), taken)
+    }
+
+    pub(crate) fn remove_all(answer: Answer, taken: Instant) -> Self {
+        Self::new(Task::RemoveAll, Some(answer), taken)
+    }
+
+    pub(crate) fn compare(cause: CompareCause, answer: Option<Answer>, taken: Instant) -> Self {
+        Self::new(Task::Compare { cause, readings: 0 }, answer, taken)
+    }
+
+    /// Whether an SRP section that is asked for after this job must also be carried out after it.
+    pub(crate) fn removes_everything(&self) -> bool {
+        matches!(self.task, Task::RemoveAll | Task::Delete { everything: true, .. })
+    }
+
+    /// Does the next part of the work.
+    pub(crate) fn step(self, worker: &mut Worker) -> Step {
+        let Self { mut errand, task } = self;
+        match task {
+            Task::SetSrp(want) => {
+                errand.report = worker.set_srp(want, errand.taken);
+                errand.finish()
+            }
+            Task::Learned(mut changes) => {
+                worker.change_learned(changes.by_ref().take(SLICE), &mut errand.report);
+                if changes.len() == 0 { errand.finish() } else { errand.again(Task::Learned(changes)) }
+            }
+            Task::Sweep => {
+                worker.ledger.sweep();
+                errand.report.kept = worker.ledger.learned_wanted();
+                let ops = worker.ledger.stale_learned().into_iter();
+                errand.again(Task::Delete { ops, everything: false })
+            }
+            Task::RemoveAll => match worker.hands.all_ours() {
+                Ok(have) => {
+                    worker.ledger.want_nothing();
+                    let all = worker.ledger.plan_all(have, &worker.links, true);
+                    // The SRP section in one step, so that no other section mixes with what is left of this one.
+                    worker.carry_out(all.srp.ops, &mut errand.report);
+                    errand.again(Task::Delete { ops: all.learned.ops.into_iter(), everything: true })
+                }
+                Err(source) => errand.fail(source),
+            },
+            Task::Delete { mut ops, everything } => {
+                worker.carry_out(ops.by_ref().take(SLICE).collect(), &mut errand.report);
+                if ops.len() == 0 { errand.finish() } else { errand.again(Task::Delete { ops, everything }) }
+            }
+            Task::Compare { cause, readings } => match Reading::begin(worker) {
+                Ok(reading) => errand.again(Task::Read { reading, cause, readings }),
+                Err(error) => errand.fail_compare(worker, cause, error),
+            },
+            Task::Read { reading, cause, readings } => match reading.go_on(worker) {
+                Ok(Reads::More(reading)) => errand.again(Task::Read { reading, cause, readings }),
+                Ok(Reads::All { consistent: false, .. }) if readings + 1 < READINGS => {
+                    errand.again(Task::Compare { cause, readings: readings + 1 })
+                }
+                Ok(Reads::All { have, .. }) => {
+                    let (findings, ops) = Findings::judge(worker, have, &mut errand.report);
+                    errand.again(Task::Repair { ops: ops.into_iter(), findings, cause })
+                }
+                Err(error) => errand.fail_compare(worker, cause, error),
+            },
+            Task::Repair { mut ops, mut findings, cause } => {
+                let slice = ops.by_ref().take(SLICE).collect();
+                findings.repair(worker, slice, Book::Learned, &mut errand.report);
+                if ops.len() > 0 {
+                    return errand.again(Task::Repair { ops, findings, cause });
+                }
+                if let Some(event) = findings.into_event(worker, cause) {
+                    worker.outlet.tell(event);
+                }
+                worker.compared();
+                errand.finish()
+            }
+        }
+    }
+}
+
+impl Errand {
+    fn again(self, task: Task) -> Step {
+        Step::Again(Job { errand: self, task })
+    }
+
+    fn finish(mut self) -> Step {
+        self.report.took = self.taken.elapsed();
+        if let Some(answer) = self.answer {
+            // Whoever asked may have gone; the kernel is as he wanted it all the same.
+            let _ = answer.send(Ok(self.report));
+        }
+        Step::Finished
+    }
+
+    fn fail(self, source: io::Error) -> Step {
+        if let Some(answer) = self.answer {
+            let _ = answer.send(Err(RequestError::Io { doing: "read the addresses and routes", source }));
+        }
+        Step::Finished
+    }
+
+    fn fail_compare(self, worker: &mut Worker, cause: CompareCause, error: io::Error) -> Step {
+        worker.outlet.tell(KernelEvent::CompareFailed { cause, error: error.to_string() });
+        worker.compared();
+        self.fail(error)
+    }
+}

@@ -1,0 +1,360 @@
+//! The three netlink sockets: one writes, one dumps, one listens.
+//!
+//! They are apart so that an overrun of events never swallows an acknowledgement, and a long dump never delays a
+//! write. Writing and dumping are synchronous on purpose: the kernel carries a request out within `sendmsg`, and its
+//! answer is in the receive buffer before `sendmsg` returns, so there is nothing to wait for except the kernel's own
+//! lock. Requests go out many to a message with one acknowledgement at the end (errors always come back).
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer,
+    NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload, Parseable,
+};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use nix::errno::Errno;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
+use socket2::SockRef;
+
+use crate::filter;
+
+/// Requests to one `sendmsg`. Their worst case, an error for each, stays far below the receive buffer.
+const BATCH: usize = 128;
+/// What the kernel fills at most per read of a dump or of a batch of answers.
+const READ_BUFFER: usize = 64 << 10;
+/// Receive buffer of the writing and the dumping socket.
+const ANSWER_BUFFER: usize = 1 << 20;
+/// An answer is there when `sendmsg` returns; this only bounds what should never happen.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLMSG_HEADER: usize = 16;
+/// `NLMSGERR_ATTR_MSG`: what went wrong, in the kernel's words.
+const ATTR_MSG: u16 = 1;
+
+/// The kernel's no to one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) errno: Errno,
+    pub(crate) message: Option<String>,
+}
+
+/// One message as it came, undecoded.
+struct Frame<'a> {
+    header: NetlinkHeader,
+    payload: &'a [u8],
+}
+
+/// Splits what one read returned into messages; stops at the first that is not whole.
+fn frames(mut octets: &[u8]) -> impl Iterator<Item = Frame<'_>> {
+    std::iter::from_fn(move || {
+        let buffer = NetlinkBuffer::new_checked(octets).ok()?;
+        let length = usize::try_from(buffer.length()).ok()?;
+        let header = NetlinkHeader::parse(&buffer).ok()?;
+        let payload = octets.get(NLMSG_HEADER..length)?;
+        octets = octets.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(Frame { header, payload })
+    })
+}
+
+/// The content of an `NLMSG_ERROR`: `Ok` is an acknowledgement.
+fn answer(frame: &Frame<'_>) -> Result<(), Refusal> {
+    let Some((code, rest)) = frame.payload.split_first_chunk::<4>() else {
+        return Err(Refusal { errno: Errno::EPROTO, message: None });
+    };
+    let code = i32::from_ne_bytes(*code);
+    if code == 0 {
+        return Ok(());
+    }
+    // Behind the code comes the header of the request, the request itself unless capped, then attributes.
+    let request = NetlinkBuffer::new_checked(rest).map_or(NLMSG_HEADER, |buffer| buffer.length() as usize);
+    let skip =
+        if frame.header.flags & NLM_F_CAPPED != 0 { NLMSG_HEADER } else { request.next_multiple_of(4) };
+    let has_attributes = frame.header.flags & NLM_F_ACK_TLVS != 0;
+    let message = rest.get(skip..).filter(|_| has_attributes).and_then(extended_message);
+    Err(Refusal { errno: Errno::from_raw(code.saturating_neg()), message })
+}
+
+fn extended_message(mut attributes: &[u8]) -> Option<String> {
+    while let Some((head, _)) = attributes.split_first_chunk::<4>() {
+        let [l0, l1, k0, k1] = *head;
+        let length = usize::from(u16::from_ne_bytes([l0, l1]));
+        let value = attributes.get(4..length)?;
+        if u16::from_ne_bytes([k0, k1]) == ATTR_MSG {
+            let text = value.strip_suffix(&[0]).unwrap_or(value);
+            return Some(String::from_utf8_lossy(text).into_owned());
+        }
+        attributes = attributes.get(length.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+fn open() -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    Ok(socket)
+}
+
+/// Beyond `rmem_max` where the process may (it has `CAP_NET_ADMIN` anyway), up to it otherwise.
+fn set_receive_buffer(socket: &Socket, octets: usize) -> io::Result<()> {
+    // The kernel doubles what it is given, for its own bookkeeping.
+    let half = octets.div_ceil(2);
+    setsockopt(socket, RcvBufForce, &half).or_else(|_| setsockopt(socket, RcvBuf, &half))?;
+    Ok(())
+}
+
+fn append(out: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16, sequence: u32) {
+    let mut message = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(message));
+    message.header.flags = flags | NLM_F_REQUEST;
+    message.header.sequence_number = sequence;
+    message.finalize();
+    let start = out.len();
+    out.resize(start + message.buffer_len().next_multiple_of(4), 0);
+    message.serialize(&mut out[start..]);
+}
+
+/// Carries out requests.
+pub(crate) struct WriteSocket {
+    socket: Socket,
+    sequence: u32,
+    out: Vec<u8>,
+    read: Vec<u8>,
+}
+
+impl WriteSocket {
+    pub(crate) fn open() -> io::Result<Self> {
+        let socket = open()?;
+        set_receive_buffer(&socket, ANSWER_BUFFER)?;
+        SockRef::from(&socket).set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        // Old kernels know neither; then refusals carry the number alone.
+        let _ = socket.set_ext_ack(true);
+        let _ = socket.set_cap_ack(true);
+        Ok(Self {
+            socket,
+            sequence: 0,
+            out: Vec::with_capacity(READ_BUFFER),
+            read: Vec::with_capacity(READ_BUFFER),
+        })
+    }
+
+    /// The port number, which the kernel puts into the notifications that our requests cause.
+    pub(crate) fn port(&self) -> io::Result<u32> {
+        let mut address = SocketAddr::new(0, 0);
+        self.socket.get_address(&mut address)?;
+        Ok(address.port_number())
+    }
+
+    /// Carries the requests out in order, each whatever became of the one before, and returns one result for each.
+    pub(crate) fn carry_out(
+        &mut self,
+        requests: Vec<(RouteNetlinkMessage, u16)>,
+    ) -> io::Result<Vec<Result<(), Refusal>>> {
+        let mut results = Vec::with_capacity(requests.len());
+        let mut requests = requests.into_iter();
+        loop {
+            let first = self.sequence.wrapping_add(1);
+            let mut count = 0;
+            self.out.clear();
+            let batch = requests.by_ref().take(BATCH);
+            let mut batch = batch.peekable();
+            while let Some((message, flags)) = batch.next() {
+                let ack = if batch.peek().is_none() { NLM_F_ACK } else { 0 };
+                self.sequence = self.sequence.wrapping_add(1);
+                append(&mut self.out, message, flags | ack, self.sequence);
+                count += 1;
+            }
+            if count == 0 {
+                return Ok(results);
+            }
+            self.socket.send(&self.out, 0)?;
+            self.collect(first, count, &mut results)?;
+        }
+    }
+
+    fn collect(
+        &mut self,
+        first: u32,
+        count: usize,
+        results: &mut Vec<Result<(), Refusal>>,
+    ) -> io::Result<()> {
+        let base = results.len();
+        results.resize(base + count, Ok(()));
+        loop {
+            self.read.clear();
+            self.socket.recv(&mut self.read, 0)?;
+            for frame in frames(&self.read).filter(|frame| frame.header.message_type == NLMSG_ERROR) {
+                // An answer to an earlier batch that was given up has another number.
+                let offset = frame.header.sequence_number.wrapping_sub(first) as usize;
+                if offset >= count {
+                    continue;
+                }
+                results[base + offset] = answer(&frame);
+                if offset + 1 == count {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Reads what the kernel holds.
+pub(crate) struct DumpSocket {
+    socket: Socket,
+    sequence: u32,
+    read: Vec<u8>,
+}
+
+/// What one step of a dump gave.
+pub(crate) enum DumpStep {
+    /// Some objects; there may be more.
+    Some(Vec<RouteNetlinkMessage>),
+    /// The end. `consistent` is false if the kernel's state changed under way, so that objects may be missing.
+    End { consistent: bool },
+}
+
+/// A dump under way. Only one at a time per socket.
+pub(crate) struct Dump {
+    sequence: u32,
+    consistent: bool,
+}
+
+impl DumpSocket {
+    pub(crate) fn open() -> io::Result<Self> {
+        let socket = open()?;
+        set_receive_buffer(&socket, ANSWER_BUFFER)?;
+        SockRef::from(&socket).set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        // Lets the kernel filter routes by protocol and table (4.20 and later); elsewhere we filter alone.
+        let _ = socket.set_netlink_get_strict_chk(true);
+        Ok(Self { socket, sequence: 0, read: Vec::with_capacity(READ_BUFFER) })
+    }
+
+    /// Asks for a dump; what an earlier one left unread is skipped.
+    pub(crate) fn start(&mut self, request: RouteNetlinkMessage) -> io::Result<Dump> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut out = Vec::with_capacity(128);
+        append(&mut out, request, NLM_F_DUMP, self.sequence);
+        loop {
+            match self.socket.send(&out, 0) {
+                // An abandoned dump is still running on this socket: read it to its end.
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                    self.read.clear();
+                    self.socket.recv(&mut self.read, 0)?;
+                }
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(Dump { sequence: self.sequence, consistent: true }),
+            }
+        }
+    }
+
+    /// Reads the next part: at most 32 KiB, some hundreds of routes.
+    pub(crate) fn next(&mut self, dump: &mut Dump) -> io::Result<DumpStep> {
+        self.read.clear();
+        self.socket.recv(&mut self.read, 0)?;
+        let mut found = Vec::new();
+        for frame in frames(&self.read).filter(|frame| frame.header.sequence_number == dump.sequence) {
+            dump.consistent &= frame.header.flags & NLM_F_DUMP_INTR == 0;
+            match frame.header.message_type {
+                NLMSG_DONE => return Ok(DumpStep::End { consistent: dump.consistent }),
+                NLMSG_ERROR => match answer(&frame) {
+                    Err(refusal) => return Err(io::Error::from_raw_os_error(refusal.errno as i32)),
+                    Ok(()) => return Ok(DumpStep::End { consistent: dump.consistent }),
+                },
+                _ => found.extend(decode(&frame)),
+            }
+        }
+        Ok(DumpStep::Some(found))
+    }
+
+    /// A whole dump at once, repeated while the kernel's state changes under it (three times at most).
+    pub(crate) fn all(&mut self, request: &RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+        let mut tries = 0;
+        loop {
+            let mut dump = self.start(request.clone())?;
+            let mut found = Vec::new();
+            let consistent = loop {
+                match self.next(&mut dump)? {
+                    DumpStep::Some(part) => found.extend(part),
+                    DumpStep::End { consistent } => break consistent,
+                }
+            };
+            tries += 1;
+            if consistent || tries == 3 {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+/// A message that this version of the decoder does not understand cannot be about an object of ours.
+fn decode(frame: &Frame<'_>) -> Option<RouteNetlinkMessage> {
+    RouteNetlinkMessage::deserialize(&frame.header, frame.payload)
+        .inspect_err(
+            |error| tracing::debug!(%error, kind = frame.header.message_type, "netlink message skipped"),
+        )
+        .ok()
+}
+
+/// Hears of links, addresses and routes.
+pub(crate) struct EventSocket {
+    socket: Socket,
+    read: Vec<u8>,
+}
+
+/// What one read of the event socket gave.
+pub(crate) enum Heard {
+    /// Messages with their header flags, in the kernel's order.
+    Messages(Vec<(RouteNetlinkMessage, u16)>),
+    /// The receive buffer overflowed: events are lost.
+    Overrun,
+    /// Nothing more for now.
+    Nothing,
+}
+
+impl EventSocket {
+    /// Hears from now on; `own_port` is the writing socket's, whose echoes the kernel filters out.
+    pub(crate) fn open(buffer: usize, own_port: u32, protocol: u8) -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        SockRef::from(&socket).attach_filter(&filter::program(own_port, protocol))?;
+        setsockopt(&socket, RcvBufForce, &(buffer / 2))
+            .or_else(|_| setsockopt(&socket, RcvBuf, &(buffer / 2)))?;
+        socket.set_non_blocking(true)?;
+        socket.bind_auto()?;
+        for group in [
+            libc::RTNLGRP_LINK,
+            libc::RTNLGRP_IPV4_IFADDR,
+            libc::RTNLGRP_IPV6_IFADDR,
+            libc::RTNLGRP_IPV4_ROUTE,
+            libc::RTNLGRP_IPV6_ROUTE,
+        ] {
+            socket.add_membership(group)?;
+        }
+        Ok(Self { socket, read: Vec::with_capacity(READ_BUFFER) })
+    }
+
+    pub(crate) fn hear(&mut self) -> io::Result<Heard> {
+        self.read.clear();
+        match self.socket.recv(&mut self.read, 0) {
+            Ok(_) => {
+                let messages = frames(&self.read)
+                    .filter_map(|frame| decode(&frame).map(|message| (message, frame.header.flags)));
+                Ok(Heard::Messages(messages.collect()))
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(Heard::Overrun),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Heard::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Heard::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AsFd for EventSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
