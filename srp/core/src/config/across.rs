@@ -6,6 +6,7 @@ use ipnetwork::IpNetwork;
 
 use super::fault::{Fault, Place};
 use super::reader::{Found, Reader, Section};
+use crate::types::Span;
 
 /// What the sections claim, in the order of the file. Holds only values that are good in themselves.
 #[derive(Default)]
@@ -13,6 +14,8 @@ pub(super) struct Ledger {
     pub bind_address: Option<Found<IpAddr>>,
     pub peer_address: Option<Found<IpAddr>>,
     pub link_port: Option<Found<u16>>,
+    /// Hello-interval and dead-interval.
+    pub timers: Option<(Found<Span>, Found<Span>)>,
     pub contexts: Vec<ContextClaims>,
     /// The contexts could not all be read: a name that is missing here may be in the file.
     pub contexts_unread: bool,
@@ -41,6 +44,7 @@ pub(super) struct Claim {
 
 /// Reports every rule between sections that does not hold.
 pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
+    check_timers(reader, ledger);
     check_names(reader, ledger);
     check_tables(reader, ledger);
     check_addresses(reader, ledger);
@@ -72,6 +76,18 @@ fn twice<'v, V>(
             before.clone().take(index).find(|first| same(first, value)).map(|first| (value, first))
         })
         .collect()
+}
+
+/// Three Hellos fit into the dead-interval (CH-5).
+fn check_timers(reader: &Reader<'_>, ledger: &Ledger) {
+    let Some((hello, dead)) = &ledger.timers else { return };
+    // A default that stands in for a mistyped key is nobody's fault.
+    if dead.value >= hello.value.times(3) || reader.is_mistyped(&hello.at) || reader.is_mistyped(&dead.at) {
+        return;
+    }
+    // Said where the operator wrote something, which may be only one of the two.
+    let at = if dead.at.written.is_some() { &dead.at } else { &hello.at };
+    reader.report(at, Fault::DeadTooShort { hello: hello.value, dead: dead.value });
 }
 
 fn check_names(reader: &Reader<'_>, ledger: &Ledger) {
@@ -129,24 +145,25 @@ fn check_ports(reader: &Reader<'_>, ledger: &Ledger) {
 }
 
 fn check_monitors(reader: &Reader<'_>, ledger: &Ledger) {
+    let names_unread = ledger.contexts_unread || ledger.contexts.iter().any(|c| c.name.is_none());
     for (context, address) in &ledger.monitors {
-        let name = |claims: &ContextClaims| claims.name.as_ref().map(|name| name.value.clone());
-        let named = ledger.contexts.iter().find(|claims| name(claims).as_ref() == Some(&context.value));
-        let names_unread = ledger.contexts_unread || ledger.contexts.iter().any(|c| c.name.is_none());
-        match named {
-            None if names_unread => {}
-            None => {
-                let known = ledger.contexts.iter().filter_map(name).collect();
+        let is_named =
+            |claims: &&ContextClaims| claims.name.as_ref().is_some_and(|name| name.value == context.value);
+        let mut named = ledger.contexts.iter().filter(is_named).peekable();
+        if named.peek().is_none() {
+            if !names_unread {
+                let names = ledger.contexts.iter().filter_map(|claims| claims.name.as_ref());
+                let known = names.map(|name| name.value.clone()).collect();
                 reader.report(&context.at, Fault::UnknownContext { known });
             }
-            Some(claims) if claims.neighbors_unread => {}
-            Some(claims) => {
-                let known: Vec<IpAddr> = claims.neighbors.iter().map(|neighbor| neighbor.value).collect();
-                if !known.contains(&address.value) {
-                    let fault = Fault::UnknownNeighbor { context: context.value.clone(), known };
-                    reader.report(&address.at, fault);
-                }
-            }
+            continue;
+        }
+        let neighbors_unread = named.clone().any(|claims| claims.neighbors_unread);
+        let known: Vec<IpAddr> =
+            named.flat_map(|claims| &claims.neighbors).map(|neighbor| neighbor.value).collect();
+        if !neighbors_unread && !known.contains(&address.value) {
+            let fault = Fault::UnknownNeighbor { context: context.value.clone(), known };
+            reader.report(&address.at, fault);
         }
     }
     let same = |a: &(Found<String>, Found<IpAddr>), b: &(Found<String>, Found<IpAddr>)| {

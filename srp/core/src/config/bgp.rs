@@ -56,7 +56,7 @@ fn read_neighbor(
     let interface = s.optional("interface", &Interface);
     let remote_as = s.required("remote-as", &AsNumber);
     let local_address = s.optional("local-address", &Address);
-    let port = s.or("port", &Integer::<u16>::new(1, 65_535), instance_port);
+    let port = s.or_derived("port", &Integer::<u16>::new(1, 65_535), instance_port, "port of the instance");
     let hold_time = s.or("hold-time", &HoldTime, Span::secs(9));
     let passive = s.or("passive", &Flag, false);
     let families = Families::read(s, &address);
@@ -100,8 +100,8 @@ impl Families {
     fn read(s: &Section<'_, '_>, neighbor: &Result<Found<IpAddr>, Reported>) -> Result<Self, Reported> {
         let is_v4 = neighbor.as_ref().is_ok_and(|neighbor| neighbor.value.is_ipv4());
         let is_v6 = neighbor.as_ref().is_ok_and(|neighbor| neighbor.value.is_ipv6());
-        let ipv4 = s.or("ipv4", &Flag, is_v4);
-        let ipv6 = s.or("ipv6", &Flag, is_v6);
+        let ipv4 = s.or_derived("ipv4", &Flag, is_v4, "true if the address is IPv4");
+        let ipv6 = s.or_derived("ipv6", &Flag, is_v6, "true if the address is IPv6");
         let next_hop_ipv4 = s.optional("next-hop-ipv4", &AddressV4);
         let next_hop_ipv6 = s.optional("next-hop-ipv6", &AddressV6);
         neighbor.as_ref().map_err(|reported| *reported)?;

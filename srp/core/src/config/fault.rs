@@ -122,7 +122,7 @@ pub enum Fault {
         number: String,
     },
     /// RFC 4271 section 4.2: "The Hold Time MUST be either zero or at least three seconds."
-    #[error("BGP has no such hold time")]
+    #[error("RFC 4271 allows no such hold time")]
     HoldTime,
     /// RFC 7607 (0), RFC 6793 (23456), RFC 7300 (4294967295).
     #[error("AS {number} is reserved and cannot be used by a speaker")]
@@ -337,7 +337,10 @@ impl Fault {
             Self::ProtocolTaken { .. } => "write a number that /etc/iproute2/rt_protos does not list".into(),
             Self::LocalTable => "write 254 (the main table) or a table of its own".into(),
             Self::SocketPathTooLong { .. } => "choose a shorter path, such as \"/run/srp/srpd.sock\"".into(),
-            Self::Twice { what, .. } => format!("give each its own {what}, or remove one of the two"),
+            Self::Twice { what: what @ ("name" | "prefix"), .. } => {
+                format!("give each its own {what}, or remove one of the two")
+            }
+            Self::Twice { .. } => "remove one of the two".into(),
             Self::DeadTooShort { hello, .. } => {
                 format!(
                     "set srp.dead-interval to \"{}\" or more, or srp.hello-interval to less",

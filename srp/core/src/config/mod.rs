@@ -10,6 +10,7 @@
 
 mod across;
 mod bgp;
+mod compare;
 mod context;
 mod fault;
 mod host;
@@ -17,18 +18,24 @@ mod kind;
 mod model;
 mod nearest;
 mod reader;
+mod reload;
 mod srp;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use compare::{differences, digest};
 pub use fault::{ConfigError, Fault, Place};
 pub use host::DEFAULT_SOCKET;
 pub use model::{
     Action, BgpConfig, Config, ContextConfig, ControlConfig, ImportRule, KernelConfig, LogConfig, LogFormat,
     LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, PoolConfig, Security, SrpConfig,
 };
+pub use reload::{Change, Reload, changes};
 
 use across::Ledger;
 use reader::{Reader, Reported, Section};

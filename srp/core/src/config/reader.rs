@@ -33,7 +33,7 @@ pub(super) struct Found<T> {
 pub(super) struct KeyFacts {
     /// Type and range in words.
     pub wanted: String,
-    /// The default as it would be written; `required`, or nothing if it may be absent.
+    /// The default as it would be written; `required`, or `none` if it may be absent.
     pub default: String,
 }
 
@@ -65,6 +65,17 @@ impl<'d> Reader<'d> {
             fault,
         });
         Reported(())
+    }
+
+    /// True for the default of a key that was written with a slip of the pen, which is reported already.
+    pub fn is_mistyped(&self, place: &Place) -> bool {
+        let (table, key) = place.key.rsplit_once('.').unwrap_or(("", &place.key));
+        place.written.is_none()
+            && self.faults.borrow().iter().any(|error| {
+                let is_nearest =
+                    matches!(&error.fault, Fault::UnknownKey { nearest: Some(n), .. } if *n == key);
+                is_nearest && error.key.rsplit_once('.').map_or("", |(path, _)| path) == table
+            })
     }
 
     /// The faults in the order of their lines.
@@ -149,7 +160,7 @@ impl<'r, 'd> Section<'r, 'd> {
         key: &'static str,
         kind: &K,
     ) -> Result<Option<Found<K::Value>>, Reported> {
-        self.note(key, kind, "");
+        self.note(key, kind, "none");
         self.take(key, kind)
     }
 
@@ -160,7 +171,19 @@ impl<'r, 'd> Section<'r, 'd> {
         kind: &K,
         default: K::Value,
     ) -> Result<Found<K::Value>, Reported> {
-        self.note(key, kind, &kind.write(&default));
+        let shown = kind.write(&default);
+        self.or_derived(key, kind, default, &shown)
+    }
+
+    /// A value whose default follows from others, as `shown` says.
+    pub fn or_derived<K: Kind>(
+        &self,
+        key: &'static str,
+        kind: &K,
+        default: K::Value,
+        shown: &str,
+    ) -> Result<Found<K::Value>, Reported> {
+        self.note(key, kind, shown);
         Ok(self.take(key, kind)?.unwrap_or_else(|| {
             let at = Place { key: self.join(key), line: self.place.line, written: None };
             Found { value: default, at }

@@ -36,11 +36,12 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     let monitor_bgp = read_monitors(s, ledger);
 
     let ends = check_ends(s, bind, peer, ledger);
-    let timers = check_timers(s, hello, dead);
+    if let (Ok(hello), Ok(dead)) = (&hello, &dead) {
+        ledger.timers = Some((hello.clone(), dead.clone()));
+    }
     ledger.link_port = port.clone().ok();
 
     let (bind_address, peer_address) = ends?;
-    let (hello_interval, dead_interval) = timers?;
     Ok(SrpConfig {
         context: context?.value,
         chassis_mode: chassis_mode?.value,
@@ -48,8 +49,8 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         bind_address,
         peer_address,
         port: port?.value,
-        hello_interval,
-        dead_interval,
+        hello_interval: hello?.value,
+        dead_interval: dead?.value,
         delay_interval: delay?.value,
         configuration_interval: comparison?.value,
         route_modifier_threshold: threshold?.value,
@@ -84,21 +85,6 @@ fn check_ends(
         return Err(s.report(&peer.at, Fault::FamiliesDiffer { other: bind.at }));
     }
     Ok((bind.value, peer.value))
-}
-
-/// Three Hellos fit into the dead-interval (CH-5).
-fn check_timers(
-    s: &Section<'_, '_>,
-    hello: Result<Found<Span>, Reported>,
-    dead: Result<Found<Span>, Reported>,
-) -> Result<(Span, Span), Reported> {
-    let (hello, dead) = (hello?, dead?);
-    if dead.value >= hello.value.times(3) {
-        return Ok((hello.value, dead.value));
-    }
-    // Said where the operator wrote something, which may be only one of the two.
-    let at = if dead.at.written.is_some() { dead.at } else { hello.at };
-    Err(s.report(&at, Fault::DeadTooShort { hello: hello.value, dead: dead.value }))
 }
 
 /// `[srp.tls]` or `plaintext = true`: one of the two is said, never silently chosen.

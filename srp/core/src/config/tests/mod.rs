@@ -1,0 +1,81 @@
+//! Tests of the whole way from text to configuration and back.
+
+mod faults;
+mod reference;
+mod round_trip;
+
+use std::path::Path;
+
+use super::*;
+
+/// A file that has every key.
+pub(super) const FULL: &str = include_str!("full.toml");
+
+/// Reads a text that is right.
+pub(super) fn parse(text: &str) -> Config {
+    read(text).unwrap_or_else(|faults| panic!("{}", faults.join("\n")))
+}
+
+/// Reads a text; each fault as it is printed.
+fn read(text: &str) -> Result<Config, Vec<String>> {
+    Config::from_toml(text, Path::new("srp.toml"))
+        .map_err(|faults| faults.iter().map(ConfigError::to_string).collect())
+}
+
+#[test]
+fn a_short_file_gets_the_documented_defaults() {
+    let config =
+        parse("[srp]\nbind-address = \"192.0.2.1\"\npeer-ip-address = \"192.0.2.2\"\nplaintext = true\n");
+    let expected = "\
+[srp]
+context = \"srp\"
+chassis-mode = \"backup\"
+priority = 125
+bind-address = \"192.0.2.1\"
+peer-ip-address = \"192.0.2.2\"
+port = 4493
+hello-interval = \"100ms\"
+dead-interval = \"300ms\"
+delay-interval = \"0s\"
+configuration-interval = \"3600s\"
+route-modifier-threshold = 16
+advertise-routes-in-standby-state = false
+drain-interval = \"2s\"
+switchover-timeout = \"5s\"
+plaintext = true
+
+[control]
+socket = \"/run/srp/srpd.sock\"
+
+[log]
+level = \"info\"
+format = \"text\"
+
+[kernel]
+protocol = 84
+metric = 20
+";
+    assert_eq!(config.to_toml(), expected);
+}
+
+#[test]
+fn relative_paths_start_at_the_folder_of_the_file() {
+    let config = Config::from_toml(FULL, Path::new("/etc/srp/east.toml")).expect("the example is right");
+    assert_eq!(config.control.socket, Path::new("/etc/srp/run/east.sock"));
+    let Security::Tls { key, certificate, .. } = config.srp.security else { panic!("the example has TLS") };
+    assert_eq!(key, Path::new("/etc/srp/keys/east.key"));
+    assert_eq!(certificate, Path::new("/srv/east.crt"));
+}
+
+#[test]
+fn the_files_of_the_demonstration_pair_are_right_and_agree() {
+    let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../qemu-tests/labs/pair");
+    let [east, west] = ["east.toml", "west.toml"].map(|name| {
+        let file = labs.join(name);
+        let text = std::fs::read_to_string(&file).expect("the file is part of the repository");
+        Config::from_toml(&text, &file).unwrap_or_else(|faults| panic!("{faults:?}"))
+    });
+    let (east, west) = (east.comparison_items(), west.comparison_items());
+    assert_eq!(differences(&east, &west), Vec::<String>::new());
+    assert_eq!(digest(&east), digest(&west));
+}

@@ -1,0 +1,204 @@
+//! The running configuration, printed and read again, is the same configuration.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use ipnetwork::IpNetwork;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::{FULL, parse};
+use crate::config::*;
+use crate::types::{ChassisMode, Mac, Priority, Span};
+
+proptest! {
+    #[test]
+    fn reading_undoes_printing(config in any_config()) {
+        prop_assert_eq!(super::read(&config.to_toml()), Ok(config));
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "(\\[\\[?[a-z.]{0,12}\\]?\\]?|[a-z-]{1,9} = [\"a-z0-9.:/\\[\\]{}']{0,12}|\\PC{0,20}|\n){0,12}") {
+        let _ = super::read(&text);
+    }
+
+    #[test]
+    fn no_cut_of_a_right_file_makes_the_reader_panic(from in 0..FULL.len(), to in 0..FULL.len()) {
+        let _ = super::read(&format!("{}{}", &FULL[..from], &FULL[to..]));
+    }
+}
+
+#[test]
+fn the_full_example_survives_too() {
+    let config = parse(FULL);
+    assert_eq!(parse(&config.to_toml()), config);
+}
+
+fn any_config() -> impl Strategy<Value = Config> {
+    let host = (any_path(), option::of("[a-z]{1,8}"), any_level(), any::<bool>(), 1_u32..);
+    (any_srp(), host, vec(any_context(), 0..3)).prop_map(
+        |(srp, (socket, group, level, json, metric), mut contexts)| {
+            // Names and tables of their own keep the contexts out of each other's way.
+            for (table, context) in (300..).zip(&mut contexts) {
+                context.name = format!("{}{table}", context.name);
+                context.table = table;
+            }
+            Config {
+                srp,
+                control: ControlConfig { socket, group },
+                log: LogConfig { level, format: if json { LogFormat::Json } else { LogFormat::Text } },
+                kernel: KernelConfig { protocol: 84, metric },
+                contexts,
+            }
+        },
+    )
+}
+
+fn any_srp() -> impl Strategy<Value = SrpConfig> {
+    let who = (any::<bool>(), 1_u8.., option::of(any::<[u8; 5]>()), "[a-z][a-z0-9._-]{0,9}");
+    let timers = (10_000_u64..60_000_000, 3_u64..5, 0_u64..3_600_000_000, 1_u64..65_535);
+    let link = (any::<bool>(), 1_u16.., option::of((any_path(), any_path(), any_path())));
+    (who, timers, link, 2_u16..=32, any::<bool>()).prop_map(
+        |(
+            (primary, priority, mac, context),
+            (hello, times, delay, hour),
+            (v6, port, files),
+            threshold,
+            standby,
+        )| {
+            let end = |last: u8| {
+                if v6 {
+                    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()))
+                } else {
+                    IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))
+                }
+            };
+            SrpConfig {
+                context,
+                chassis_mode: if primary { ChassisMode::Primary } else { ChassisMode::Backup },
+                priority: Priority(priority),
+                bind_address: end(1),
+                peer_address: end(2),
+                port: if port == 179 { 1179 } else { port },
+                hello_interval: Span(hello),
+                dead_interval: Span(hello * times).max(Span::millis(30)),
+                delay_interval: Span(delay),
+                configuration_interval: Span::secs(hour),
+                route_modifier_threshold: threshold,
+                advertise_routes_in_standby_state: standby,
+                drain_interval: Span(delay % 60_000_000),
+                switchover_timeout: Span(100_000 + delay % 59_000_000),
+                mac: mac.map(|[b, c, d, e, f]| Mac([2, b, c, d, e, f])),
+                security: match files {
+                    // The three files must differ.
+                    Some((a, b, c)) => Security::Tls {
+                        key: a.join("1"),
+                        certificate: b.join("2"),
+                        peer_certificate: c.join("3"),
+                    },
+                    None => Security::Plaintext,
+                },
+                monitor_bgp: Vec::new(),
+            }
+        },
+    )
+}
+
+fn any_context() -> impl Strategy<Value = ContextConfig> {
+    let prefixes = vec((any::<bool>(), any::<bool>(), any::<bool>()), 0..5);
+    ("[a-z]{1,6}", prefixes.clone(), prefixes, option::of(any_bgp())).prop_map(
+        |(name, loopbacks, pools, bgp)| ContextConfig {
+            name,
+            table: 254,
+            loopbacks: (1..)
+                .zip(loopbacks)
+                .map(|(number, (v6, lo, srp_activate))| LoopbackConfig {
+                    name: format!("l{number}"),
+                    address: numbered(v6, 203, number).ip().into(),
+                    interface: if lo { "lo" } else { "dummy-0.1" }.into(),
+                    srp_activate,
+                })
+                .collect(),
+            pools: (1..)
+                .zip(pools)
+                .map(|(number, (v6, unreachable, srp_activate))| PoolConfig {
+                    name: format!("p{number}"),
+                    prefix: numbered(v6, 172, number),
+                    action: if unreachable { Action::Unreachable } else { Action::Blackhole },
+                    srp_activate,
+                })
+                .collect(),
+            bgp,
+        },
+    )
+}
+
+fn any_bgp() -> impl Strategy<Value = BgpConfig> {
+    let numbers = (1_u32..23_456, 23_457_u32..u32::MAX, 1_u32.., 5_000_u16..);
+    (numbers, vec(any_neighbor(), 0..4), 0_u8..4).prop_map(|((a, b, id, port), mut neighbors, networks)| {
+        for (number, neighbor) in (1..).zip(&mut neighbors) {
+            neighbor.address = numbered(neighbor.address.is_ipv6(), 10, number).ip();
+            neighbor.remote_as = if number % 2 == 0 { a } else { b };
+        }
+        BgpConfig {
+            local_as: a,
+            router_id: Ipv4Addr::from(id),
+            port,
+            neighbors,
+            networks: (1..=networks)
+                .map(|number| NetworkConfig { prefix: numbered(number % 2 == 0, 198, number) })
+                .collect(),
+        }
+    })
+}
+
+fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
+    let session = (any::<bool>(), 1_u16.., prop_oneof![Just(0_u64), 3..=65_535_u64], any::<bool>());
+    (session, any::<bool>(), vec(any_rule(), 0..4)).prop_map(
+        |((v6, port, hold, passive), both, mut import)| {
+            let (ipv4, ipv6) = (both || !v6, both || v6);
+            import.retain(|rule| if rule.prefix.is_ipv4() { ipv4 } else { ipv6 });
+            import.sort_by_key(ToString::to_string);
+            import.dedup();
+            NeighborConfig {
+                address: numbered(v6, 10, 0).ip(),
+                interface: None,
+                remote_as: 1,
+                local_address: passive.then(|| numbered(v6, 11, 1).ip()),
+                port,
+                hold_time: Span::secs(hold),
+                passive,
+                ipv4,
+                ipv6,
+                next_hop_ipv4: (both && v6).then_some(Ipv4Addr::new(10, 0, 0, 1)),
+                next_hop_ipv6: (both && !v6).then_some(Ipv6Addr::LOCALHOST),
+                import,
+            }
+        },
+    )
+}
+
+fn any_rule() -> impl Strategy<Value = ImportRule> {
+    (any::<bool>(), 1_u8.., 0_u8..=8, 0_u8..=8).prop_map(|(v6, number, more, most)| {
+        let prefix = numbered(v6, 10, number);
+        let ge = prefix.prefix() + more;
+        ImportRule { prefix, ge, le: ge + most }
+    })
+}
+
+fn any_level() -> impl Strategy<Value = String> {
+    prop_oneof![Just("error"), Just("warn"), Just("info"), Just("debug"), Just("trace")].prop_map(Into::into)
+}
+
+/// Paths with what a shell or TOML might stumble over.
+fn any_path() -> impl Strategy<Value = PathBuf> {
+    "/[a-z \"'\\\\\t\u{e4}]{1,12}".prop_map(PathBuf::from)
+}
+
+/// A prefix for each number: `10.7.0.0/16`, `2001:db8:a07::/48`.
+fn numbered(v6: bool, first: u8, number: u8) -> IpNetwork {
+    let text =
+        if v6 { format!("2001:db8:{first:x}{number:02x}::/48") } else { format!("{first}.{number}.0.0/16") };
+    text.parse().expect("a prefix")
+}

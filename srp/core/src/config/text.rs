@@ -1,0 +1,217 @@
+//! The running configuration as text: every key with the value in force, defaults included.
+
+use std::fmt::{Display, Write};
+
+use toml::Value;
+
+use super::model::{
+    Action, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig, Security, SrpConfig,
+};
+use crate::types::{ChassisMode, Span};
+
+impl Config {
+    /// The configuration as TOML. It names key files and holds nothing of their contents.
+    ///
+    /// [`Config::from_toml`] makes an equal configuration of it, with a `file` that has no folder.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        for table in tables(self) {
+            let (open, close) = if table.label.is_some() { ("[[", "]]") } else { ("[", "]") };
+            let gap = if text.is_empty() { "" } else { "\n" };
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{gap}{open}{}{close}", table.header);
+            for (key, value) in &table.entries {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        }
+        text
+    }
+}
+
+/// One table of a configuration file.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Header, such as `context.pool`.
+    pub header: &'static str,
+    /// What tells it from others under the same header, for `[[arrays]]`.
+    pub label: Option<String>,
+    /// Path of the table around it, such as `context[destination]`; empty at the top.
+    pub parent: String,
+    /// Keys and values in the order of the reference page.
+    pub entries: Vec<(&'static str, String)>,
+}
+
+impl Table {
+    fn new(header: &'static str) -> Self {
+        Self { header, label: None, parent: String::new(), entries: Vec::new() }
+    }
+
+    fn element(header: &'static str, label: impl Display, parent: &str) -> Self {
+        Self { label: Some(label.to_string()), parent: parent.to_owned(), ..Self::new(header) }
+    }
+
+    /// Path such as `context[destination].pool[subscribers]`.
+    pub fn path(&self) -> String {
+        let (dot, name) = if self.parent.is_empty() {
+            ("", self.header)
+        } else {
+            (".", self.header.rsplit('.').next().unwrap_or(self.header))
+        };
+        match &self.label {
+            Some(label) => format!("{}{dot}{name}[{label}]", self.parent),
+            None => format!("{}{dot}{name}", self.parent),
+        }
+    }
+
+    fn text(mut self, key: &'static str, value: impl Display) -> Self {
+        self.entries.push((key, Value::String(value.to_string()).to_string()));
+        self
+    }
+
+    fn bare(mut self, key: &'static str, value: impl Display) -> Self {
+        self.entries.push((key, value.to_string()));
+        self
+    }
+
+    fn span(self, key: &'static str, value: Span) -> Self {
+        self.text(key, value)
+    }
+
+    fn maybe<T: Display>(self, key: &'static str, value: Option<T>) -> Self {
+        match value {
+            Some(value) => self.text(key, value),
+            None => self,
+        }
+    }
+}
+
+/// Every table of the configuration, in the order of the reference page.
+pub(super) fn tables(config: &Config) -> Vec<Table> {
+    let mut tables = vec![srp(&config.srp)];
+    if let Security::Tls { key, certificate, peer_certificate } = &config.srp.security {
+        tables.push(
+            Table::new("srp.tls")
+                .text("key", key.display())
+                .text("certificate", certificate.display())
+                .text("peer-certificate", peer_certificate.display()),
+        );
+    }
+    tables.extend(config.srp.monitor_bgp.iter().map(monitor));
+    let control = &config.control;
+    tables.push(
+        Table::new("control").text("socket", control.socket.display()).maybe("group", control.group.as_ref()),
+    );
+    let format = match config.log.format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    };
+    tables.push(Table::new("log").text("level", &config.log.level).text("format", format));
+    let kernel = config.kernel;
+    tables.push(Table::new("kernel").bare("protocol", kernel.protocol).bare("metric", kernel.metric));
+    tables.extend(config.contexts.iter().flat_map(context));
+    tables
+}
+
+/// The word of a file for a role.
+pub(super) fn mode_word(mode: ChassisMode) -> &'static str {
+    match mode {
+        ChassisMode::Primary => "primary",
+        ChassisMode::Backup => "backup",
+    }
+}
+
+/// The word of a file for what a pool does.
+pub(super) fn action_word(action: Action) -> &'static str {
+    match action {
+        Action::Blackhole => "blackhole",
+        Action::Unreachable => "unreachable",
+    }
+}
+
+fn srp(srp: &SrpConfig) -> Table {
+    let table = Table::new("srp")
+        .text("context", &srp.context)
+        .text("chassis-mode", mode_word(srp.chassis_mode))
+        .bare("priority", srp.priority)
+        .text("bind-address", srp.bind_address)
+        .text("peer-ip-address", srp.peer_address)
+        .bare("port", srp.port)
+        .span("hello-interval", srp.hello_interval)
+        .span("dead-interval", srp.dead_interval)
+        .span("delay-interval", srp.delay_interval)
+        .span("configuration-interval", srp.configuration_interval)
+        .bare("route-modifier-threshold", srp.route_modifier_threshold)
+        .bare("advertise-routes-in-standby-state", srp.advertise_routes_in_standby_state)
+        .span("drain-interval", srp.drain_interval)
+        .span("switchover-timeout", srp.switchover_timeout)
+        .maybe("mac", srp.mac);
+    match srp.security {
+        Security::Plaintext => table.bare("plaintext", true),
+        Security::Tls { .. } => table,
+    }
+}
+
+fn monitor(monitor: &MonitorBgp) -> Table {
+    let label = format!("{} {}", monitor.context, monitor.address);
+    let table = Table::element("srp.monitor.bgp", label, "")
+        .text("context", &monitor.context)
+        .text("address", monitor.address);
+    match monitor.group {
+        Some(group) => table.bare("group", group),
+        None => table,
+    }
+}
+
+fn context(context: &ContextConfig) -> Vec<Table> {
+    let head =
+        Table::element("context", &context.name, "").text("name", &context.name).bare("table", context.table);
+    let path = head.path();
+    let mut tables = vec![head];
+    tables.extend(context.loopbacks.iter().map(|loopback| {
+        Table::element("context.loopback", &loopback.name, &path)
+            .text("name", &loopback.name)
+            .text("address", loopback.address)
+            .text("interface", &loopback.interface)
+            .bare("srp-activate", loopback.srp_activate)
+    }));
+    tables.extend(context.pools.iter().map(|pool| {
+        Table::element("context.pool", &pool.name, &path)
+            .text("name", &pool.name)
+            .text("prefix", pool.prefix)
+            .text("action", action_word(pool.action))
+            .bare("srp-activate", pool.srp_activate)
+    }));
+    tables.extend(context.bgp.iter().flat_map(|instance| bgp(instance, &path)));
+    tables
+}
+
+fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
+    let head = Table { parent: context.to_owned(), ..Table::new("context.bgp") }
+        .bare("as", bgp.local_as)
+        .text("router-id", bgp.router_id)
+        .bare("port", bgp.port);
+    let path = head.path();
+    let mut tables = vec![head];
+    tables.extend(bgp.neighbors.iter().map(|config| neighbor(config, &path)));
+    tables.extend(bgp.networks.iter().map(|network| {
+        Table::element("context.bgp.network", network.prefix, &path).text("prefix", network.prefix)
+    }));
+    tables
+}
+
+fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
+    let rules: Vec<Value> = neighbor.import.iter().map(|rule| Value::String(rule.to_string())).collect();
+    Table::element("context.bgp.neighbor", neighbor.address, bgp)
+        .text("address", neighbor.address)
+        .maybe("interface", neighbor.interface.as_ref())
+        .bare("remote-as", neighbor.remote_as)
+        .maybe("local-address", neighbor.local_address)
+        .bare("port", neighbor.port)
+        .span("hold-time", neighbor.hold_time)
+        .bare("passive", neighbor.passive)
+        .bare("ipv4", neighbor.ipv4)
+        .bare("ipv6", neighbor.ipv6)
+        .maybe("next-hop-ipv4", neighbor.next_hop_ipv4)
+        .maybe("next-hop-ipv6", neighbor.next_hop_ipv6)
+        .bare("import", Value::Array(rules))
+}
