@@ -4,6 +4,9 @@
 //! prefers the one with the lower modifier. Towards internal neighbours, who must not see prepends (RFC 4271 section
 //! 5.1.2), the modifier becomes LOCAL_PREF by the same strictly monotone rule.
 
+/// The speaker that carries it out; the daemon knows BGP only through this crate.
+pub use bgp_speaker as speaker;
+
 mod announce;
 mod neighbors;
 mod settings;

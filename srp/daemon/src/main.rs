@@ -1,3 +1,73 @@
-//! The redundancy daemon: SRP link, BGP, kernel state and control socket of one chassis.
+//! `srpd run FILE` and `srpd check FILE`.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use srp_core::config::{Config, LogConfig, LogFormat};
+use srpd::start;
+
+/// Redundancy daemon of one chassis.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the chassis that FILE describes, until SIGTERM; SIGHUP reads FILE again.
+    Run {
+        /// Configuration, TOML.
+        file: PathBuf,
+    },
+    /// Check FILE and touch nothing.
+    Check {
+        /// Configuration, TOML.
+        file: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Check { file } => match start::load(&file) {
+            Ok(_) => {
+                println!("{}: no errors", file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error),
+        },
+        Command::Run { file } => match start::load(&file) {
+            Ok(config) => run(file, config),
+            Err(error) => fail(&error),
+        },
+    }
+}
+
+fn run(file: PathBuf, config: Config) -> ExitCode {
+    log_to_stderr(&config.log);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&start::StartError::System(error)),
+    };
+    match runtime.block_on(start::run(file, config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &start::StartError) -> ExitCode {
+    eprintln!("srpd: {error}");
+    ExitCode::FAILURE
+}
+
+fn log_to_stderr(config: &LogConfig) {
+    let filter = tracing_subscriber::EnvFilter::new(&config.level);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match config.format {
+        LogFormat::Text => builder.with_ansi(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Requests of operators and their answers.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bgp_glue::speaker::SpeakerHandle;
+use srp_core::api::{BgpContext, Request, Response, Validation};
+use srp_core::chassis::Answer;
+use srp_core::config::Config;
+use tokio::sync::oneshot;
+
+use crate::inbox::{Inbox, Input, Snapshot};
+use crate::show;
+use crate::steps::SharedPublished;
+use crate::watch::SharedNeighbors;
+
+/// What answers are made from.
+pub struct Answers {
+    /// The running configuration.
+    pub config: RwLock<Arc<Config>>,
+    /// The chassis thread.
+    pub inbox: Inbox,
+    /// The speakers, by context.
+    pub speakers: BTreeMap<String, SpeakerHandle>,
+    /// The neighbours.
+    pub neighbors: SharedNeighbors,
+    /// What the step thread shows.
+    pub published: SharedPublished,
+}
+
+/// The chassis thread or a speaker has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("srpd is stopping")]
+struct Gone;
+
+impl Answers {
+    /// The running configuration.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The answer; never fails, but may say why there is none.
+    pub async fn answer(&self, request: Request) -> Response {
+        let answer = match request {
+            Request::ShowSrpInfo => self.show_info().await,
+            Request::ShowSrpMonitor => {
+                Ok(Response::Monitors(show::monitors(&self.config(), &self.neighbors)))
+            }
+            Request::ShowBgpSummary => self.show_bgp().await,
+            Request::ShowSwitchover { last } => self.show_switchovers(last).await,
+            Request::ShowConfiguration => self.show_configuration().await,
+            Request::InitiateSwitchover { force } => {
+                self.ask(|reply| Input::InitiateSwitchover { force, reply }).await.map(answer_of)
+            }
+            Request::ValidateSwitchover => self.ask(Input::ValidateSwitchover).await.map(answer_of),
+        };
+        answer.unwrap_or_else(|Gone| Response::Error { reasons: vec![Gone.to_string()] })
+    }
+
+    async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(input(reply)).map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    async fn snapshot(&self) -> Result<Box<Snapshot>, Gone> {
+        self.ask(Input::Snapshot).await
+    }
+
+    async fn show_info(&self) -> Result<Response, Gone> {
+        let snapshot = self.snapshot().await?;
+        let refused = self.published.lock().refused.clone();
+        Ok(Response::SrpInfo(Box::new(show::srp_info(&self.config(), &snapshot, refused))))
+    }
+
+    async fn show_bgp(&self) -> Result<Response, Gone> {
+        let config = self.config();
+        let mut contexts: Vec<BgpContext> = Vec::new();
+        for (index, context) in config.contexts.iter().enumerate() {
+            let Some(speaker) = self.speakers.get(&context.name) else { continue };
+            let summary = speaker.summary().await.map_err(|_| Gone)?;
+            let originated = self.published.lock().originated.get(index).cloned().unwrap_or_default();
+            let mut shown = show::bgp_context(context, &summary, &originated);
+            let order: Vec<IpAddr> = context
+                .bgp
+                .iter()
+                .flat_map(|bgp| bgp.neighbors.iter().map(|neighbor| neighbor.address))
+                .collect();
+            shown.neighbors.sort_by_key(|neighbor| {
+                order.iter().position(|address| address.to_string() == neighbor.address)
+            });
+            contexts.push(shown);
+        }
+        Ok(Response::BgpSummary(contexts))
+    }
+
+    async fn show_switchovers(&self, last: usize) -> Result<Response, Gone> {
+        let mut switchovers = self.snapshot().await?.switchovers;
+        switchovers.truncate(last);
+        Ok(Response::Switchovers(switchovers))
+    }
+
+    async fn show_configuration(&self) -> Result<Response, Gone> {
+        let differences = self.snapshot().await?.differences;
+        Ok(Response::Configuration { text: self.config().to_toml(), differences })
+    }
+}
+
+fn answer_of(answer: Answer) -> Response {
+    match answer {
+        Answer::Done { took } => Response::SwitchoverDone { took_ms: took.as_millis_f64() },
+        Answer::Refused(reasons) => Response::Error { reasons },
+        Answer::Validated(checks) => Response::Validation(Validation { checks }),
+    }
+}

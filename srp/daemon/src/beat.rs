@@ -1,0 +1,350 @@
+//! The chassis thread: Hellos, timers and the link, and nothing that can wait.
+//!
+//! One loop around the state machine: what came over the link, what other threads sent, what time it is; then the
+//! actions, in their order. Kernel and BGP steps are handed to the step thread and reported back through the inbox, so
+//! no Hello waits for them.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use mio::{Events, Poll, Token};
+use srp_core::chassis::{Action, Answer, Chassis, Event, Fact};
+use srp_core::config::differences;
+use srp_core::types::{ChassisState, Span, Time};
+use srp_core::wire::{Close, CloseReason, ConfigItem, ConfigItems, Message};
+use tokio::sync::{mpsc as tokio_mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use crate::clock;
+use crate::inbox::{Input, Noted, Snapshot};
+use crate::journal::Journal;
+use crate::link::{Fault, Link, LinkEvent};
+use crate::steps::Step;
+
+/// Token of the inbox; the link has the ones from 1 on.
+pub const INBOX: Token = Token(0);
+
+/// A goodbye that the peer does not read is not waited for any longer.
+const GOODBYE: Span = Span::millis(200);
+
+/// What the thread is made of.
+pub struct Beat {
+    poll: Poll,
+    chassis: Chassis,
+    link: Link,
+    inputs: mpsc::Receiver<Input>,
+    steps: tokio_mpsc::UnboundedSender<Step>,
+    stopped: Option<oneshot::Sender<()>>,
+    journal: Journal,
+    asked: HashMap<u64, oneshot::Sender<Answer>>,
+    next_request: u64,
+    items: Vec<ConfigItem>,
+    watched: Watched,
+}
+
+/// What `show srp info` says beyond the state machine.
+struct Watched {
+    peer_items: Option<Vec<ConfigItem>>,
+    security: Option<String>,
+    connection: String,
+    connection_since: Time,
+    connection_ups: u64,
+    hellos: (u64, u64),
+    heard: Option<Time>,
+    round_trip: Option<Span>,
+    last_validation: String,
+}
+
+impl Beat {
+    /// A chassis that has just started. `items` are what its configuration digest was made of.
+    pub fn new(
+        poll: Poll,
+        link: Link,
+        chassis: Chassis,
+        items: Vec<ConfigItem>,
+        inputs: mpsc::Receiver<Input>,
+        steps: tokio_mpsc::UnboundedSender<Step>,
+        stopped: oneshot::Sender<()>,
+    ) -> Self {
+        let watched = Watched {
+            peer_items: None,
+            security: None,
+            connection: "Connecting".into(),
+            connection_since: clock::now(),
+            connection_ups: 0,
+            hellos: (0, 0),
+            heard: None,
+            round_trip: None,
+            last_validation: "None".into(),
+        };
+        Self {
+            poll,
+            chassis,
+            link,
+            inputs,
+            steps,
+            stopped: Some(stopped),
+            journal: Journal::default(),
+            asked: HashMap::new(),
+            next_request: 1,
+            items,
+            watched,
+        }
+    }
+
+    /// Runs until the chassis has stopped in good order. An error is one of `epoll` itself.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(128);
+        let mut leave_at = None;
+        loop {
+            let deadline = self.next_deadline().min(leave_at.unwrap_or(Time(u64::MAX)));
+            match self.poll.poll(&mut events, Some(Duration::from(deadline.since(clock::now())))) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => result?,
+            }
+            let now = clock::now();
+            // Everything that has arrived goes before the clock: a Hello that waited in a buffer was not late.
+            for event in events.iter().filter(|event| event.token() != INBOX) {
+                self.link.handle(now, event);
+            }
+            self.take_link_events(now);
+            while let Ok(input) = self.inputs.try_recv() {
+                self.take(now, input);
+            }
+            self.link.handle_deadline(now);
+            self.take_link_events(now);
+            if now >= self.chassis.next_deadline() {
+                self.feed(now, Event::DeadlineReached);
+            }
+            self.take_link_events(now);
+            if self.stopped.is_none() {
+                let leave_at = *leave_at.get_or_insert(now + GOODBYE);
+                if now >= leave_at || self.watched.security.is_none() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Time {
+        let chassis = self.chassis.next_deadline();
+        self.link.next_deadline().map_or(chassis, |link| link.min(chassis))
+    }
+
+    fn take_link_events(&mut self, now: Time) {
+        while let Some(event) = self.link.poll_event() {
+            match event {
+                LinkEvent::WantsGreeting(connection) => {
+                    let hello = self.chassis.greeting(now);
+                    self.link.greet(now, connection, hello);
+                }
+                LinkEvent::Up { security, peer, .. } => {
+                    info!(%peer, security, "SRP link up");
+                    self.watched.connection = "Connected".into();
+                    self.watched.connection_since = now;
+                    self.watched.connection_ups += 1;
+                    self.watched.security = Some(security);
+                    self.feed(now, Event::LinkUp);
+                    self.send_items(now);
+                }
+                LinkEvent::Down { peer, why } => {
+                    warn!(%peer, %why, "SRP link down");
+                    self.watched.connection = format!("Not connected: {why}");
+                    self.watched.connection_since = now;
+                    self.watched.security = None;
+                    self.watched.peer_items = None;
+                    if let Fault::ClosedByPeer { reason: CloseReason::Stopping, text } = why {
+                        let close = Close { reason: CloseReason::Stopping, text };
+                        self.feed(now, Event::Received(Message::Close(close)));
+                    }
+                    self.feed(now, Event::LinkDown);
+                }
+                LinkEvent::Message(message) => self.receive(now, message),
+                LinkEvent::Refused { peer, why, unreported } => {
+                    if self.watched.security.is_none() {
+                        self.watched.connection = format!("Connecting: {why}");
+                    }
+                    // Dialling a peer that is not there yet is no news; it stays visible in `show srp info`.
+                    if matches!(why, Fault::Unreachable(_)) {
+                        tracing::debug!(%peer, %why, unreported, "SRP peer not reached");
+                    } else {
+                        warn!(%peer, counter = why.name(), unreported, "SRP connection refused: {why}");
+                    }
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, now: Time, message: Message) {
+        match &message {
+            Message::Hello(hello) => {
+                self.watched.hellos.1 += 1;
+                self.watched.heard = Some(now);
+                if let Some(sent) = hello.echo_sent_at {
+                    self.watched.round_trip = Some(now.since(sent));
+                }
+            }
+            Message::ConfigItems(theirs) => {
+                for line in differences(&self.items, &theirs.items) {
+                    warn!("configuration differs from the peer's: {line}");
+                }
+                self.watched.peer_items = Some(theirs.items.clone());
+            }
+            Message::SwitchoverRequest(_)
+            | Message::SwitchoverAbort(_)
+            | Message::Close(_)
+            | Message::Unknown(_) => {}
+        }
+        self.feed(now, Event::Received(message));
+    }
+
+    fn send_items(&mut self, now: Time) {
+        let items = self.items.clone();
+        self.link.send(now, &Message::ConfigItems(ConfigItems { items }));
+    }
+
+    fn take(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Event(event, noted) => {
+                for step in noted {
+                    self.journal.step(step);
+                }
+                self.feed(now, event);
+            }
+            Input::InitiateSwitchover { force, reply } => {
+                let request = self.expect(reply);
+                self.feed(now, Event::InitiateSwitchover { request, force });
+            }
+            Input::ValidateSwitchover(reply) => {
+                let request = self.expect(reply);
+                self.feed(now, Event::ValidateSwitchover { request });
+            }
+            Input::Snapshot(reply) => {
+                // An operator who did not wait is no fault of ours.
+                let _ = reply.send(Box::new(self.snapshot()));
+            }
+            Input::Reconfigured(settings, items) => {
+                self.items = items;
+                self.feed(now, Event::Reconfigured(settings));
+                self.send_items(now);
+            }
+        }
+    }
+
+    fn expect(&mut self, reply: oneshot::Sender<Answer>) -> u64 {
+        let request = self.next_request;
+        self.next_request += 1;
+        self.asked.insert(request, reply);
+        request
+    }
+
+    fn feed(&mut self, now: Time, event: Event) {
+        self.chassis.handle(now, event);
+        while let Some(action) = self.chassis.poll_action() {
+            self.perform(now, action);
+        }
+    }
+
+    fn perform(&mut self, now: Time, action: Action) {
+        match action {
+            Action::Send(message) => {
+                self.watched.hellos.0 += u64::from(matches!(message, Message::Hello(_)));
+                self.link.send(now, &message);
+            }
+            Action::CloseLink(reason, text) => self.link.close(now, reason, text),
+            Action::Install { ticket } => self.hand_over(now, "installing", Step::Install { ticket }),
+            Action::Announce { ticket, modifier } => {
+                self.hand_over(now, "announcing", Step::Announce { ticket, modifier });
+            }
+            Action::Withdraw { ticket } => self.hand_over(now, "withdrawing", Step::Withdraw { ticket }),
+            Action::Remove { ticket } => self.hand_over(now, "removing", Step::Remove { ticket }),
+            // No session manager is configured in this release, so nothing is ever left to flush.
+            Action::Flush { ticket } => self.chassis.handle(now, Event::Flushed { ticket }),
+            Action::Reply { request, answer } => {
+                if let Answer::Validated(checks) = &answer {
+                    let failed = checks.iter().filter(|check| !check.passed).count();
+                    self.watched.last_validation = match failed {
+                        0 => "Success".into(),
+                        failed => format!("Failed ({failed} of {} checks)", checks.len()),
+                    };
+                }
+                if let Some(reply) = self.asked.remove(&request) {
+                    let _ = reply.send(answer); // the operator may have left
+                }
+            }
+            Action::Record(fact) => {
+                log(&fact);
+                self.journal.record(now, self.chassis.state(), &fact);
+            }
+            Action::Stopped => {
+                if let Some(stopped) = self.stopped.take() {
+                    let _ = stopped.send(()); // nobody waits any more: the process ends anyway
+                }
+            }
+        }
+    }
+
+    fn hand_over(&mut self, now: Time, name: &'static str, step: Step) {
+        self.journal.step(Noted { at: now, step: name, detail: step.to_string() });
+        if self.steps.send(step).is_err() {
+            error!(step = name, "the step thread has ended: restart srpd");
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let watched = &self.watched;
+        Snapshot {
+            chassis: self.chassis.clone(),
+            peer: self.chassis.peer().cloned().zip(watched.heard),
+            security: watched.security.clone(),
+            connection: watched.connection.clone(),
+            connection_since: watched.connection_since,
+            connection_ups: watched.connection_ups,
+            hellos: watched.hellos,
+            round_trip_ms: watched.round_trip.map(Span::as_millis_f64),
+            differences: watched.peer_items.as_ref().map(|theirs| differences(&self.items, theirs)),
+            last_validation: watched.last_validation.clone(),
+            last_switch: self.journal.last_switch(),
+            switchovers: self.journal.show(clock::wall_us),
+            switchover_count: self.journal.count(),
+            link_errors: self
+                .link
+                .counters()
+                .into_iter()
+                .map(|(name, count)| (name.to_owned(), count))
+                .collect(),
+        }
+    }
+}
+
+/// One line per decision.
+fn log(fact: &Fact) {
+    match fact {
+        Fact::State { from, to, reason } => {
+            let cause = reason.to_string();
+            if *to == ChassisState::Active || *from == ChassisState::Active {
+                warn!(%from, %to, cause, reason = reason.number(), "chassis state changed");
+            } else {
+                info!(%from, %to, cause, reason = reason.number(), "chassis state changed");
+            }
+        }
+        Fact::Modifier { from, to, why } => info!(%from, %to, why, "route modifier changed"),
+        Fact::SwitchoverBegan { reason, .. } => info!(cause = %reason, "switchover began"),
+        Fact::Aborted { why } => warn!(why, "switchover called off"),
+        Fact::Suspended { gap } => {
+            warn!(%gap, "did not run for longer than the dead-interval: is the machine overloaded?");
+        }
+        Fact::CutOff => warn!("cut off: neither the peer nor any BGP neighbour can be reached"),
+        Fact::PeerRestarted => info!("the peer's srpd has restarted"),
+        Fact::Twins => {
+            error!("mode, priority and MAC of both chassis are equal: give one of them another srp.priority");
+        }
+        Fact::ConfigInSync(true) => info!("configuration in sync with the peer"),
+        Fact::ConfigInSync(false) => {
+            warn!("configuration differs from the peer's: see `show configuration srp`");
+        }
+        Fact::KernelRefused { refused } => error!(refused, "the kernel refused objects"),
+    }
+}

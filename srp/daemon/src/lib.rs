@@ -1,0 +1,27 @@
+//! The redundancy daemon: SRP link, BGP, kernel state and control socket of one chassis.
+//!
+//! ```text
+//!  srpd-chassis thread   state machine, SRP link: one epoll loop, real-time priority, waits for nobody   [beat, link]
+//!      | steps (in order)              ^ reports, operators' requests                                    [inbox]
+//!      v                               |
+//!  srpd-steps thread     install, announce, withdraw, remove                                             [steps]
+//!      |              |
+//!  netlink thread   bgp-io and bgp-rib threads of each context
+//!      |              |
+//!  main thread           learned routes, links, control socket, signals                    [watch, control, start]
+//! ```
+
+pub mod answer;
+pub mod beat;
+pub mod clock;
+pub mod control;
+pub mod inbox;
+pub mod journal;
+pub mod link;
+pub mod notify;
+pub mod realtime;
+pub mod reload;
+pub mod show;
+pub mod start;
+pub mod steps;
+pub mod watch;

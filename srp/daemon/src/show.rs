@@ -1,0 +1,132 @@
+//! Answers to `show`: the chassis thread's snapshot and the speakers' summaries as the API's types.
+
+use bgp_glue::speaker::{Originated, SpeakerSummary};
+use srp_core::api::{
+    BgpContext, BgpMonitor, BgpNeighbor, Counter, LastSwitch, OriginatedPrefix, PeerInfo, SrpInfo,
+};
+use srp_core::config::{Config, ContextConfig, Security};
+
+use crate::clock;
+use crate::inbox::Snapshot;
+use crate::watch::{SharedNeighbors, lock};
+
+/// `show srp info`.
+pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String>) -> SrpInfo {
+    let srp = &config.srp;
+    let settings = snapshot.chassis.settings();
+    let now = clock::now();
+    let peer = snapshot.peer.as_ref().map(|(hello, heard)| PeerInfo {
+        state: hello.state,
+        mode: hello.mode,
+        priority: hello.priority.0,
+        mac: hello.mac.to_string(),
+        route_modifier: hello.modifier.0,
+        release: hello.release.clone(),
+        boot_id: hello.boot.to_string(),
+        bgp_established: hello.bgp_established,
+        bgp_neighbors: hello.bgp_neighbors,
+        last_hello_ms: now.since(*heard).as_millis_f64(),
+    });
+    let unprotected = || match srp.security {
+        Security::Tls { .. } => "mutual TLS 1.3, pinned".to_owned(),
+        Security::Plaintext => "PLAINTEXT, NOT PROTECTED".to_owned(),
+    };
+    SrpInfo {
+        context: srp.context.clone(),
+        release: settings.release.clone(),
+        chassis_state: snapshot.chassis.state(),
+        chassis_mode: settings.identity.mode,
+        chassis_priority: settings.identity.priority.0,
+        chassis_mac: settings.identity.mac.to_string(),
+        local_address: srp.bind_address.to_string(),
+        route_modifier: snapshot.chassis.modifier().0,
+        route_modifier_threshold: settings.threshold,
+        boot_id: settings.identity.boot.to_string(),
+        peer_address: srp.peer_address.to_string(),
+        peer,
+        connection_state: snapshot.connection.clone(),
+        connection_security: snapshot.security.clone().unwrap_or_else(unprotected),
+        connection_since_us: clock::wall_us(snapshot.connection_since),
+        connection_ups: snapshot.connection_ups,
+        hello_interval_ms: settings.hello_interval.as_millis_f64(),
+        dead_interval_ms: settings.dead_interval.as_millis_f64(),
+        hellos_sent: snapshot.hellos.0,
+        hellos_received: snapshot.hellos.1,
+        round_trip_ms: snapshot.round_trip_ms,
+        configuration_state: configuration_state(snapshot),
+        last_validate_switchover_status: snapshot.last_validation.clone(),
+        last_switch: snapshot.last_switch.map(|(at, from, to, reason)| LastSwitch {
+            at_us: clock::wall_us(at),
+            from,
+            to,
+            reason: reason.number(),
+            reason_text: reason.to_string(),
+        }),
+        switchovers: snapshot.switchover_count,
+        link_errors: snapshot
+            .link_errors
+            .iter()
+            .map(|(name, count)| Counter { name: name.clone(), count: *count })
+            .collect(),
+        kernel_refused,
+    }
+}
+
+fn configuration_state(snapshot: &Snapshot) -> String {
+    match (snapshot.chassis.config_in_sync(), &snapshot.differences) {
+        (Some(true), _) => "In sync".into(),
+        (Some(false), Some(differences)) => format!("Out of sync ({} differences)", differences.len()),
+        (Some(false), None) => "Out of sync".into(),
+        (None, _) => "Unknown".into(),
+    }
+}
+
+/// `show srp monitor bgp`.
+pub fn monitors(config: &Config, neighbors: &SharedNeighbors) -> Vec<BgpMonitor> {
+    let neighbors = lock(neighbors);
+    config
+        .srp
+        .monitor_bgp
+        .iter()
+        .map(|monitor| {
+            let standing = neighbors.get(&monitor.context, monitor.address);
+            BgpMonitor {
+                context: monitor.context.clone(),
+                address: monitor.address.to_string(),
+                group: monitor.group,
+                up: standing.is_some_and(|standing| standing.up),
+                since_us: standing.map_or(0, |standing| clock::wall_us(standing.since)),
+            }
+        })
+        .collect()
+}
+
+/// `show ip bgp summary` of one context.
+pub fn bgp_context(
+    context: &ContextConfig,
+    summary: &SpeakerSummary,
+    originated: &[Originated],
+) -> BgpContext {
+    let originated = originated
+        .iter()
+        .map(|route| OriginatedPrefix { prefix: route.prefix.to_string(), prepends: route.prepend.into() });
+    let neighbors = summary.neighbors.iter().map(|neighbor| BgpNeighbor {
+        address: neighbor.neighbor.to_string(),
+        remote_as: neighbor.remote_as.0,
+        state: neighbor.state.to_string(),
+        since_us: clock::wall_us(clock::of_instant(neighbor.since)),
+        messages_received: neighbor.messages_in,
+        messages_sent: neighbor.messages_out,
+        prefixes_received: neighbor.prefixes_received,
+        prefixes_accepted: neighbor.prefixes_accepted,
+        prefixes_sent: neighbor.prefixes_sent,
+        last_error: neighbor.last_error.as_ref().map(ToString::to_string),
+    });
+    BgpContext {
+        context: context.name.clone(),
+        router_id: summary.router_id.to_string(),
+        local_as: summary.local_as.0,
+        originated: originated.collect(),
+        neighbors: neighbors.collect(),
+    }
+}

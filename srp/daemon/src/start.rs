@@ -1,0 +1,286 @@
+//! From a checked configuration to a running chassis, and back in good order.
+//!
+//! Everything that can refuse is asked first; the kernel is not changed and no neighbour is called before all of it
+//! has agreed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use bgp_glue::speaker::{Speaker, SpeakerHandle};
+use bgp_glue::{SettingsError, speaker_config};
+use mio::{Poll, Waker};
+use netlink::{Kernel, TableId};
+use srp_core::chassis::{Chassis, Event, Settings};
+use srp_core::config::{Config, digest};
+use srp_core::types::{BootId, Identity, Mac};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use crate::answer::Answers;
+use crate::beat::{Beat, INBOX};
+use crate::clock;
+use crate::control::{self, Claim, ControlError};
+use crate::inbox::{Inbox, Input};
+use crate::link::{Link, LinkError, LinkSettings, TOKENS};
+use crate::reload;
+use crate::steps::{self, SharedPublished, Steps};
+use crate::watch::{self, SharedNeighbors};
+
+/// Beyond a switchover and a drain, an orderly stop takes no longer than this.
+const STOP_SLACK: Duration = Duration::from_secs(5);
+
+/// How long neighbours get to hear that we shut down.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Why a daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be read or is wrong; the text has every fault.
+    #[error("{0}")]
+    Config(String),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The kernel side.
+    #[error(transparent)]
+    Kernel(#[from] netlink::StartError),
+    /// The configuration asks for something that this machine does not have.
+    #[error("{0}")]
+    Machine(String),
+    /// The SRP link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A BGP speaker.
+    #[error("context {context}: {source}")]
+    Speaker {
+        /// The context.
+        context: String,
+        /// Why.
+        source: bgp_glue::speaker::StartError,
+    },
+    /// A BGP speaker's configuration.
+    #[error("context {context}: {source}")]
+    SpeakerSettings {
+        /// The context.
+        context: String,
+        /// Why.
+        source: SettingsError,
+    },
+    /// The system refused a thread, a signal handler or an epoll instance.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// An orderly stop took too long.
+    #[error(
+        "orderly stop took longer than {0:?}: loopbacks and pools may be left in the kernel; start srpd to adopt them"
+    )]
+    SlowStop(Duration),
+    /// The chassis thread ended by itself.
+    #[error("the chassis thread ended: see the log above, and restart srpd")]
+    ChassisGone,
+}
+
+/// Reads and checks a configuration file.
+pub fn load(file: &Path) -> Result<Config, StartError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| StartError::Config(format!("cannot read {}: {error}", file.display())))?;
+    Config::from_toml(&text, file).map_err(|errors| {
+        let mut text = String::new();
+        for error in &errors {
+            let _ = writeln!(text, "{error}"); // a String takes every line
+        }
+        let _ = write!(text, "{} error(s) in {}: nothing was changed", errors.len(), file.display());
+        StartError::Config(text)
+    })
+}
+
+/// What the state machine must know of the configuration.
+pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
+    let srp = &config.srp;
+    Settings {
+        identity: Identity { mode: srp.chassis_mode, priority: srp.priority, mac, boot },
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        hello_interval: srp.hello_interval,
+        dead_interval: srp.dead_interval,
+        delay_interval: srp.delay_interval,
+        threshold: srp.route_modifier_threshold,
+        advertise_in_standby: srp.advertise_routes_in_standby_state,
+        drain_interval: srp.drain_interval,
+        switchover_timeout: srp.switchover_timeout,
+        config_digest: digest(&config.comparison_items()),
+    }
+}
+
+/// Runs a chassis until it is told to stop.
+pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
+    let claim = Claim::new(&config.control)?;
+    let (kernel, kernel_events) = Kernel::start(kernel_settings(&config))?;
+    check_machine(&config, &kernel)?;
+    let kernel = Arc::new(kernel);
+
+    let boot = BootId(random());
+    let mac = chassis_mac(&config, &kernel, boot);
+    let settings = chassis_settings(&config, mac, boot);
+    let poll = Poll::new()?;
+    let link_settings = LinkSettings::new(&config.srp, boot.0, INBOX.0 + 1..INBOX.0 + 1 + TOKENS);
+    let link = Link::open(link_settings, poll.registry())?;
+    let (inbox, inputs) = Inbox::new(Waker::new(poll.registry(), INBOX)?);
+
+    let neighbors = SharedNeighbors::default();
+    watch::lock(&neighbors).configure(clock::now(), &config.contexts);
+    let mut speakers: BTreeMap<String, SpeakerHandle> = BTreeMap::new();
+    for context in &config.contexts {
+        let Some(bgp) = &context.bgp else { continue };
+        let name = context.name.clone();
+        let speaker = speaker_config(bgp)
+            .map_err(|source| StartError::SpeakerSettings { context: name.clone(), source })?;
+        let (handle, events) = Speaker::start(speaker)
+            .map_err(|source| StartError::Speaker { context: name.clone(), source })?;
+        let table = TableId::new(context.table).unwrap_or(TableId::MAIN);
+        let (kernel, neighbors) = (Arc::clone(&kernel), Arc::clone(&neighbors));
+        tokio::spawn(watch::bgp(name.clone(), table, events, kernel, neighbors, inbox.clone()));
+        speakers.insert(name, handle);
+    }
+    tokio::spawn(watch::kernel(kernel_events, Arc::clone(&kernel), speakers.values().cloned().collect()));
+
+    let (step_sender, step_receiver) = mpsc::unbounded_channel();
+    let published = SharedPublished::default();
+    let in_order = config.contexts.iter().map(|context| speakers.get(&context.name).cloned()).collect();
+    let performer =
+        Steps::new(Arc::clone(&kernel), in_order, config.contexts.clone(), inbox.clone(), published.clone());
+    steps::spawn(performer, step_receiver)?;
+
+    let (stopped_sender, mut stopped) = oneshot::channel();
+    let chassis = Chassis::new(clock::now(), settings);
+    let items = config.comparison_items();
+    let beat = Beat::new(poll, link, chassis, items, inputs, step_sender.clone(), stopped_sender);
+    let beat = std::thread::Builder::new().name("srpd-chassis".into()).spawn(move || {
+        crate::realtime::enter();
+        if let Err(error) = beat.run() {
+            error!(%error, "chassis thread");
+        }
+    })?;
+    let (configured, established) = watch::lock(&neighbors).count();
+    tell(&inbox, Event::BgpNeighbors { configured, established });
+
+    let stop_within = Duration::from(config.srp.switchover_timeout)
+        + Duration::from(config.srp.drain_interval)
+        + STOP_SLACK;
+    info!(
+        mode = %config.srp.chassis_mode, priority = %config.srp.priority, %mac, boot_id = %boot,
+        bind = %config.srp.bind_address, peer = %config.srp.peer_address, "srpd runs"
+    );
+    let answers = Arc::new(Answers {
+        config: RwLock::new(Arc::new(config)),
+        inbox: inbox.clone(),
+        speakers: speakers.clone(),
+        neighbors,
+        published,
+    });
+    tokio::spawn(control::serve(claim.listen()?, Arc::clone(&answers)));
+    crate::notify::ready();
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                let change = reload::Reload { file: &file, answers: &answers, steps: &step_sender, mac, boot };
+                change.run().await;
+            }
+            _ = &mut stopped => return Err(StartError::ChassisGone),
+        }
+    }
+    info!("stopping: handing over if the peer is ready");
+    crate::notify::stopping();
+    tell(&inbox, Event::Stop);
+    if tokio::time::timeout(stop_within, &mut stopped).await.is_err() {
+        return Err(StartError::SlowStop(stop_within));
+    }
+    let goodbyes: Vec<_> = speakers.values().map(|speaker| speaker.shutdown("srpd stops")).collect();
+    for goodbye in goodbyes {
+        // A neighbour that does not read gets no more time than this.
+        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+    }
+    match kernel.remove_all_ours().await {
+        Ok(report) => info!(removed = report.removed, "stopped"),
+        Err(stopped) => warn!(%stopped, "kernel not cleaned"),
+    }
+    // It has said goodbye to the peer, or has waited long enough for it to listen.
+    let _ = tokio::task::spawn_blocking(move || beat.join()).await;
+    drop(step_sender);
+    Ok(())
+}
+
+fn tell(inbox: &Inbox, event: Event) {
+    if let Err(error) = inbox.send(Input::Event(event, Vec::new())) {
+        error!(%error, "chassis thread not told");
+    }
+}
+
+fn kernel_settings(config: &Config) -> netlink::Settings {
+    netlink::Settings {
+        protocol: config.kernel.protocol,
+        srp_metric: config.kernel.metric,
+        ..netlink::Settings::default()
+    }
+}
+
+/// What only this machine can tell: interfaces exist, addresses and tables are usable.
+fn check_machine(config: &Config, kernel: &Kernel) -> Result<(), StartError> {
+    let mut faults = Vec::new();
+    for context in &config.contexts {
+        for loopback in &context.loopbacks {
+            let name = format!("context {}, loopback {}", context.name, loopback.name);
+            match steps::address(loopback) {
+                Err(error) => faults.push(format!("{name}: {error}")),
+                Ok(address) if !kernel.has_interface(address.link()) => faults.push(format!(
+                    "{name}: interface \"{}\" does not exist on this machine: create it \
+                     (`ip link add {} type dummy`), or use \"lo\"",
+                    loopback.interface, loopback.interface
+                )),
+                Ok(_) => {}
+            }
+        }
+        for pool in &context.pools {
+            if steps::route(context, pool).is_none() {
+                faults.push(format!(
+                    "context {}, pool {}: table {} or prefix {} cannot be used: table 255 is the kernel's own",
+                    context.name, pool.name, context.table, pool.prefix
+                ));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(StartError::Machine(faults.join("\n"))) }
+}
+
+/// The configured MAC, else that of the interface with the bind address, else of the first that has one.
+fn chassis_mac(config: &Config, kernel: &Kernel, boot: BootId) -> Mac {
+    if let Some(mac) = config.srp.mac {
+        return mac;
+    }
+    if let Some(mac) = kernel.mac_of_address(config.srp.bind_address) {
+        return Mac(mac.0);
+    }
+    let bind = config.srp.bind_address;
+    if let Some(mac) = kernel.links().iter().find_map(|link| link.mac) {
+        warn!(%bind, %mac, "no interface has srp.bind-address yet: another one's MAC is the tie-break");
+        return Mac(mac.0);
+    }
+    let mut mac = Mac([0x02; 6]); // locally administered
+    mac.0[1..].copy_from_slice(&boot.0.to_be_bytes()[..5]);
+    warn!(%bind, %mac, "no interface has a MAC address: the tie-break is a random one; set srp.mac");
+    mac
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    // The standard library seeds its hashers from the system's random source.
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}

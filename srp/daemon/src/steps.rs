@@ -1,0 +1,352 @@
+//! The step thread: carries out install, announce, withdraw and remove, in order, and reports each.
+//!
+//! Kernel steps are waited for one by one. BGP steps are begun in order, but their acknowledgement by the neighbours'
+//! TCP is awaited aside: a withdraw never waits for a neighbour that does not answer an announcement.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bgp_glue::speaker::{Originated, SpeakerHandle};
+use bgp_glue::{Announcement, announced};
+use ipnetwork::IpNetwork;
+use netlink::{Address, Kernel, LinkName, Object, Report, Route, Section, TableId};
+use srp_core::chassis::{Event, Ticket};
+use srp_core::config::{self, ContextConfig};
+use srp_core::types::RouteModifier;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use crate::clock;
+use crate::inbox::{Inbox, Input, Noted};
+
+/// A neighbour whose TCP has not acknowledged an UPDATE after this long is not waited for.
+const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the chassis thread wants done.
+#[derive(Debug)]
+pub enum Step {
+    /// Everything into the kernel.
+    Install {
+        /// For the report.
+        ticket: Ticket,
+    },
+    /// What is installed to the neighbours.
+    Announce {
+        /// For the report.
+        ticket: Ticket,
+        /// Prepends.
+        modifier: RouteModifier,
+    },
+    /// Nothing srp-activated to the neighbours.
+    Withdraw {
+        /// For the report.
+        ticket: Ticket,
+    },
+    /// Nothing srp-activated in the kernel.
+    Remove {
+        /// For the report.
+        ticket: Ticket,
+    },
+    /// The configuration was reloaded: bring kernel and neighbours up to it, in the present state.
+    Reconfigure {
+        /// The new contexts, as many and of the same names as before.
+        contexts: Vec<ContextConfig>,
+        /// Done.
+        done: oneshot::Sender<()>,
+    },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Install { .. } => f.write_str("loopbacks and pools into the kernel"),
+            Self::Announce { modifier, .. } => write!(f, "{modifier} prepends"),
+            Self::Withdraw { .. } => f.write_str("srp-activated routes"),
+            Self::Remove { .. } => f.write_str("loopbacks and pools out of the kernel"),
+            Self::Reconfigure { .. } => f.write_str("reloaded configuration"),
+        }
+    }
+}
+
+/// What the thread shows to `show`.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Objects that the kernel refused and that are still missing.
+    pub refused: Vec<String>,
+    /// What each context's speaker originates, in the order of the contexts.
+    pub originated: Vec<Vec<Originated>>,
+}
+
+/// Shared with `show`; a panic elsewhere does not make it unreadable.
+#[derive(Clone, Debug, Default)]
+pub struct SharedPublished(Arc<Mutex<Published>>);
+
+impl SharedPublished {
+    /// Locks it for reading or writing.
+    pub fn lock(&self) -> std::sync::MutexGuard<'_, Published> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the thread works with.
+pub struct Steps {
+    kernel: Arc<Kernel>,
+    /// In the order of the contexts; `None` for a context without BGP.
+    speakers: Vec<Option<SpeakerHandle>>,
+    contexts: Vec<ContextConfig>,
+    /// What the kernel holds, per context.
+    installed: Vec<BTreeSet<IpNetwork>>,
+    present: bool,
+    modifier: Option<RouteModifier>,
+    inbox: Inbox,
+    published: SharedPublished,
+}
+
+impl Steps {
+    /// Nothing is installed or announced yet.
+    pub fn new(
+        kernel: Arc<Kernel>,
+        speakers: Vec<Option<SpeakerHandle>>,
+        contexts: Vec<ContextConfig>,
+        inbox: Inbox,
+        published: SharedPublished,
+    ) -> Self {
+        let installed = vec![BTreeSet::new(); contexts.len()];
+        Self { kernel, speakers, contexts, installed, present: false, modifier: None, inbox, published }
+    }
+
+    /// Runs until the chassis thread ends.
+    pub async fn run(mut self, mut steps: UnboundedReceiver<Step>) {
+        self.advertise();
+        while let Some(step) = steps.recv().await {
+            self.perform(step).await;
+        }
+    }
+
+    async fn perform(&mut self, step: Step) {
+        match step {
+            Step::Install { ticket } => {
+                self.present = true;
+                let (installed, refused, noted) = self.bring_kernel_up_to_date("installed").await;
+                self.report(Event::Installed { ticket, installed, refused }, vec![noted]);
+            }
+            Step::Remove { ticket } => {
+                self.present = false;
+                let (_, _, noted) = self.bring_kernel_up_to_date("removed").await;
+                self.report(Event::Removed { ticket }, vec![noted]);
+            }
+            Step::Announce { ticket, modifier } => {
+                self.modifier = Some(modifier);
+                let acknowledged = self.advertise();
+                self.report_later(
+                    acknowledged,
+                    Event::Announced { ticket },
+                    ["update-written", "update-acknowledged"],
+                );
+            }
+            Step::Withdraw { ticket } => {
+                self.modifier = None;
+                let acknowledged = self.advertise();
+                self.report_later(
+                    acknowledged,
+                    Event::Withdrawn { ticket },
+                    ["withdraw-written", "withdrawn"],
+                );
+            }
+            Step::Reconfigure { contexts, done } => {
+                // Gone prefixes are withdrawn before they are removed, new ones announced once they are installed.
+                let wanted: Vec<BTreeSet<IpNetwork>> = contexts.iter().map(prefixes).collect();
+                self.contexts = contexts;
+                for (installed, wanted) in self.installed.iter_mut().zip(&wanted) {
+                    installed.retain(|prefix| wanted.contains(prefix));
+                }
+                for answer in self.advertise() {
+                    let _ = answer.await; // a speaker that is gone announces nothing
+                }
+                self.bring_kernel_up_to_date("reconfigured").await;
+                self.advertise();
+                let _ = done.send(()); // the reload goes on without its reporter
+            }
+        }
+    }
+
+    /// Everything that the present state wants into the kernel, and nothing else of ours.
+    async fn bring_kernel_up_to_date(&mut self, step: &'static str) -> (u32, u32, Noted) {
+        let section = section(&self.contexts, self.present);
+        let wanted = section.addresses().len() + section.routes().len();
+        let report = match self.kernel.set_srp(section).await {
+            Ok(report) => report,
+            Err(stopped) => {
+                error!(%stopped, "kernel step failed");
+                let noted = Noted { at: clock::now(), step, detail: stopped.to_string() };
+                return (0, u32::try_from(wanted).unwrap_or(u32::MAX), noted);
+            }
+        };
+        let at = clock::now();
+        for refused in &report.refused {
+            error!(object = %refused.object, "{refused}");
+        }
+        self.published.lock().refused = report.refused.iter().map(ToString::to_string).collect();
+        for (installed, context) in self.installed.iter_mut().zip(&self.contexts) {
+            *installed = held(context, self.present, &report);
+        }
+        let Report { added, removed, kept, took, .. } = &report;
+        let detail = format!(
+            "{added} added, {kept} kept, {removed} removed, {} refused in {:.2} ms",
+            report.refused.len(),
+            took.as_secs_f64() * 1e3
+        );
+        info!(step, detail, "kernel");
+        let refused = u32::try_from(report.refused.len()).unwrap_or(u32::MAX);
+        let in_place = u32::try_from(wanted.saturating_sub(report.refused.len())).unwrap_or(u32::MAX);
+        (in_place, refused, Noted { at, step, detail })
+    }
+
+    /// Gives every speaker its present set, at once and in order.
+    fn advertise(&self) -> Vec<oneshot::Receiver<bgp_glue::speaker::Flushed>> {
+        let parts = self.contexts.iter().zip(&self.installed);
+        let sets: Vec<Vec<Originated>> = parts
+            .map(|(context, installed)| {
+                announced(context, &Announcement { modifier: self.modifier, installed })
+            })
+            .collect();
+        let answers = self
+            .speakers
+            .iter()
+            .zip(&sets)
+            .filter_map(|(speaker, set)| {
+                Some(speaker.as_ref()?.set_originated(set.clone(), ACKNOWLEDGE_WITHIN))
+            })
+            .collect();
+        self.published.lock().originated = sets;
+        answers
+    }
+
+    fn report(&self, event: Event, noted: Vec<Noted>) {
+        if let Err(error) = self.inbox.send(Input::Event(event, noted)) {
+            warn!(%error, "step not reported");
+        }
+    }
+
+    /// Reports once every speaker has its acknowledgements, or gives up waiting for them.
+    fn report_later(
+        &self,
+        answers: Vec<oneshot::Receiver<bgp_glue::speaker::Flushed>>,
+        event: Event,
+        [written, acknowledged]: [&'static str; 2],
+    ) {
+        let inbox = self.inbox.clone();
+        tokio::task::spawn_local(async move {
+            let begun = Instant::now();
+            let (mut written_at, mut acked_at, mut all, mut acks) = (begun, begun, 0, 0);
+            for answer in answers {
+                // A speaker that is gone has announced nothing, and its neighbours know.
+                let Ok(flushed) = answer.await else { continue };
+                written_at = written_at.max(flushed.written_at.unwrap_or(begun));
+                acked_at = acked_at.max(flushed.acked_at.unwrap_or(begun));
+                all += flushed.neighbors_established;
+                acks += flushed.neighbors_acknowledged;
+            }
+            let at = if acks < all { Instant::now() } else { acked_at };
+            let noted = vec![
+                Noted {
+                    at: clock::of_instant(written_at),
+                    step: written,
+                    detail: format!("to {all} neighbours"),
+                },
+                Noted {
+                    at: clock::of_instant(at),
+                    step: acknowledged,
+                    detail: format!("by {acks} of {all}"),
+                },
+            ];
+            if let Err(error) = inbox.send(Input::Event(event, noted)) {
+                warn!(%error, "step not reported");
+            }
+        });
+    }
+}
+
+/// Runs the steps on a thread of their own; ends with the sender of the steps.
+pub fn spawn(
+    steps: Steps,
+    receiver: UnboundedReceiver<Step>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("srpd-steps".into()).spawn(move || {
+        let local = Rc::new(tokio::task::LocalSet::new());
+        local.block_on(&runtime, steps.run(receiver));
+    })
+}
+
+fn prefixes(context: &ContextConfig) -> BTreeSet<IpNetwork> {
+    let loopbacks = context.loopbacks.iter().map(|loopback| loopback.address);
+    loopbacks.chain(context.pools.iter().map(|pool| pool.prefix)).collect()
+}
+
+/// What the kernel shall hold: always what is not srp-activated, the rest while `present`.
+fn section(contexts: &[ContextConfig], present: bool) -> Section {
+    let mut section = Section::default();
+    for context in contexts {
+        for loopback in context.loopbacks.iter().filter(|loopback| present || !loopback.srp_activate) {
+            match address(loopback) {
+                Ok(address) => section = section.with_address(address),
+                Err(error) => error!(loopback = loopback.name, "{error}"),
+            }
+        }
+        for pool in context.pools.iter().filter(|pool| present || !pool.srp_activate) {
+            if let Some(route) = route(context, pool) {
+                section = section.with_route(route);
+            } else {
+                error!(pool = pool.name, "table or prefix not usable in the kernel");
+            }
+        }
+    }
+    section
+}
+
+/// The kernel's form of a loopback. Checked once more when the configuration is read, see `start`.
+pub fn address(loopback: &config::LoopbackConfig) -> Result<Address, String> {
+    let link: LinkName = loopback.interface.parse().map_err(|error| format!("{error}"))?;
+    Address::new(loopback.address.ip(), link).map_err(|error| error.to_string())
+}
+
+/// The kernel's form of a pool.
+pub fn route(context: &ContextConfig, pool: &config::PoolConfig) -> Option<Route> {
+    let table = TableId::new(context.table)?;
+    let prefix = netlink::Prefix::try_from(pool.prefix).ok()?;
+    Some(match pool.action {
+        config::Action::Blackhole => Route::blackhole(table, prefix),
+        config::Action::Unreachable => Route::unreachable(table, prefix),
+    })
+}
+
+/// What of a context the kernel holds after `report`.
+fn held(context: &ContextConfig, present: bool, report: &Report) -> BTreeSet<IpNetwork> {
+    let refused =
+        |object: &dyn Fn(&Object) -> bool| report.refused.iter().any(|refused| object(&refused.object));
+    let loopbacks = context
+        .loopbacks
+        .iter()
+        .filter(|loopback| present || !loopback.srp_activate)
+        .filter(|loopback| {
+            !refused(&|object| matches!(object, Object::Address { ip, .. } if *ip == loopback.address.ip()))
+        })
+        .map(|loopback| loopback.address);
+    let pools = context
+        .pools
+        .iter()
+        .filter(|pool| present || !pool.srp_activate)
+        .filter(|pool| {
+            !refused(&|object| {
+                matches!(object, Object::Route { table, prefix, .. }
+                    if table.get() == context.table && IpNetwork::from(*prefix) == pool.prefix)
+            })
+        })
+        .map(|pool| pool.prefix);
+    loopbacks.chain(pools).collect()
+}

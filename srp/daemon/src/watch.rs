@@ -1,0 +1,148 @@
+//! Tasks that carry facts between BGP, kernel and chassis: learned routes, links, neighbours.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bgp_glue::Neighbors;
+use bgp_glue::speaker::{BestPath, BestPathChange, Event as BgpEvent, SpeakerHandle};
+use netlink::{
+    EventReceiver, Kernel, KernelEvent, LinkIndex, NextHop, NextHops, Route, RouteChange, RouteTarget,
+    TableId,
+};
+use srp_core::chassis::Event;
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use crate::clock;
+use crate::inbox::{Inbox, Input};
+
+/// The neighbours of all contexts, shared with `show`.
+pub type SharedNeighbors = Arc<Mutex<Neighbors>>;
+
+/// Locks the neighbours; a panic elsewhere does not make them unreadable.
+pub fn lock(neighbors: &SharedNeighbors) -> std::sync::MutexGuard<'_, Neighbors> {
+    neighbors.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Follows one speaker: neighbours up and down to the chassis, best paths into the kernel.
+pub async fn bgp(
+    context: String,
+    table: TableId,
+    mut events: mpsc::Receiver<BgpEvent>,
+    kernel: Arc<Kernel>,
+    neighbors: SharedNeighbors,
+    inbox: Inbox,
+) {
+    while let Some(event) = events.recv().await {
+        match &event {
+            BgpEvent::NeighborUp { neighbor, local, hold_time, .. } => {
+                info!(context, %neighbor, %local, ?hold_time, "BGP neighbour up");
+            }
+            BgpEvent::NeighborDown { neighbor, reason, was_established: true } => {
+                warn!(context, %neighbor, %reason, "BGP neighbour down");
+            }
+            BgpEvent::NeighborDown { neighbor, reason, was_established: false } => {
+                warn!(context, %neighbor, %reason, "BGP session not established");
+            }
+            BgpEvent::BestPathsChanged(changes) => {
+                let links = kernel.links();
+                let changes =
+                    changes.iter().filter_map(|change| route_change(table, change, &links)).collect();
+                match kernel.update_learned(changes).await {
+                    Ok(report) => {
+                        for refused in report.refused {
+                            warn!(context, object = %refused.object, "learned route not installed: {refused}");
+                        }
+                    }
+                    Err(stopped) => warn!(context, %stopped, "learned routes not installed"),
+                }
+            }
+        }
+        let count = {
+            let mut neighbors = lock(&neighbors);
+            neighbors.note(clock::now(), &context, &event).then(|| neighbors.count())
+        };
+        if let Some((configured, established)) = count {
+            tell(&inbox, Event::BgpNeighbors { configured, established });
+        }
+    }
+}
+
+/// Follows the kernel: a link without carrier ends its sessions at once.
+pub async fn kernel(mut events: EventReceiver, kernel: Arc<Kernel>, speakers: Vec<SpeakerHandle>) {
+    while let Some(event) = events.recv().await {
+        match event {
+            KernelEvent::LinkDown { index, name, cause } => {
+                info!(link = %name, ?cause, "link down");
+                let link = speaker_link(&kernel, index);
+                for speaker in &speakers {
+                    speaker.link_down(link.clone());
+                }
+            }
+            KernelEvent::LinkUp { index, name } => {
+                info!(link = %name, "link up");
+                let link = speaker_link(&kernel, index);
+                for speaker in &speakers {
+                    speaker.link_up(link.clone());
+                }
+            }
+            KernelEvent::Repaired { cause, restored, removed, refused } => {
+                for object in restored {
+                    warn!(?cause, %object, "restored in the kernel");
+                }
+                for object in removed {
+                    warn!(?cause, %object, "not wanted, removed from the kernel");
+                }
+                for refused in refused {
+                    warn!(?cause, "{refused}");
+                }
+            }
+            KernelEvent::CompareFailed { cause, error } => warn!(?cause, error, "kernel not compared"),
+            KernelEvent::Missed { count } => warn!(count, "kernel events missed"),
+            KernelEvent::AddressAdded { .. } | KernelEvent::AddressRemoved { .. } => {}
+        }
+    }
+}
+
+fn tell(inbox: &Inbox, event: Event) {
+    if let Err(error) = inbox.send(Input::Event(event, Vec::new())) {
+        warn!(%error, "chassis not told");
+    }
+}
+
+fn speaker_link(kernel: &Kernel, index: LinkIndex) -> bgp_glue::speaker::Link {
+    let links = kernel.links();
+    let addresses = links.by_index(index).into_iter().flat_map(|link| &link.addresses);
+    let subnets = addresses
+        .filter(|address| !address.ours)
+        .filter_map(|address| ipnetwork::IpNetwork::new(address.ip, address.prefix_len).ok())
+        .collect();
+    bgp_glue::speaker::Link { index: index.get(), subnets }
+}
+
+fn route_change(table: TableId, change: &BestPathChange, links: &netlink::Links) -> Option<RouteChange> {
+    let network = ipnetwork::IpNetwork::from(change.prefix);
+    let prefix = netlink::Prefix::try_from(network)
+        .inspect_err(|error| warn!(%network, %error, "learned route not usable"))
+        .ok()?;
+    let hops = NextHops::new(change.paths.iter().filter_map(|path| next_hop(path, links)));
+    Some(match hops {
+        None => RouteChange::Remove { table, prefix },
+        Some(hops) => match Route::new(table, prefix, RouteTarget::Via(hops)) {
+            Ok(route) => RouteChange::Set(route),
+            Err(error) => {
+                warn!(%network, %error, "learned route not usable");
+                RouteChange::Remove { table, prefix }
+            }
+        },
+    })
+}
+
+fn next_hop(path: &BestPath, links: &netlink::Links) -> Option<NextHop> {
+    let interface = path.neighbor.interface.as_deref().and_then(|name| name.parse().ok());
+    let link = interface.and_then(|name| links.by_name(&name)).map(|link| link.index);
+    let gateway = path.next_hop.address();
+    match link {
+        Some(link) => Some(NextHop::via_link(gateway, link)),
+        None => NextHop::via(gateway),
+    }
+}
