@@ -298,6 +298,25 @@ impl SwitchReason {
     pub const fn number(self) -> u8 {
         self as u8
     }
+
+    /// The reason of a number; `NotDefined` for numbers of a later list.
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::AaaFailure,
+            2 => Self::BgpFailure,
+            3 => Self::BfdFailure,
+            4 => Self::DiameterFailure,
+            5 => Self::HsrpSwitchover,
+            6 => Self::ChassisChassisBfdFailure,
+            7 => Self::DualActive,
+            8 => Self::DualStandby,
+            9 => Self::DeadTimerExpiry,
+            10 => Self::ForceStateChange,
+            11 => Self::ManualSwitchover,
+            12 => Self::EgqcFailure,
+            _ => Self::NotDefined,
+        }
+    }
 }
 
 impl fmt::Display for SwitchReason {
@@ -428,6 +447,14 @@ mod tests {
         let primary = RouteModifier::initial(ChassisMode::Primary, 16);
         let backup = RouteModifier::initial(ChassisMode::Backup, 16);
         assert_eq!((primary, backup), (RouteModifier(17), RouteModifier(18)));
+    }
+
+    #[test]
+    fn switch_reasons_keep_their_public_numbers() {
+        for number in 0..=12 {
+            assert_eq!(SwitchReason::from_number(number).number(), number);
+        }
+        assert_eq!(SwitchReason::from_number(13), SwitchReason::NotDefined);
     }
 
     #[test]

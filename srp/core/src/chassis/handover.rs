@@ -61,7 +61,7 @@ impl Chassis {
     pub(super) fn asked_to_take_over(&mut self, now: Time, request: &SwitchoverRequest) {
         let why = match self.role {
             Role::Standby if !self.stopping => {
-                let reason = SwitchReason::ManualSwitchover;
+                let reason = SwitchReason::from_number(request.reason);
                 let take_over = TakeOver::Planned { id: request.id, force: request.force, reason };
                 self.take_over(now, take_over);
                 return;
