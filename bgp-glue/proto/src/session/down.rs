@@ -41,7 +41,9 @@ pub enum DownReason {
     NotificationSent(Notification),
     /// The neighbour ended it and said so.
     NotificationReceived(Notification),
-    /// The connection ended without a word; with the text of the operating system where there is one.
+    /// No connection came about; with the text of the operating system.
+    ConnectFailed(String),
+    /// The connection ended without a word; with the text of the operating system.
     ConnectionLost(String),
     /// The link to the neighbour went down.
     LinkDown,
@@ -54,6 +56,7 @@ impl fmt::Display for DownReason {
             Self::NotificationReceived(notification) => {
                 write!(f, "the neighbor sent NOTIFICATION {notification}")
             }
+            Self::ConnectFailed(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectionLost(error) => write!(f, "connection lost: {error}"),
             Self::LinkDown => f.write_str("link down"),
         }

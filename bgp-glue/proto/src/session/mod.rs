@@ -1,5 +1,549 @@
-//! The session with one neighbour.
+//! The session with one neighbor: events in, actions out, time as an argument.
+//!
+//! RFC 4271 section 8 has one state machine per connection and leaves open who owns the neighbor. Here the neighbor is
+//! the object, and it owns up to two connections, one that we opened and one that the neighbor opened. So the
+//! collision rule of section 6.8 is a decision inside of one value.
+//!
+//! ```text
+//!   Event ──► Session ──► Action          Stopped ──Start──► Running ──error──► HeldDown ──time──► Running
+//!                │                                              │
+//!                └── outgoing, incoming: OpenSent ─OPEN─► Opened ─KEEPALIVE─► Established (one of them)
+//! ```
+//!
+//! What always holds: nothing but a NOTIFICATION is taken from a neighbor before its OPEN; at most one connection is
+//! Established, and then there is no other; every [`Action::Up`] is followed by exactly one [`Action::Down`] with
+//! `was_established` before the next; no octets make it panic.
+//!
+//! Collisions. Both sides know from the OPENs which connection section 6.8 keeps: that of the speaker with the higher
+//! identifier. The connection that would lose waits, up to one second, while the one that would win lives and has not
+//! brought an OPEN. Without the wait, one side could finish the losing connection while the other side closes it, and
+//! both connections would be lost.
+//!
+//! Left out: `DelayOpen` (section 8.1.1). Sources: RFC 4271 sections 6 and 8, RFC 6286, RFC 6608, RFC 4486.
 
+mod backoff;
+mod connection;
 mod down;
+mod message;
+#[cfg(test)]
+mod tests;
 
+use std::collections::VecDeque;
+
+use crate::types::{Asn, Families, Family, HoldTime, Millis, RouterId, Time};
+use crate::wire::header::{push_keepalive, push_notification};
+use crate::wire::notification::{Notification, reason};
+use crate::wire::open::Open;
+use crate::wire::update::Update;
+
+use backoff::{Backoff, Random};
+use connection::{Connection, Progress};
+pub use connection::{Negotiated, Side};
 pub use down::{DownReason, State};
+
+/// How long an attempt to connect may take.
+const CONNECT_TIMEOUT: Millis = Millis::from_secs(5);
+/// How long the neighbor's OPEN may take. RFC 4271 section 8.2.2 suggests four minutes; a neighbor that listens and
+/// says nothing for half of one is not coming.
+const OPEN_WAIT: Millis = Millis::from_secs(30);
+/// How long a connection that would lose a collision waits for the one that would win.
+const COLLISION_WAIT: Millis = Millis::from_secs(1);
+
+/// What the session has to know about both ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// Our AS.
+    pub local_as: Asn,
+    /// Our identifier.
+    pub router_id: RouterId,
+    /// The neighbor's AS.
+    pub remote_as: Asn,
+    /// The hold time that we propose.
+    pub hold_time: HoldTime,
+    /// The families that we offer.
+    pub families: Families,
+    /// Whether we only wait for the neighbor to connect.
+    pub passive: bool,
+    /// Where the jitter comes from. Different for every neighbor and every start.
+    pub seed: u64,
+}
+
+/// What happens to a session.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The session is wanted.
+    Start,
+    /// The session is not wanted any more; the neighbor is told this.
+    Stop(Notification),
+    /// The session is to end and begin anew; the neighbor is told this.
+    Reset(Notification),
+    /// The connection that [`Action::Connect`] asked for is there.
+    Connected,
+    /// The connection that [`Action::Connect`] asked for did not come about.
+    ConnectFailed(String),
+    /// The neighbor has opened a connection. The answer is [`Action::Adopt`] or [`Action::Refuse`].
+    Accepted,
+    /// Octets from the neighbor, cut in any way.
+    Received(Side, &'a [u8]),
+    /// A connection ended.
+    Closed(Side, String),
+    /// It is we who do not read what the neighbor sends, so its silence is no sign of death.
+    ReadingPaused(Side),
+    /// The link to the neighbor lost its carrier.
+    LinkDown,
+    /// There is reason to believe that an attempt would succeed now.
+    RetryNow,
+    /// The time of [`Session::next_deadline`] has come.
+    DeadlineReached,
+}
+
+/// What the driver has to do, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open a connection; report [`Event::Connected`] or [`Event::ConnectFailed`].
+    Connect,
+    /// Give up the attempt to open a connection and report nothing of it.
+    AbandonConnect,
+    /// Keep the connection that was just accepted as [`Side::Incoming`].
+    Adopt,
+    /// Close the connection that was just accepted, after these octets.
+    Refuse(Vec<u8>),
+    /// Send octets.
+    Send(Side, Vec<u8>),
+    /// Close the connection after everything that was sent on it; report nothing of it.
+    Close(Side),
+    /// The session is Established by this connection.
+    Up(Side, Negotiated),
+    /// The session ended, or an attempt failed for another reason than the attempt before it.
+    Down {
+        /// Why.
+        reason: DownReason,
+        /// Whether the session was Established.
+        was_established: bool,
+    },
+    /// The neighbor's routes changed.
+    Update(Update),
+    /// The neighbor wants all our routes of the family again.
+    Refresh(Family),
+}
+
+/// What went over the session's connections since its making.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages received, whole and with a good header.
+    pub messages_in: u64,
+    /// UPDATE messages among them.
+    pub updates_in: u64,
+    /// Messages that the session sent: all but UPDATEs.
+    pub messages_out: u64,
+    /// Times that the session was Established.
+    pub established: u64,
+}
+
+/// The session with one neighbor.
+#[derive(Debug)]
+pub struct Session {
+    config: SessionConfig,
+    phase: Phase,
+    outgoing: Outgoing,
+    incoming: Option<Connection>,
+    backoff: Backoff,
+    random: Random,
+    actions: VecDeque<Action>,
+    counters: Counters,
+    /// The last reason told, so that a neighbor that is not there is not reported with every attempt.
+    told: Option<DownReason>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Stopped,
+    HeldDown { until: Time },
+    Running { retry_at: Option<Time> },
+}
+
+#[derive(Debug)]
+enum Outgoing {
+    None,
+    Connecting { give_up_at: Time },
+    Open(Connection),
+}
+
+/// What follows the end of a session or of an attempt.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// Try again at once.
+    AtOnce,
+    /// Try again after the wait for unreachable neighbors.
+    Retry,
+    /// Stay down after an error.
+    HoldDown,
+    /// Stay down until told otherwise.
+    Stop,
+}
+
+impl Session {
+    /// A session that waits for [`Event::Start`].
+    pub fn new(config: SessionConfig) -> Self {
+        let random = Random::new(config.seed);
+        Self {
+            config,
+            phase: Phase::Stopped,
+            outgoing: Outgoing::None,
+            incoming: None,
+            backoff: Backoff::new(),
+            random,
+            actions: VecDeque::new(),
+            counters: Counters::default(),
+            told: None,
+        }
+    }
+
+    /// The only way in.
+    pub fn handle(&mut self, now: Time, event: Event<'_>) {
+        match event {
+            Event::Start => self.start(now),
+            Event::Stop(notification) => self.end_all(now, Some(notification), Next::Stop),
+            Event::Reset(notification) => self.end_all(now, Some(notification), Next::AtOnce),
+            Event::LinkDown => self.end_all(now, None, Next::Retry),
+            Event::Connected => self.connected(now),
+            Event::ConnectFailed(error) => self.connect_failed(now, error),
+            Event::Accepted => self.accepted(now),
+            Event::Received(side, octets) => self.received(now, side, octets),
+            Event::Closed(side, error) => self.closed(now, side, error),
+            Event::ReadingPaused(side) => {
+                if let Some(connection) = self.connection_mut(side) {
+                    connection.restart_hold_timer(now);
+                }
+            }
+            Event::RetryNow => self.retry_now(now),
+            Event::DeadlineReached => {}
+        }
+        self.run_timers(now);
+    }
+
+    /// The only way out.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Event::DeadlineReached`] is due; `None` when time alone changes nothing.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let phase = match self.phase {
+            Phase::Stopped => None,
+            Phase::HeldDown { until } => Some(until),
+            Phase::Running { retry_at } => retry_at,
+        };
+        let connecting = match &self.outgoing {
+            Outgoing::Connecting { give_up_at } => Some(*give_up_at),
+            Outgoing::None | Outgoing::Open(_) => None,
+        };
+        let connections =
+            [Side::Outgoing, Side::Incoming].into_iter().filter_map(|side| self.connection(side));
+        let timers = connections.flat_map(|connection| [connection.hold_at, connection.keepalive_at]);
+        timers.chain([phase, connecting, self.collision_wait_until()]).flatten().min()
+    }
+
+    /// The state as an operator knows it.
+    pub fn state(&self) -> State {
+        let of = |connection: &Connection| match connection.progress {
+            Progress::OpenSent => State::OpenSent,
+            Progress::Opened { .. } => State::OpenConfirm,
+            Progress::Established { .. } => State::Established,
+        };
+        let phase = match self.phase {
+            Phase::Stopped | Phase::HeldDown { .. } => State::Idle,
+            Phase::Running { .. } => State::Active,
+        };
+        let outgoing = match &self.outgoing {
+            Outgoing::None => phase,
+            Outgoing::Connecting { .. } => State::Connect,
+            Outgoing::Open(connection) => of(connection),
+        };
+        // `Connect` is less than `Active` in the order of the standard but says more here.
+        match self.incoming.as_ref().map(of) {
+            Some(incoming) => incoming.max(outgoing),
+            None => outgoing,
+        }
+    }
+
+    /// The connection that is Established and what was negotiated on it.
+    pub fn established(&self) -> Option<(Side, &Negotiated)> {
+        [Side::Outgoing, Side::Incoming].into_iter().find_map(|side| {
+            let connection = self.connection(side).filter(|connection| connection.is_established())?;
+            Some((side, connection.negotiated()?))
+        })
+    }
+
+    /// What went over its connections.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn connection(&self, side: Side) -> Option<&Connection> {
+        match (side, &self.outgoing) {
+            (Side::Incoming, _) => self.incoming.as_ref(),
+            (Side::Outgoing, Outgoing::Open(connection)) => Some(connection),
+            (Side::Outgoing, Outgoing::None | Outgoing::Connecting { .. }) => None,
+        }
+    }
+
+    fn connection_mut(&mut self, side: Side) -> Option<&mut Connection> {
+        match (side, &mut self.outgoing) {
+            (Side::Incoming, _) => self.incoming.as_mut(),
+            (Side::Outgoing, Outgoing::Open(connection)) => Some(connection),
+            (Side::Outgoing, Outgoing::None | Outgoing::Connecting { .. }) => None,
+        }
+    }
+
+    fn start(&mut self, now: Time) {
+        match self.phase {
+            Phase::Stopped => {
+                self.backoff = Backoff::new();
+                self.told = None;
+                self.begin(now, Next::AtOnce);
+            }
+            Phase::HeldDown { .. } | Phase::Running { .. } => {}
+        }
+    }
+
+    fn retry_now(&mut self, now: Time) {
+        match self.phase {
+            Phase::Stopped => {}
+            Phase::HeldDown { .. } | Phase::Running { .. } => {
+                if matches!(self.outgoing, Outgoing::Connecting { .. }) {
+                    // That attempt may hang in the retransmissions of a SYN that was sent into a dead link.
+                    self.abandon_connect();
+                }
+                if !self.has_connection() {
+                    self.begin(now, Next::AtOnce);
+                }
+            }
+        }
+    }
+
+    /// Enters the phase that follows. Everything of the past is cleared away by now.
+    fn begin(&mut self, now: Time, next: Next) {
+        self.phase = match next {
+            Next::Stop => Phase::Stopped,
+            Next::HoldDown => {
+                let wait = self.backoff.after_error();
+                Phase::HeldDown { until: now + self.random.jittered(wait) }
+            }
+            Next::Retry if !self.config.passive => {
+                let wait = self.backoff.after_failed_attempt();
+                Phase::Running { retry_at: Some(now + self.random.jittered(wait)) }
+            }
+            Next::AtOnce if !self.config.passive => Phase::Running { retry_at: Some(now) },
+            Next::Retry | Next::AtOnce => Phase::Running { retry_at: None },
+        };
+    }
+
+    fn has_connection(&self) -> bool {
+        self.incoming.is_some() || matches!(self.outgoing, Outgoing::Open(_))
+    }
+
+    fn run_timers(&mut self, now: Time) {
+        for side in [Side::Outgoing, Side::Incoming] {
+            self.run_connection_timers(now, side);
+        }
+        if matches!(self.outgoing, Outgoing::Connecting { give_up_at } if give_up_at <= now) {
+            self.actions.push_back(Action::AbandonConnect);
+            self.connect_failed(now, format!("no answer within {} s", CONNECT_TIMEOUT.get() / 1000));
+        }
+        if matches!(self.phase, Phase::HeldDown { until } if until <= now) {
+            self.begin(now, Next::AtOnce);
+        }
+        if matches!(self.phase, Phase::Running { retry_at: Some(at) } if at <= now) {
+            self.phase = Phase::Running { retry_at: None };
+            if matches!(self.outgoing, Outgoing::None) && self.incoming.is_none() {
+                self.outgoing = Outgoing::Connecting { give_up_at: now + CONNECT_TIMEOUT };
+                self.actions.push_back(Action::Connect);
+            }
+        }
+    }
+
+    fn run_connection_timers(&mut self, now: Time, side: Side) {
+        let Some(connection) = self.connection(side) else { return };
+        if connection.hold_at.is_some_and(|at| at <= now) {
+            return self.fail(now, side, Notification::new(reason::HOLD_TIMER_EXPIRED));
+        }
+        if connection.keepalive_at.is_some_and(|at| at <= now) {
+            self.send_keepalive(now, side);
+        }
+        self.advance(now, side);
+    }
+
+    fn connected(&mut self, now: Time) {
+        if matches!(self.outgoing, Outgoing::Connecting { .. }) {
+            self.outgoing = Outgoing::Open(Connection::new(now, OPEN_WAIT));
+            self.send_open(Side::Outgoing);
+        }
+    }
+
+    fn connect_failed(&mut self, now: Time, error: String) {
+        if matches!(self.outgoing, Outgoing::Connecting { .. }) {
+            self.outgoing = Outgoing::None;
+            if self.incoming.is_none() {
+                self.tell_down(DownReason::ConnectFailed(error), false);
+                self.begin(now, Next::Retry);
+            }
+        }
+    }
+
+    fn accepted(&mut self, now: Time) {
+        match self.phase {
+            Phase::Stopped | Phase::HeldDown { .. } => self.actions.push_back(Action::Refuse(Vec::new())),
+            Phase::Running { .. } => {
+                if let Some((side, _)) = self.established() {
+                    // RFC 4271 section 6.8: an Established connection wins. But a neighbor that opens a new one may
+                    // have died and come back: the KEEPALIVE finds out, since its kernel would answer with a reset.
+                    self.send_keepalive(now, side);
+                    let mut octets = Vec::new();
+                    push_notification(&mut octets, &Notification::new(reason::COLLISION));
+                    return self.actions.push_back(Action::Refuse(octets));
+                }
+                if self.incoming.is_some() {
+                    // The neighbor opens one connection at a time, so the older one is dead for it.
+                    self.drop_connection(Side::Incoming, Some(&Notification::new(reason::COLLISION)));
+                }
+                self.actions.push_back(Action::Adopt);
+                self.incoming = Some(Connection::new(now, OPEN_WAIT));
+                self.send_open(Side::Incoming);
+            }
+        }
+    }
+
+    fn closed(&mut self, now: Time, side: Side, error: String) {
+        let Some(connection) = self.take_connection(side) else { return };
+        match connection.progress {
+            Progress::Established { since, .. } => {
+                self.end_session(now, since, DownReason::ConnectionLost(error));
+            }
+            // RFC 4271 section 8.2.2, OpenSent, TcpConnectionFails: back to Active without a penalty.
+            Progress::OpenSent => self.end_attempt(now, DownReason::ConnectionLost(error), Next::Retry),
+            Progress::Opened { .. } => {
+                self.end_attempt(now, DownReason::ConnectionLost(error), Next::HoldDown);
+            }
+        }
+    }
+
+    /// Ends one connection for an error of the neighbor.
+    fn fail(&mut self, now: Time, side: Side, notification: Notification) {
+        let Some(connection) = self.drop_connection(side, Some(&notification)) else { return };
+        let reason = DownReason::NotificationSent(notification);
+        match connection.progress {
+            Progress::Established { since, .. } => self.end_session(now, since, reason),
+            Progress::OpenSent | Progress::Opened { .. } => self.end_attempt(now, reason, Next::HoldDown),
+        }
+    }
+
+    /// The Established connection is gone.
+    fn end_session(&mut self, now: Time, since: Time, reason: DownReason) {
+        self.told = None;
+        self.tell_down(reason, true);
+        match self.backoff.after_session(since, now) {
+            None => self.begin(now, Next::AtOnce),
+            Some(wait) => self.phase = Phase::HeldDown { until: now + self.random.jittered(wait) },
+        }
+    }
+
+    /// A connection is gone before it was Established. What is left of the session goes on.
+    fn end_attempt(&mut self, now: Time, reason: DownReason, next: Next) {
+        if self.has_connection() {
+            return;
+        }
+        match (&self.outgoing, next) {
+            // Our own attempt may still succeed where the neighbor's failed.
+            (Outgoing::Connecting { .. }, Next::Retry) => {}
+            (Outgoing::Connecting { .. }, Next::AtOnce | Next::HoldDown | Next::Stop) => {
+                self.abandon_connect();
+                self.tell_down(reason, false);
+                self.begin(now, next);
+            }
+            (Outgoing::None | Outgoing::Open(_), _) => {
+                self.tell_down(reason, false);
+                self.begin(now, next);
+            }
+        }
+    }
+
+    /// Ends everything by an order of ours.
+    fn end_all(&mut self, now: Time, notification: Option<Notification>, next: Next) {
+        if matches!((self.phase, next), (Phase::Stopped, Next::AtOnce | Next::Retry | Next::HoldDown)) {
+            return;
+        }
+        let established = self.established().is_some();
+        let had_any = self.has_connection() || !matches!(self.outgoing, Outgoing::None);
+        self.abandon_connect();
+        for side in [Side::Outgoing, Side::Incoming] {
+            self.drop_connection(side, notification.as_ref());
+        }
+        if established || had_any {
+            self.told = None;
+            let reason = notification.map_or(DownReason::LinkDown, DownReason::NotificationSent);
+            self.tell_down(reason, established);
+        }
+        self.begin(now, next);
+    }
+
+    fn tell_down(&mut self, reason: DownReason, was_established: bool) {
+        if self.told.as_ref() != Some(&reason) {
+            self.told = Some(reason.clone());
+            self.actions.push_back(Action::Down { reason, was_established });
+        }
+    }
+
+    fn abandon_connect(&mut self) {
+        if matches!(self.outgoing, Outgoing::Connecting { .. }) {
+            self.outgoing = Outgoing::None;
+            self.actions.push_back(Action::AbandonConnect);
+        }
+    }
+
+    fn take_connection(&mut self, side: Side) -> Option<Connection> {
+        match side {
+            Side::Incoming => self.incoming.take(),
+            Side::Outgoing => match std::mem::replace(&mut self.outgoing, Outgoing::None) {
+                Outgoing::Open(connection) => Some(connection),
+                other @ (Outgoing::None | Outgoing::Connecting { .. }) => {
+                    self.outgoing = other;
+                    None
+                }
+            },
+        }
+    }
+
+    fn drop_connection(&mut self, side: Side, notification: Option<&Notification>) -> Option<Connection> {
+        let connection = self.take_connection(side)?;
+        if let Some(notification) = notification {
+            self.send(side, |octets| push_notification(octets, notification));
+        }
+        self.actions.push_back(Action::Close(side));
+        Some(connection)
+    }
+
+    fn send(&mut self, side: Side, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut octets = Vec::new();
+        write(&mut octets);
+        self.counters.messages_out += 1;
+        self.actions.push_back(Action::Send(side, octets));
+    }
+
+    fn send_open(&mut self, side: Side) {
+        let SessionConfig { local_as, hold_time, router_id, families, .. } = self.config;
+        self.send(side, |octets| Open::ours(local_as, hold_time, router_id, families).push(octets));
+    }
+
+    fn send_keepalive(&mut self, now: Time, side: Side) {
+        let interval = self
+            .connection(side)
+            .and_then(Connection::negotiated)
+            .and_then(|negotiated| negotiated.hold_time.keepalive_interval());
+        let next = interval.map(|interval| now + self.random.jittered(interval));
+        if let Some(connection) = self.connection_mut(side) {
+            connection.keepalive_at = next;
+            self.send(side, push_keepalive);
+        }
+    }
+}

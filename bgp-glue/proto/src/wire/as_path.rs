@@ -50,7 +50,7 @@ pub(crate) fn decode(value: &[u8], width: AsWidth) -> Result<AsPath, &'static st
                 asns.extend(octets.as_chunks().0.iter().map(|asn| Asn(u32::from(u16::from_be_bytes(*asn)))));
             }
             AsWidth::Four => {
-                asns.extend(octets.as_chunks().0.iter().map(|asn| Asn(u32::from_be_bytes(*asn))))
+                asns.extend(octets.as_chunks().0.iter().map(|asn| Asn(u32::from_be_bytes(*asn))));
             }
         }
         if asns.contains(&Asn(0)) {

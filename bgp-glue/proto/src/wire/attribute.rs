@@ -15,7 +15,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::as_path::{self, AsWidth};
 use super::nlri;
-use super::notification::{Notification, reason};
+use super::notification::{Notification, Reason, reason};
 use super::reader::Reader;
 use super::update::{Disposition, Fault, UpdateContext};
 use crate::attributes::{
@@ -80,7 +80,7 @@ use Trouble::{Discard, Withdraw};
 
 impl Collected {
     /// Reads the whole field of attributes. An error ends the session.
-    pub(crate) fn decode(field: &[u8], context: &UpdateContext) -> Result<Self, Notification> {
+    pub(crate) fn decode(field: &[u8], context: UpdateContext) -> Result<Self, Notification> {
         let mut collected = Self::default();
         let mut seen = [false; 256];
         let mut reader = Reader::new(field);
@@ -181,7 +181,7 @@ impl Collected {
         type_code: u8,
         flags: u8,
         value: &[u8],
-        context: &UpdateContext,
+        context: UpdateContext,
     ) -> Result<(), Trouble> {
         match type_code {
             ORIGIN => {
@@ -331,12 +331,12 @@ fn reflection(type_code: u8, value: &[u8], kind: PeerKind) -> Result<(), Trouble
     }
 }
 
-fn reset(reason: (u8, u8)) -> Trouble {
+fn reset(reason: Reason) -> Trouble {
     Trouble::Reset(Notification::new(reason))
 }
 
 /// `None`: the family was not negotiated.
-fn mp_reach(value: &[u8], context: &UpdateContext) -> Result<Option<(NextHop, Vec<Prefix>)>, Trouble> {
+fn mp_reach(value: &[u8], context: UpdateContext) -> Result<Option<(NextHop, Vec<Prefix>)>, Trouble> {
     let broken = || reset(reason::BAD_OPTIONAL_ATTRIBUTE);
     let mut reader = Reader::new(value);
     let afi = reader.u16().ok_or_else(broken)?;
@@ -382,7 +382,7 @@ fn next_hop_v6(value: &[u8]) -> Result<NextHop, &'static str> {
 }
 
 /// `None`: the family was not negotiated.
-fn mp_unreach(value: &[u8], context: &UpdateContext) -> Result<Option<(Family, Vec<Prefix>)>, Trouble> {
+fn mp_unreach(value: &[u8], context: UpdateContext) -> Result<Option<(Family, Vec<Prefix>)>, Trouble> {
     let broken = || reset(reason::BAD_OPTIONAL_ATTRIBUTE);
     let mut reader = Reader::new(value);
     let afi = reader.u16().ok_or_else(broken)?;
@@ -394,7 +394,7 @@ fn mp_unreach(value: &[u8], context: &UpdateContext) -> Result<Option<(Family, V
     Ok(Some((family, prefixes)))
 }
 
-fn negotiated(afi: u16, safi: u8, context: &UpdateContext) -> Option<Family> {
+fn negotiated(afi: u16, safi: u8, context: UpdateContext) -> Option<Family> {
     Family::from_wire(afi, safi).filter(|family| context.families.contains(*family))
 }
 

@@ -105,7 +105,11 @@ pub fn first_frame(stream: &[u8], limit: usize) -> Result<Option<Frame<'_>>, Not
     Ok(stream.get(HEADER_LEN..length).map(|body| Frame { kind, body }))
 }
 
-/// Appends one message whose body `write` appends. The body has to keep the message within 65535 octets.
+/// Appends one message whose body `write` appends.
+///
+/// # Panics
+///
+/// When the body takes the message beyond 65535 octets, which no caller may let happen.
 pub fn push_message(out: &mut Vec<u8>, kind: Kind, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0xff; 16]);

@@ -38,7 +38,13 @@ pub(crate) fn decode(field: &[u8], family: Family) -> Result<Vec<Prefix>, BadNlr
     Ok(prefixes)
 }
 
-pub(crate) fn push(out: &mut Vec<u8>, prefix: Prefix) {
+pub(crate) fn push_all(out: &mut Vec<u8>, prefixes: &[Prefix]) {
+    for prefix in prefixes {
+        push(out, *prefix);
+    }
+}
+
+fn push(out: &mut Vec<u8>, prefix: Prefix) {
     out.push(prefix.length());
     let octets = usize::from(prefix.length()).div_ceil(8);
     match prefix {

@@ -22,12 +22,15 @@ pub struct Notification {
     pub data: Box<[u8]>,
 }
 
+/// Code and subcode.
+pub type Reason = (u8, u8);
+
 /// The longest shutdown text, in octets (RFC 9003 section 2).
 pub const SHUTDOWN_TEXT_LIMIT: usize = 255;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = ($code:literal, $subcode:literal);)*) => {
-        $($(#[$doc])* pub const $name: (u8, u8) = ($code, $subcode);)*
+        $($(#[$doc])* pub const $name: super::Reason = ($code, $subcode);)*
     };
 }
 
@@ -87,18 +90,18 @@ pub mod reason {
 
 impl Notification {
     /// A notification without data. `reason` is one of [`reason`].
-    pub fn new(reason: (u8, u8)) -> Self {
+    pub fn new(reason: Reason) -> Self {
         Self::with_data(reason, &[])
     }
 
     /// A notification with data.
-    pub fn with_data((code, subcode): (u8, u8), data: &[u8]) -> Self {
+    pub fn with_data((code, subcode): Reason, data: &[u8]) -> Self {
         Self { code, subcode, data: data.into() }
     }
 
     /// Cease with a text for the operator on the other side (RFC 9003). A text above [`SHUTDOWN_TEXT_LIMIT`] octets
     /// is cut at a character. `reason` is administrative shutdown or reset.
-    pub fn cease_with_text(reason: (u8, u8), text: &str) -> Self {
+    pub fn cease_with_text(reason: Reason, text: &str) -> Self {
         let mut end = text.len().min(SHUTDOWN_TEXT_LIMIT);
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -113,7 +116,7 @@ impl Notification {
     }
 
     /// Whether code and subcode are these.
-    pub fn is(&self, reason: (u8, u8)) -> bool {
+    pub fn is(&self, reason: Reason) -> bool {
         (self.code, self.subcode) == reason
     }
 

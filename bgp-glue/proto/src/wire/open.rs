@@ -158,6 +158,15 @@ pub fn bad_peer_as(asn: Asn) -> Notification {
     Notification::with_data(reason::BAD_PEER_AS, &asn.two_octets().to_be_bytes())
 }
 
+/// The capabilities that announce families, as they stand in an OPEN.
+pub(crate) fn family_capabilities(families: Families) -> Vec<u8> {
+    let mut octets = Vec::new();
+    for family in families.iter() {
+        Capability::MultiProtocol { afi: family.afi(), safi: family.safi() }.push(&mut octets);
+    }
+    octets
+}
+
 fn push_parameters(out: &mut Vec<u8>, capabilities: &[u8]) {
     match (u8::try_from(capabilities.len()), u8::try_from(capabilities.len() + 2)) {
         (Ok(0), _) => out.push(0),
@@ -243,6 +252,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::header::first_frame;
+    use super::super::notification::Reason;
     use super::*;
 
     fn ours() -> Open {
@@ -265,9 +275,12 @@ mod tests {
         assert_eq!(ours().asn(), Asn(4_200_000_001));
     }
 
+    /// A name, where to write which octets, and what the answer has to be.
+    type Damage = (&'static str, usize, &'static [u8], Reason);
+
     #[test]
     fn wrong_fields_have_their_own_errors() {
-        let rows: [(&str, usize, &[u8], (u8, u8)); 7] = [
+        let rows: [Damage; 7] = [
             ("version 3", 0, &[3], reason::BAD_VERSION),
             ("hold time 2", 3, &[0, 2], reason::BAD_HOLD_TIME),
             ("identifier 0", 5, &[0, 0, 0, 0], reason::BAD_IDENTIFIER),

@@ -3,6 +3,8 @@
 //! RFC 7606 section 5.1 tells senders how to be robust, and that is the only form written here: MP_REACH_NLRI and
 //! MP_UNREACH_NLRI come first, and a message has one kind of content: withdrawals, or routes of one family.
 
+use std::net::Ipv6Addr;
+
 use super::as_path::AsWidth;
 use super::attribute::{self, MP_REACH, MP_UNREACH, OPTIONAL};
 use super::header::{HEADER_LEN, Kind, push_message};
@@ -45,7 +47,7 @@ impl Template {
                 header.push(family.safi());
                 header.push(if link_local.is_some() { 32 } else { 16 });
                 header.extend_from_slice(&address.octets());
-                header.extend(link_local.iter().flat_map(|address| address.octets()));
+                header.extend(link_local.iter().flat_map(Ipv6Addr::octets));
                 header.push(0);
                 Some(header)
             }
@@ -73,7 +75,7 @@ impl Template {
                 let start = begin_length(out);
                 push_long_attribute(out, MP_REACH, |out| {
                     out.extend_from_slice(header);
-                    prefixes[..taken].iter().for_each(|prefix| nlri::push(out, *prefix));
+                    nlri::push_all(out, &prefixes[..taken]);
                 });
                 out.extend_from_slice(&self.attributes);
                 end_length(out, start);
@@ -81,7 +83,7 @@ impl Template {
                 let start = begin_length(out);
                 out.extend_from_slice(&self.attributes);
                 end_length(out, start);
-                prefixes[..taken].iter().for_each(|prefix| nlri::push(out, *prefix));
+                nlri::push_all(out, &prefixes[..taken]);
             }
         });
         taken
@@ -111,7 +113,7 @@ fn push_unreachable(family: Family, prefixes: &[Prefix], out: &mut Vec<u8>) {
     push_message(out, Kind::Update, |out| match family {
         Family::Ipv4Unicast => {
             let start = begin_length(out);
-            prefixes.iter().for_each(|prefix| nlri::push(out, *prefix));
+            nlri::push_all(out, prefixes);
             end_length(out, start);
             out.extend_from_slice(&[0, 0]);
         }
@@ -121,7 +123,7 @@ fn push_unreachable(family: Family, prefixes: &[Prefix], out: &mut Vec<u8>) {
             push_long_attribute(out, MP_UNREACH, |out| {
                 out.extend_from_slice(&family.afi().to_be_bytes());
                 out.push(family.safi());
-                prefixes.iter().for_each(|prefix| nlri::push(out, *prefix));
+                nlri::push_all(out, prefixes);
             });
             end_length(out, start);
         }

@@ -90,7 +90,7 @@ impl fmt::Display for Fault {
 
 impl Update {
     /// Reads the body of the message. An error ends the session.
-    pub fn decode(body: &[u8], context: &UpdateContext) -> Result<Self, Notification> {
+    pub fn decode(body: &[u8], context: UpdateContext) -> Result<Self, Notification> {
         let malformed = || Notification::new(reason::MALFORMED_ATTRIBUTES);
         let mut reader = Reader::new(body);
         let withdrawn = field(&mut reader).ok_or_else(malformed)?;
@@ -112,10 +112,10 @@ impl Update {
         mut withdrawn: Vec<Prefix>,
         mut routes_v4: Vec<Prefix>,
         mut collected: Collected,
-        context: &UpdateContext,
+        context: UpdateContext,
     ) -> Result<Self, Notification> {
-        if !context.families.contains(Family::Ipv4Unicast) && !(withdrawn.is_empty() && routes_v4.is_empty())
-        {
+        let classic_is_empty = withdrawn.is_empty() && routes_v4.is_empty();
+        if !classic_is_empty && !context.families.contains(Family::Ipv4Unicast) {
             let what = "IPv4 routes although the family was not negotiated";
             collected.fault(None, Disposition::AttributeDiscard, what);
             collected.foreign = true;

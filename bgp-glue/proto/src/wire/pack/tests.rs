@@ -15,7 +15,7 @@ fn updates(mut stream: &[u8], encoding: Encoding) -> Vec<Update> {
     let context = UpdateContext { as_width: encoding.as_width, kind: encoding.kind, families: Families::ALL };
     let mut updates = Vec::new();
     while let Some(frame) = first_frame(stream, MAX_MESSAGE_LEN).unwrap() {
-        updates.push(Update::decode(frame.body, &context).unwrap());
+        updates.push(Update::decode(frame.body, context).unwrap());
         stream = &stream[frame.wire_len()..];
     }
     assert!(stream.is_empty());
@@ -37,7 +37,7 @@ fn many(family: Family, count: u32) -> Vec<Prefix> {
         .map(|index| match family {
             Family::Ipv4Unicast => Prefix::host(Ipv4Addr::from_bits(0x0a00_0000 + index).into()),
             Family::Ipv6Unicast => {
-                Prefix::host(std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) + u128::from(index)).into())
+                Prefix::host(Ipv6Addr::from_bits((0x2001_0db8 << 96) + u128::from(index)).into())
             }
         })
         .collect()

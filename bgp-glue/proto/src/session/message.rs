@@ -1,0 +1,202 @@
+//! What a session makes of the neighbor's messages: the OPEN negotiation, the collision rule, and the way to
+//! Established.
+
+use super::connection::{Negotiated, Progress, Side};
+use super::{Action, COLLISION_WAIT, DownReason, Next, Session};
+use crate::types::{PeerKind, Time};
+use crate::wire::header::{Frame, Kind, MAX_MESSAGE_LEN, first_frame};
+use crate::wire::notification::{Notification, reason};
+use crate::wire::open::{Open, bad_peer_as, family_capabilities};
+use crate::wire::refresh::RouteRefresh;
+use crate::wire::update::{AsWidth, Update};
+
+impl Session {
+    pub(super) fn received(&mut self, now: Time, side: Side, octets: &[u8]) {
+        let Some(connection) = self.connection_mut(side) else { return };
+        let mut input = std::mem::take(&mut connection.input);
+        input.extend_from_slice(octets);
+        let mut used = 0;
+        loop {
+            match first_frame(&input[used..], MAX_MESSAGE_LEN) {
+                Ok(Some(frame)) => {
+                    used += frame.wire_len();
+                    self.counters.messages_in += 1;
+                    self.on_message(now, side, frame);
+                }
+                Ok(None) => break,
+                Err(notification) => return self.fail(now, side, notification),
+            }
+            if self.connection(side).is_none() {
+                return;
+            }
+        }
+        input.drain(..used);
+        if let Some(connection) = self.connection_mut(side) {
+            connection.input = input;
+        }
+    }
+
+    fn on_message(&mut self, now: Time, side: Side, frame: Frame<'_>) {
+        let Some(connection) = self.connection_mut(side) else { return };
+        match (&mut connection.progress, frame.kind) {
+            (_, Kind::Notification) => self.on_notification(now, side, frame.body),
+            (Progress::OpenSent, Kind::Open) => match self.judge_open(frame.body) {
+                Ok(negotiated) => self.on_open(now, side, negotiated),
+                Err(notification) => self.fail(now, side, notification),
+            },
+            (Progress::Opened { heard, .. }, Kind::Keepalive) => {
+                *heard = true;
+                connection.restart_hold_timer(now);
+                self.advance(now, side);
+            }
+            (Progress::Established { negotiated, .. }, Kind::Update) => {
+                let context = negotiated.update_context();
+                connection.restart_hold_timer(now);
+                self.counters.updates_in += 1;
+                match Update::decode(frame.body, context) {
+                    Ok(update) => self.actions.push_back(Action::Update(update)),
+                    Err(notification) => self.fail(now, side, notification),
+                }
+            }
+            (Progress::Established { .. }, Kind::Keepalive) => connection.restart_hold_timer(now),
+            (Progress::Established { negotiated, .. }, Kind::RouteRefresh) => {
+                let families = negotiated.families;
+                connection.restart_hold_timer(now);
+                let family = RouteRefresh::decode(frame.body).and_then(RouteRefresh::requested);
+                // RFC 2918 section 4: a family that was not negotiated is ignored.
+                if let Some(family) = family.filter(|family| families.contains(*family)) {
+                    self.actions.push_back(Action::Refresh(family));
+                }
+            }
+            // RFC 6608: the subcode names the state in which the message has no place.
+            (Progress::OpenSent, Kind::Update | Kind::Keepalive | Kind::RouteRefresh) => {
+                self.fail(now, side, Notification::new(reason::UNEXPECTED_IN_OPEN_SENT));
+            }
+            (Progress::Opened { .. }, Kind::Open | Kind::Update | Kind::RouteRefresh) => {
+                self.fail(now, side, Notification::new(reason::UNEXPECTED_IN_OPEN_CONFIRM));
+            }
+            (Progress::Established { .. }, Kind::Open) => {
+                self.fail(now, side, Notification::new(reason::UNEXPECTED_IN_ESTABLISHED));
+            }
+        }
+    }
+
+    fn on_notification(&mut self, now: Time, side: Side, body: &[u8]) {
+        let Some(notification) = Notification::decode(body) else { return };
+        // RFC 4271 section 6.8: this is how the neighbor says that it kept the other connection.
+        let collision = notification.is(reason::COLLISION);
+        let reason = DownReason::NotificationReceived(notification);
+        match self.drop_connection(side, None).map(|connection| connection.progress) {
+            None => {}
+            Some(Progress::Established { since, .. }) => self.end_session(now, since, reason),
+            Some(Progress::OpenSent | Progress::Opened { .. }) if collision => {
+                self.end_attempt(now, reason, Next::Retry);
+            }
+            Some(Progress::OpenSent | Progress::Opened { .. }) => {
+                self.end_attempt(now, reason, Next::HoldDown);
+            }
+        }
+    }
+
+    /// What the two OPENs agree on, or why they cannot (RFC 4271 section 6.2).
+    fn judge_open(&self, body: &[u8]) -> Result<Negotiated, Notification> {
+        let open = Open::decode(body)?;
+        let config = &self.config;
+        if open.asn() != config.remote_as {
+            return Err(bad_peer_as(open.asn()));
+        }
+        let kind = PeerKind::between(config.local_as, config.remote_as);
+        // RFC 6286 section 2.2: identifiers are unique inside an AS, not beyond it.
+        if kind == PeerKind::Internal && open.router_id == config.router_id {
+            let identifier = open.router_id.to_bits().to_be_bytes();
+            return Err(Notification::with_data(reason::BAD_IDENTIFIER, &identifier));
+        }
+        let families = open.families().intersection(config.families);
+        if families.is_empty() {
+            // RFC 5492 section 3: the data lists the capabilities that are missing.
+            let missing = family_capabilities(config.families);
+            return Err(Notification::with_data(reason::UNSUPPORTED_CAPABILITY, &missing));
+        }
+        Ok(Negotiated {
+            remote_as: open.asn(),
+            router_id: open.router_id,
+            hold_time: open.hold_time.min(config.hold_time),
+            families,
+            as_width: if open.four_octet_as().is_some() { AsWidth::Four } else { AsWidth::Two },
+            kind,
+            route_refresh: open.route_refresh(),
+            send_limit: Negotiated::SEND_LIMIT,
+        })
+    }
+
+    fn on_open(&mut self, now: Time, side: Side, negotiated: Negotiated) {
+        if let Some(connection) = self.connection_mut(side) {
+            connection.progress = Progress::Opened { negotiated, confirmed: false, heard: false };
+            connection.restart_hold_timer(now);
+        }
+        // One that has said OPEN beats one that is not even there.
+        self.abandon_connect();
+        let both_opened = self.connection(side.other()).is_some_and(|other| other.negotiated().is_some());
+        if both_opened {
+            let loser = self.preferred(&negotiated).other();
+            self.drop_connection(loser, Some(&Notification::new(reason::COLLISION)));
+        }
+        self.advance(now, Side::Outgoing);
+        self.advance(now, Side::Incoming);
+    }
+
+    /// The connection that a collision leaves (RFC 4271 section 6.8): the one that the speaker with the higher
+    /// identifier opened or, with equal ones, that with the higher AS number (RFC 6286 section 2.3).
+    fn preferred(&self, negotiated: &Negotiated) -> Side {
+        let ours = (self.config.router_id, self.config.local_as);
+        if ours > (negotiated.router_id, negotiated.remote_as) { Side::Outgoing } else { Side::Incoming }
+    }
+
+    /// Until when the connection has to wait for the other one, which would win a collision.
+    fn waits_until(&self, side: Side) -> Option<Time> {
+        let negotiated = self.connection(side)?.negotiated()?;
+        let other = self.connection(side.other())?;
+        (self.preferred(negotiated) == side.other()).then_some(other.opened_at + COLLISION_WAIT)
+    }
+
+    pub(super) fn collision_wait_until(&self) -> Option<Time> {
+        let waiting = |side: Side| {
+            let ready = match self.connection(side)?.progress {
+                Progress::Opened { confirmed, heard, .. } => !confirmed || heard,
+                Progress::OpenSent | Progress::Established { .. } => false,
+            };
+            if ready { self.waits_until(side) } else { None }
+        };
+        waiting(Side::Outgoing).into_iter().chain(waiting(Side::Incoming)).min()
+    }
+
+    /// Takes a connection as far as it can go now.
+    pub(super) fn advance(&mut self, now: Time, side: Side) {
+        let waits = self.waits_until(side).is_some_and(|until| now < until);
+        let Some(connection) = self.connection_mut(side) else { return };
+        let Progress::Opened { negotiated, confirmed, heard } = &mut connection.progress else { return };
+        if waits {
+            return;
+        }
+        let negotiated = *negotiated;
+        let heard = *heard;
+        if !std::mem::replace(confirmed, true) {
+            self.send_keepalive(now, side);
+        }
+        if heard {
+            self.establish(now, side, negotiated);
+        }
+    }
+
+    fn establish(&mut self, now: Time, side: Side, negotiated: Negotiated) {
+        self.abandon_connect();
+        self.drop_connection(side.other(), Some(&Notification::new(reason::COLLISION)));
+        if let Some(connection) = self.connection_mut(side) {
+            connection.progress = Progress::Established { negotiated, since: now };
+            connection.restart_hold_timer(now);
+        }
+        self.told = None;
+        self.counters.established += 1;
+        self.actions.push_back(Action::Up(side, negotiated));
+    }
+}
