@@ -1,0 +1,48 @@
+# Names for the things one does here. `make help` lists them; there is one way to do each.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint fmt build static image bench clean
+
+OUT ?= out
+CARGO ?= cargo
+export SRP_OUT := $(OUT)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing from Debian's packages (root)
+	@scripts/setup
+
+demo: setup ## two chassis, two FRR routers, four faults, one report (root); VM=1: chassis as QEMU machines; KEEP=1: leave it up
+	$(CARGO) build --release --locked -p srpd -p srpctl -p lab
+	$(if $(VM),scripts/build-static,@true)
+	target/release/lab demo --out $(OUT)/demo $(if $(VM),--vm) $(if $(KEEP),--keep)
+
+test: ## set-up and all tests: unit, property, scenario, namespace labs, VM boot (root)
+	@scripts/setup --tests
+	@$(MAKE) --no-print-directory lint
+	scripts/build-static
+	$(CARGO) nextest run --workspace --locked --no-fail-fast
+
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## format everything
+	$(CARGO) fmt --all
+
+build: ## release binaries in target/release
+	$(CARGO) build --release --locked
+
+static: ## static binaries for the image
+	scripts/build-static
+
+image: static ## the development image in $(OUT)/image
+	target/release/image build --out $(OUT)/image
+
+bench: setup ## measure, print, compare; asserts nothing (root)
+	$(CARGO) build --release --locked
+	target/release/lab bench --out $(OUT)/bench
+
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf $(OUT)
