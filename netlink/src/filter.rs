@@ -14,12 +14,13 @@ use socket2::SockFilter;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
 
-const LOAD_U32: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-const LOAD_U16: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
-const LOAD_U8: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
-const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-const IF_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
-const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+// Classic BPF operations (linux/bpf_common.h): class | size or comparison | mode.
+const LOAD_U32: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+const LOAD_U16: u16 = 0x28; // BPF_LD | BPF_H | BPF_ABS
+const LOAD_U8: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
+const IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const IF_ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
 /// The program for a writer with the port `own_port` that marks its routes with `protocol`.
 pub(crate) fn program(own_port: u32, protocol: u8) -> [SockFilter; 12] {

@@ -23,12 +23,6 @@ pub(crate) struct Job {
     task: Task,
 }
 
-/// What is left after a step.
-pub(crate) enum Step {
-    Again(Job),
-    Finished,
-}
-
 enum Task {
     /// The SRP section, behind a removal.
     SetSrp(Section),
@@ -96,8 +90,8 @@ impl Job {
         matches!(self.task, Task::RemoveAll | Task::Delete { everything: true, .. })
     }
 
-    /// Does the next part of the work.
-    pub(crate) fn step(self, worker: &mut Worker) -> Step {
+    /// Does the next part of the work and returns what is left of it.
+    pub(crate) fn step(self, worker: &mut Worker) -> Option<Self> {
         let Self { mut errand, task } = self;
         match task {
             Task::SetSrp(want) => {
@@ -160,27 +154,28 @@ impl Job {
 }
 
 impl Errand {
-    fn again(self, task: Task) -> Step {
-        Step::Again(Job { errand: self, task })
+    #[expect(clippy::unnecessary_wraps, reason = "stands beside the endings, which leave nothing")]
+    fn again(self, task: Task) -> Option<Job> {
+        Some(Job { errand: self, task })
     }
 
-    fn finish(mut self) -> Step {
+    fn finish(mut self) -> Option<Job> {
         self.report.took = self.taken.elapsed();
         if let Some(answer) = self.answer {
             // Whoever asked may have gone; the kernel is as he wanted it all the same.
             let _ = answer.send(Ok(self.report));
         }
-        Step::Finished
+        None
     }
 
-    fn fail(self, source: io::Error) -> Step {
+    fn fail(self, source: io::Error) -> Option<Job> {
         if let Some(answer) = self.answer {
             let _ = answer.send(Err(RequestError::Io { doing: "read the addresses and routes", source }));
         }
-        Step::Finished
+        None
     }
 
-    fn fail_compare(self, worker: &mut Worker, cause: CompareCause, error: io::Error) -> Step {
+    fn fail_compare(self, worker: &mut Worker, cause: CompareCause, error: io::Error) -> Option<Job> {
         worker.outlet.tell(KernelEvent::CompareFailed { cause, error: error.to_string() });
         worker.compared();
         self.fail(error)

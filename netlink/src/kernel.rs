@@ -68,7 +68,7 @@ impl Kernel {
     pub fn start(settings: Settings) -> Result<(Self, EventReceiver), StartError> {
         settings.check()?;
         let links = SharedLinks::default();
-        let (requests, events) = worker::spawn(&settings, links.clone())?;
+        let (requests, events) = worker::spawn(settings, links.clone())?;
         Ok((Self { requests, links }, EventReceiver { events }))
     }
 

@@ -196,14 +196,13 @@ impl Ledger {
     fn resolve(&self, section: &Section, links: &Links) -> Resolved {
         let mut resolved = Resolved::default();
         for address in section.addresses() {
-            match links.by_name(address.link()) {
-                Some(link) => {
-                    drop(resolved.want.addresses.insert(AddressKey { link: link.index, ip: address.ip() }))
-                }
-                None => resolved.missing.push(Refused {
+            if let Some(link) = links.by_name(address.link()) {
+                resolved.want.addresses.insert(AddressKey { link: link.index, ip: address.ip() });
+            } else {
+                resolved.missing.push(Refused {
                     object: Object::Address { ip: address.ip(), link: address.link().clone() },
                     reason: RefuseReason::NoSuchLink(address.link().clone()),
-                }),
+                });
             }
         }
         for ((table, prefix), target) in section.routes() {

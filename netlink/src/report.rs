@@ -101,13 +101,14 @@ impl Report {
     }
 }
 
-/// Why the kernel was compared with what is wanted.
+/// Why the kernel was compared with what is wanted. Where several call for one comparison, the last in this order
+/// is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CompareCause {
-    /// [`crate::Kernel::compare`].
-    Requested,
     /// The compare interval passed.
     Periodic,
+    /// [`crate::Kernel::compare`].
+    Requested,
     /// A link came up, appeared, or was renamed.
     LinkChanged,
     /// An address that is not ours came or went, which can take routes with it.
@@ -177,6 +178,9 @@ pub enum KernelEvent {
         /// Objects that are newly, or for a new reason, not as wanted.
         refused: Vec<Refused>,
     },
+    /// Notifications of the kernel were lost (`ENOBUFS`); links and addresses were read afresh, and a comparison
+    /// follows.
+    Overrun,
     /// A comparison could not be made; it is tried again after the compare interval.
     CompareFailed {
         /// Why it was wanted.

@@ -27,7 +27,7 @@ impl Default for Settings {
             protocol: 83,
             srp_metric: 8,
             learned_metric: 83,
-            compare_interval: Duration::from_secs(60),
+            compare_interval: Duration::from_mins(1),
             event_buffer: 8 << 20,
         }
     }

@@ -38,7 +38,7 @@ impl Worker {
             }
         }
         if overrun {
-            tracing::warn!("netlink events were lost; reading links, addresses and routes afresh");
+            self.outlet.tell(KernelEvent::Overrun);
             self.want_compare(CompareCause::Overrun);
             match self.hands.links() {
                 Ok(links) => self.relearn(links),

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc as events, oneshot};
 
 use crate::apply::{Applied, Hands, Outcome};
 use crate::codec::Mark;
-use crate::job::{Job, Step};
+use crate::job::Job;
 use crate::kernel::{RequestError, StartError};
 use crate::ledger::{self, Book, Ledger};
 use crate::links::{Links, SharedLinks};
@@ -94,7 +94,7 @@ impl Outlet {
 }
 
 /// Opens the sockets in the calling thread's network namespace, reads what is there, and starts the thread.
-pub(crate) fn spawn(settings: &Settings, shared: SharedLinks) -> Result<(Requests, EventSource), StartError> {
+pub(crate) fn spawn(settings: Settings, shared: SharedLinks) -> Result<(Requests, EventSource), StartError> {
     let doing = |doing: &'static str| move |source: io::Error| StartError::Io { doing, source };
     let writer = WriteSocket::open().map_err(doing("open the netlink socket for writing"))?;
     let reader = DumpSocket::open().map_err(doing("open the netlink socket for reading"))?;
@@ -117,8 +117,7 @@ pub(crate) fn spawn(settings: &Settings, shared: SharedLinks) -> Result<(Request
     }
     let (channel, source) = events::channel(EVENTS_KEPT);
     let worker = Worker {
-        ledger: Ledger::new(settings, found),
-        compare_interval: settings.compare_interval,
+        ledger: Ledger::new(&settings, found),
         hands,
         listener,
         links,
@@ -126,6 +125,7 @@ pub(crate) fn spawn(settings: &Settings, shared: SharedLinks) -> Result<(Request
         outlet: Outlet { channel, missed: 0 },
         jobs: VecDeque::new(),
         compare_at: Instant::now() + settings.compare_interval,
+        settings,
         compare_cause: CompareCause::Periodic,
         compared_at: None,
         srp_changed: false,
@@ -149,7 +149,7 @@ pub(crate) struct Worker {
     pub(crate) srp_changed: bool,
     shared: SharedLinks,
     jobs: VecDeque<Job>,
-    compare_interval: std::time::Duration,
+    settings: Settings,
     compare_at: Instant,
     compare_cause: CompareCause,
     compared_at: Option<Instant>,
@@ -158,9 +158,8 @@ pub(crate) struct Worker {
 impl Worker {
     fn run(mut self, requests: &mpsc::Receiver<Request>, wake: &UnixStream) {
         loop {
-            match self.take_requests(requests) {
-                Ok(()) => {}
-                Err(mpsc::TryRecvError::Disconnected | mpsc::TryRecvError::Empty) => return,
+            if !self.take_requests(requests) {
+                return;
             }
             if let Err(error) = self.hear_events() {
                 tracing::error!(%error, "netlink event socket failed; the kernel side stops");
@@ -170,9 +169,8 @@ impl Worker {
                 self.begin_compare();
             }
             if let Some(job) = self.jobs.pop_front() {
-                match job.step(&mut self) {
-                    Step::Again(job) => self.jobs.push_front(job),
-                    Step::Finished => {}
+                if let Some(rest) = job.step(&mut self) {
+                    self.jobs.push_front(rest);
                 }
                 continue;
             }
@@ -201,16 +199,13 @@ impl Worker {
         Ok(())
     }
 
-    /// `Err` when the handle is gone and nothing is left to do for it.
-    fn take_requests(&mut self, requests: &mpsc::Receiver<Request>) -> Result<(), mpsc::TryRecvError> {
+    /// False when the handle is gone and nothing is left to do for it.
+    fn take_requests(&mut self, requests: &mpsc::Receiver<Request>) -> bool {
         loop {
             match requests.try_recv() {
                 Ok(request) => self.take(request),
-                Err(mpsc::TryRecvError::Empty) => return Ok(()),
-                Err(mpsc::TryRecvError::Disconnected) if self.jobs.is_empty() => {
-                    return Err(mpsc::TryRecvError::Disconnected);
-                }
-                Err(mpsc::TryRecvError::Disconnected) => return Ok(()),
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => return !self.jobs.is_empty(),
             }
         }
     }
@@ -228,7 +223,7 @@ impl Worker {
                 }
             }
             Request::UpdateLearned(changes, answer) => {
-                self.jobs.push_back(Job::learned(changes, answer, taken))
+                self.jobs.push_back(Job::learned(changes, answer, taken));
             }
             Request::SweepLearned(answer) => self.jobs.push_back(Job::sweep(answer, taken)),
             Request::RemoveAllOurs(answer) => self.jobs.push_back(Job::remove_all(answer, taken)),
@@ -289,18 +284,18 @@ impl Worker {
         applied
     }
 
-    /// Wants a comparison soon; the cause that asked first is the one reported.
+    /// Wants a comparison soon.
     pub(crate) fn want_compare(&mut self, cause: CompareCause) {
         if self.compare_cause == CompareCause::Periodic {
             let now = Instant::now();
             self.compare_at = self.compared_at.map_or(now, |last| now.max(last + COMPARE_PAUSE));
-            self.compare_cause = cause;
         }
+        self.compare_cause = self.compare_cause.max(cause);
     }
 
     fn begin_compare(&mut self) {
         self.jobs.push_back(Job::compare(self.compare_cause, None, Instant::now()));
-        self.compare_at = Instant::now() + self.compare_interval;
+        self.compare_at = Instant::now() + self.settings.compare_interval;
         self.compare_cause = CompareCause::Periodic;
     }
 
@@ -308,9 +303,10 @@ impl Worker {
     pub(crate) fn compared(&mut self) {
         let now = Instant::now();
         self.compared_at = Some(now);
-        self.compare_at = match self.compare_cause {
-            CompareCause::Periodic => now + self.compare_interval,
-            _ => self.compare_at.max(now + COMPARE_PAUSE),
+        self.compare_at = if self.compare_cause == CompareCause::Periodic {
+            now + self.settings.compare_interval
+        } else {
+            self.compare_at.max(now + COMPARE_PAUSE)
         };
     }
 

@@ -24,10 +24,7 @@ fn loopbacks_and_pools_of_both_families_come_and_go() {
         assert_eq!(addresses.matches("metric 1397903443").count(), 2, "{addresses}");
         assert_eq!(
             namespace.our_routes(),
-            [
-                "blackhole 10.10.0.0/16 metric 8",
-                "unreachable 2001:db8:1000::/36 dev lo metric 8 pref medium",
-            ]
+            ["blackhole 10.10.0.0/16 metric 8", "unreachable 2001:db8:1000::/36 dev lo metric 8 pref medium",]
         );
 
         let report = kernel.set_srp(section()).await.unwrap();
