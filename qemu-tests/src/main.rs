@@ -16,6 +16,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Start, planned switchover, power cut, return, cut and heal of the SRP link, each measured and judged.
+    Demo(cli::demo::Demo),
     /// The probe by itself: one UDP packet per millisecond each way.
     #[command(subcommand)]
     Probe(cli::probe::Probe),
@@ -23,6 +25,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Demo(demo) => cli::demo::run(&demo),
         Command::Probe(probe) => cli::probe::run(&probe),
     };
     match result {

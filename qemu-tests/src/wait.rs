@@ -1,7 +1,7 @@
 //! Waiting for a condition, with a deadline. Nothing in the lab sleeps in the hope that something has happened.
 //!
 //! A wait polls because what it waits for (the state of a daemon behind a command, a child's exit) offers no event; what
-//! is timed for a report comes from events instead (`observe`).
+//! is timed for a report comes from events instead ([`crate::observe`]).
 
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,4 @@
 //! The commands of `lab`.
 
+pub mod demo;
 pub mod probe;

@@ -11,7 +11,6 @@
 
 pub mod gaps;
 pub mod packet;
-mod realtime;
 pub mod record;
 pub mod respond;
 pub mod run;

@@ -8,8 +8,8 @@ use std::os::fd::AsFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::packet::{Memory, Reply, Request, name_octets};
-use super::realtime;
 use super::udp::Udp;
+use crate::realtime;
 
 /// Streams that are remembered at most; the table starts anew when a stranger fills it.
 const STREAMS: usize = 256;

@@ -17,10 +17,10 @@ use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
 use serde::{Deserialize, Serialize};
 
 use super::packet::{NAME, Reply, Request, WINDOW, name_text};
-use super::realtime;
 use super::record::{Packet, Record, Stream};
 use super::udp::Udp;
 use crate::clock::Time;
+use crate::realtime;
 
 /// How long after the last packet answers are still taken.
 const LINGER: Duration = Duration::from_millis(300);

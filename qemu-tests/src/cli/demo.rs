@@ -1,0 +1,146 @@
+//! `lab demo`: the scenario from start to heal, with its report.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use lab::error::LabError;
+use lab::interrupt;
+use lab::lab::{Lab, Plan};
+use lab::namespace::Programs;
+use lab::node::Node;
+use lab::pair;
+use lab::report::{self, Report};
+use lab::scenario::{self, stage::Settings};
+use lab::topology::Topology;
+
+/// Where the programs and the files of a lab are.
+#[derive(Args)]
+pub struct Places {
+    /// Folder for everything that the lab writes.
+    #[arg(long, default_value = "target/lab")]
+    out: PathBuf,
+    /// `srpd`; by default the one beside this program.
+    #[arg(long)]
+    srpd: Option<PathBuf>,
+    /// `srpctl`; by default the one beside this program.
+    #[arg(long)]
+    srpctl: Option<PathBuf>,
+    /// Folder with a `NAME.toml` per chassis, instead of the built-in ones.
+    #[arg(long)]
+    configurations: Option<PathBuf>,
+}
+
+/// Arguments of `lab demo`.
+#[derive(Args)]
+pub struct Demo {
+    #[command(flatten)]
+    places: Places,
+    /// Chassis as QEMU machines instead of namespaces.
+    #[arg(long)]
+    vm: bool,
+    /// Leave the lab up at the end, until Ctrl-C.
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Places {
+    /// The plan of a lab, and what the scenario needs.
+    pub fn plan(&self) -> Result<(Plan, Settings), LabError> {
+        let topology = Topology::pair();
+        let own = std::env::current_exe().map_err(LabError::file("finding", Path::new("lab")))?;
+        let programs = Programs {
+            srpd: program(self.srpd.as_deref(), &own, "srpd")?,
+            srpctl: program(self.srpctl.as_deref(), &own, "srpctl")?,
+            lab: own,
+        };
+        let mut configurations = BTreeMap::new();
+        for chassis in topology.chassis() {
+            let text = match &self.configurations {
+                Some(folder) => {
+                    let path = folder.join(format!("{chassis}.toml"));
+                    std::fs::read_to_string(&path).map_err(LabError::file("reading", &path))?
+                }
+                None => pair::configuration(chassis).unwrap_or_default().to_owned(),
+            };
+            configurations.insert(chassis.to_owned(), text);
+        }
+        let settings = Settings { srpctl: programs.srpctl.clone(), configurations };
+        Ok((Plan { topology, out: self.out.clone(), programs }, settings))
+    }
+}
+
+/// Runs the demonstration.
+pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
+    interrupt::install();
+    let (plan, settings) = arguments.places.plan()?;
+    let out = plan.out.clone();
+    // What an earlier run left would be taken for this one's.
+    if let Err(error) = std::fs::remove_dir_all(&out)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(LabError::File { doing: "emptying", path: out, source: error });
+    }
+    let lab = build(plan, arguments.vm)?;
+    let mut number = 0;
+    let report = scenario::demo(&lab, settings, &mut |report, step| match step {
+        None => print!("{}", report::text::header(report)),
+        Some(step) => {
+            number += 1;
+            print!("{}", report::text::step(number, step));
+        }
+    })?;
+    write(&report, &lab.out)?;
+    print!("{}", report::text::verdict(&report));
+    println!("report.json, report.svg, a picture per step and all logs are in {}", lab.out.display());
+    if arguments.keep {
+        look_around(&lab)?;
+    }
+    Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn build(plan: Plan, vm: bool) -> Result<Lab, LabError> {
+    if vm {
+        return Err(LabError::Topology {
+            topology: plan.topology.name,
+            reason: "machines are not wired up yet".to_owned(),
+        });
+    }
+    Lab::build(plan, None)
+}
+
+/// Writes the report in all its forms.
+pub fn write(report: &Report, out: &Path) -> Result<(), LabError> {
+    report::json::write(report, &out.join("report.json"))?;
+    report::svg::write(report, out)
+}
+
+/// Tells how to look around, and waits for the interrupt that ends the lab.
+fn look_around(lab: &Lab) -> Result<(), LabError> {
+    let (Some(router), Some(chassis)) = (lab.routers.first(), lab.chassis.first()) else { return Ok(()) };
+    let router_folder = router.node.folder().display();
+    let loopback = lab.topology.loopback(false)?;
+    let socket = chassis.folder().join(format!("run/{}.sock", chassis.name()));
+    let srpctl = chassis.program(lab::node::Program::Srpctl);
+    println!("\nThe lab is up until Ctrl-C. Five commands to look around with, in another terminal as root:");
+    println!("  {} --socket {} show srp info", srpctl.display(), socket.display());
+    println!("  {} --socket {} show switchover last", srpctl.display(), socket.display());
+    println!("  {} --socket {} srp initiate-switchover", srpctl.display(), socket.display());
+    println!("  vtysh --vty_socket {router_folder} -c 'show bgp ipv4 unicast {loopback}/32'");
+    println!("  ip netns exec {} ping {loopback}", lab.client.netns().name());
+    while !interrupt::came() {
+        // A period between looks at the flag; nothing else is waited for.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+fn program(named: Option<&Path>, own: &Path, name: &str) -> Result<PathBuf, LabError> {
+    let path = named.map_or_else(|| own.with_file_name(name), Path::to_owned);
+    path.canonicalize().map_err(|_| LabError::ToolMissing {
+        tool: path.display().to_string(),
+        remedy: format!("cargo build -p {name}, or name it with --{name}"),
+    })
+}

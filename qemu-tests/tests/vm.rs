@@ -1,0 +1,224 @@
+//! Machines under QEMU: the development image starts, does what a chassis needs, and loses its carriers as hardware would.
+//!
+//! Needs root, qemu-system-x86_64 and Debian's package lists (`apt-get update`); fails naming what is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use lab::clock::Time;
+use lab::lab::Machines;
+use lab::namespace::Port;
+use lab::netns::{Netns, next_prefix};
+use lab::node::{Job, Node, NodeError, Program, Signal};
+use lab::topology::{End, Link};
+use lab::vm::machine::Parts;
+use lab::vm::{Factory, Machine, accelerator};
+use lab::wait::until_true;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The image with our own programs in it, built once for all tests of this file.
+fn parts() -> Parts {
+    static PARTS: OnceLock<Parts> = OnceLock::new();
+    let build = || {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository");
+        let built =
+            Command::new(root.join("scripts/build-static")).output().expect("scripts/build-static starts");
+        assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let folder = target.join("static/x86_64-unknown-linux-gnu/release");
+        let programs = ["srpd", "srpctl", "lab"]
+            .map(|name| image::Program { name: name.to_owned(), file: folder.join(name) });
+        let image = image::build(&image::Recipe {
+            programs: programs.to_vec(),
+            compression: image::Compression::None,
+            cache: target.join("image-cache"),
+            out: Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm-image"),
+        })
+        .expect("the image is built");
+        println!("initramfs: {} octets", image.manifest.initramfs.octets);
+        let choice = accelerator::choose();
+        println!("{choice}");
+        Parts { kernel: image.kernel, initramfs: image.initramfs, choice, memory_mib: 256 }
+    };
+    PARTS.get_or_init(build).clone()
+}
+
+/// A machine with one wire to a router that is a namespace.
+struct Bench {
+    machine: Machine,
+    router: Netns,
+    _folder: tempfile::TempDir,
+}
+
+const IN_ROUTER: &str = "m1";
+const IN_MACHINE: &str = "r1";
+
+impl Bench {
+    fn start() -> Self {
+        let factory = Factory::new(parts());
+        let router =
+            Netns::create(format!("{}r1", next_prefix())).expect("a namespace; tests of machines need root");
+        let end = |node: &str, name: &str, addresses: [&str; 2]| End {
+            node: node.to_owned(),
+            name: name.to_owned(),
+            addresses: addresses.map(|address| address.parse().expect("an address")).to_vec(),
+        };
+        let link = Link {
+            a: end("m1", IN_MACHINE, ["10.9.0.1/30", "2001:db8:9::1/64"]),
+            b: end("r1", IN_ROUTER, ["10.9.0.2/30", "2001:db8:9::2/64"]),
+        };
+        let port = Port { name: IN_ROUTER.to_owned(), index: 100, addresses: link.b.addresses.clone() };
+        factory.wire(&link, Some((&router, &port))).expect("wired");
+        let lines = [
+            format!("link set {IN_ROUTER} up"),
+            format!("address add 10.9.0.2/30 dev {IN_ROUTER}"),
+            format!("address add 2001:db8:9::2/64 dev {IN_ROUTER} nodad"),
+        ];
+        router.ip(&lines).expect("addressed");
+        let folder = tempfile::tempdir().expect("a folder");
+        let machine = factory.boot("m1", folder.path()).expect("the machine starts");
+        Self { machine, router, _folder: folder }
+    }
+
+    /// The carrier of the wire as the router sees it.
+    fn router_has_carrier(&self) -> bool {
+        let path = format!("/sys/class/net/{IN_ROUTER}/carrier");
+        // A file system that was mounted in a namespace shows that namespace's interfaces.
+        let read = Command::new("ip").args(["netns", "exec", self.router.name(), "cat", &path]).output();
+        read.expect("ip netns exec").stdout.starts_with(b"1")
+    }
+
+    /// The carrier of the wire as the machine sees it.
+    fn machine_has_carrier(&self) -> bool {
+        let file = format!("/sys/class/net/{IN_MACHINE}/carrier");
+        self.machine.get_file(Path::new(&file)).is_ok_and(|carrier| carrier.starts_with(b"1"))
+    }
+
+    fn ping(&self, address: &str) -> bool {
+        let ping = ["netns", "exec", self.router.name(), "ping", "-n", "-c", "1", "-W", "5", address];
+        Command::new("ip").args(ping).output().expect("ping").status.success()
+    }
+
+    fn shell(&self, script: &str) -> String {
+        let output = self.machine.run_ok(&Job::new("/bin/sh", ["-c", script]), LIMIT);
+        output.unwrap_or_else(|error| panic!("{error}")).text()
+    }
+}
+
+#[test]
+fn a_machine_does_what_a_chassis_needs() {
+    let bench = Bench::start();
+    let machine = &bench.machine;
+    let times = machine.boot_times().expect("times of start");
+    let after = |time: Time| time.millis_since(times.qemu) / 1000.0;
+    println!(
+        "from QEMU's start, in s: first script {:.2}, links {:.2}, services {:.2}, agent {:.2}",
+        after(times.init),
+        after(times.links),
+        after(times.services),
+        after(times.agent)
+    );
+
+    // The wire carries both families, and interfaces have the topology's names.
+    assert!(bench.ping("10.9.0.1") && bench.ping("2001:db8:9::1"), "the machine answers");
+
+    // Links that the host's own kernel may not have. Modules are loaded when they are asked for.
+    let ip = "set -e; ip=/usr/sbin/ip; ";
+    bench.shell(&format!("{ip} $ip link add d0 type dummy && $ip link set d0 up"));
+    bench.shell(&format!(
+        "{ip} $ip link add red type vrf table 100 && $ip link set red up && $ip link set d0 master red"
+    ));
+    bench.shell(&format!(
+        "{ip} $ip link add link {IN_MACHINE} name r1.7 type vlan id 7 && $ip link set r1.7 up"
+    ));
+    bench.shell("/usr/sbin/tc qdisc add dev d0 root netem delay 10ms loss 1%");
+    let shown =
+        bench.shell(&format!("{ip} $ip -json -details link show; /usr/sbin/tc qdisc show dev d0; lsmod"));
+    for word in [
+        "\"info_kind\":\"dummy\"",
+        "\"info_kind\":\"vrf\"",
+        "\"info_kind\":\"vlan\"",
+        "qdisc netem",
+        "8021q",
+        "sch_netem",
+    ] {
+        assert!(shown.contains(word), "no {word} in: {shown}");
+    }
+
+    // Commands: output, code, a limit that is kept, a program that is not there.
+    let output =
+        machine.run(&Job::new("/bin/sh", ["-c", "echo out; echo err >&2; exit 3"]), LIMIT).expect("runs");
+    assert_eq!(
+        (output.code, output.text().as_str(), output.stderr.as_slice()),
+        (3, "out\n", b"err\n".as_slice())
+    );
+    let slow = machine.run(&Job::new("/bin/sleep", ["600"]), Duration::from_millis(200));
+    assert!(matches!(slow, Err(NodeError::TooLong { .. })), "{slow:?}");
+    let missing = machine.run(&Job::new("/no/such/program", [""; 0]), LIMIT);
+    assert!(matches!(missing, Err(NodeError::Start { .. })), "{missing:?}");
+
+    // Files, large enough to need many reads of the port, and the programs of this repository.
+    let large: Vec<u8> = (0..3_000_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+    machine.put_file(Path::new("some/file"), &large, 0o600).expect("put");
+    assert_eq!(machine.get_file(Path::new("some/file")).expect("got"), large);
+    for program in [Program::Srpd, Program::Srpctl, Program::Lab] {
+        let path = machine.program(program);
+        bench.shell(&format!("test -x {}", path.display()));
+    }
+
+    // Processes.
+    let job = Job::new("/bin/sh", ["-c", "echo began; exec sleep 600"]).logged("job.log");
+    let process = machine.spawn(&job).expect("starts");
+    assert!(machine.is_running(process).expect("looks"));
+    machine.signal(process, Signal::Kill).expect("signals");
+    until_true("the process to end", LIMIT, LOOK, || Ok(!machine.is_running(process)?)).expect("ends");
+    assert_eq!(machine.get_file(Path::new("job.log")).expect("log"), b"began\n");
+
+    // Its clock can be read well enough to put its time stamps on the host's line.
+    let ahead = machine.clock_ahead().expect("clock");
+    assert!(ahead < 0, "a machine that was started after the host is behind it: {ahead}");
+
+    // It goes in good order, and is off then.
+    machine.shut_down(LIMIT).expect("power off");
+    assert!(!machine.is_on());
+    assert!(matches!(machine.run(&job, LIMIT), Err(NodeError::Off { .. })));
+}
+
+#[test]
+fn carriers_go_and_come_on_both_sides() {
+    let bench = Bench::start();
+    let machine = &bench.machine;
+    let wait = |what: &str, condition: &dyn Fn() -> bool| {
+        until_true(what, LIMIT, LOOK, || Ok(condition())).unwrap_or_else(|error| panic!("{error}"));
+    };
+    wait("both carriers", &|| bench.router_has_carrier() && bench.machine_has_carrier());
+
+    // Cut at the machine's end.
+    machine.set_link(IN_MACHINE, false).expect("cut");
+    wait("the router to lose its carrier", &|| !bench.router_has_carrier());
+    wait("the machine to lose its carrier", &|| !bench.machine_has_carrier());
+    machine.set_link(IN_MACHINE, true).expect("healed");
+    wait("both carriers again", &|| bench.router_has_carrier() && bench.machine_has_carrier());
+    wait("an answer after healing", &|| bench.ping("10.9.0.1") && bench.ping("2001:db8:9::1"));
+
+    // Cut at the far end: the machine sees it too.
+    bench.router.ip(&[format!("link set {IN_ROUTER} down")]).expect("down");
+    wait("the machine to see the far end go", &|| !bench.machine_has_carrier());
+    bench.router.ip(&[format!("link set {IN_ROUTER} up")]).expect("up");
+    wait("the machine to see the far end come", &|| bench.machine_has_carrier());
+
+    // No power, no carrier, no process; the next start is a bare machine.
+    machine.put_file(Path::new("mark"), b"before", 0o644).expect("put");
+    machine.power_off().expect("off");
+    assert!(!bench.router_has_carrier(), "the carrier is gone when power_off returns");
+    assert!(machine.place().netns().processes().is_empty(), "QEMU is gone");
+    machine.power_off().expect("off twice is no error");
+    machine.power_on().expect("on");
+    wait("the carrier after power on", &|| bench.router_has_carrier());
+    assert!(machine.get_file(Path::new("mark")).is_err(), "memory is all a machine has");
+    wait("an answer after power on", &|| bench.ping("10.9.0.1"));
+}
