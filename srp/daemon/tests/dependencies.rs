@@ -31,8 +31,12 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 fn every_dependency_has_an_allowed_licence_and_comes_from_the_registry() {
     let policy = include_str!("../../../deny.toml");
     let policy: toml::Table = policy.parse().expect("deny.toml is TOML");
-    let allowed: BTreeSet<&str> =
-        policy["licenses"]["allow"].as_array().expect("a list").iter().filter_map(toml::Value::as_str).collect();
+    let allowed: BTreeSet<&str> = policy["licenses"]["allow"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(toml::Value::as_str)
+        .collect();
     let is_allowed = |requirement: &spdx::LicenseReq| allowed.contains(requirement.to_string().as_str());
 
     let metadata = metadata();

@@ -1,4 +1,8 @@
 //! The SRP link over real sockets: coming up, being refused, colliding, and going down.
 
+mod collision;
+mod credentials;
+mod down;
 mod pair;
+mod refused;
 mod up;

@@ -1,22 +1,23 @@
-//! Two links in one thread, over the loopback of a network namespace that dies with the thread.
+//! Two links in one thread, over the loopback of a network namespace that dies with the tests.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::{Events, Poll};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use srp_core::config::Security;
 use srp_core::types::{BootId, ChassisMode, ChassisState, Mac, Priority, RouteModifier, Span, Time};
 use srp_core::wire::{ConfigItem, ConfigItems, Hello, Message};
 use srpd::link::{Link, LinkError, LinkEvent, LinkSettings, TOKENS};
-
-/// Port of the link in every test.
-pub const PORT: u16 = 7_000;
 
 /// No test waits longer than this for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,14 +25,33 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub const EAST: &str = "127.0.0.1";
 pub const WEST: &str = "127.0.0.2";
 
-/// Moves this thread to a namespace with a loopback of its own.
-pub fn isolate() {
+/// The namespace of all tests: made once, before any of them has a socket, since a child process that is being started
+/// holds copies of the sockets of its parent for a moment. It goes with the process.
+static NAMESPACE: LazyLock<File> = LazyLock::new(|| {
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace of one's own needs root");
     for arguments in ["link set lo up", "-6 addr add fd00::1/128 dev lo", "-6 addr add fd00::2/128 dev lo"] {
         let status =
             Command::new("ip").args(arguments.split(' ')).status().expect("`ip` of iproute2 is needed");
         assert!(status.success(), "ip {arguments}");
     }
+    File::open("/proc/thread-self/ns/net").expect("namespace")
+});
+
+thread_local! {
+    static PORT: u16 = {
+        static NEXT: AtomicU16 = AtomicU16::new(7_000);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    };
+}
+
+/// Moves this thread to the namespace of all tests.
+pub fn isolate() {
+    setns(&*NAMESPACE, CloneFlags::CLONE_NEWNET).expect("entering a network namespace needs root");
+}
+
+/// TCP port of the link, of this thread's own.
+pub fn port() -> u16 {
+    PORT.with(|port| *port)
 }
 
 /// One end of a pair.
@@ -40,6 +60,7 @@ pub struct End {
     pub boot: u64,
     sequence: u64,
     facts: VecDeque<LinkEvent>,
+    last_up: Option<SocketAddr>,
 }
 
 /// Ends, the poll that drives them, and a clock that can be put forward.
@@ -51,6 +72,16 @@ pub struct Bench {
     ready: Vec<Event>,
     /// Seed of the order in which readiness is handled; 0: as it comes.
     pub shuffle: u64,
+    pub polling: Polling,
+}
+
+/// How the driver polls the link's events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Polling {
+    Always,
+    /// Until it has answered one greeting, and then not at all.
+    UntilGreeting,
+    Never,
 }
 
 impl Bench {
@@ -63,6 +94,7 @@ impl Bench {
             ends: Vec::new(),
             ready: Vec::new(),
             shuffle: 0,
+            polling: Polling::Always,
         }
     }
 
@@ -88,7 +120,7 @@ impl Bench {
         settings.seed = boot;
         let link = Link::open(settings, self.poll.registry())?;
         self.ends.resize_with(self.ends.len().max(place + 1), || None);
-        self.ends[place] = Some(End { link, boot, sequence: 0, facts: VecDeque::new() });
+        self.ends[place] = Some(End { link, boot, sequence: 0, facts: VecDeque::new(), last_up: None });
         Ok(())
     }
 
@@ -130,7 +162,10 @@ impl Bench {
         let until_due = due.map_or(longest, |due| Duration::from(due.since(now)) + Duration::from_micros(1));
         let wait = if self.ready.is_empty() { until_due.min(longest) } else { Duration::ZERO };
         let mut events = Events::with_capacity(128);
-        self.poll.poll(&mut events, Some(wait)).expect("poll");
+        match self.poll.poll(&mut events, Some(wait)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => result.expect("poll"),
+        }
         self.ready.extend(events.iter().cloned());
         // With a seed, some of what is ready is handled now and the rest later, in an order of the seed's choice.
         let mut batch = if self.shuffle == 0 { self.ready.len() } else { self.ready.len().min(1) };
@@ -183,6 +218,17 @@ impl Bench {
         self.await_up(1);
     }
 
+    /// The peer's end of the last connection that came up.
+    pub fn last_up(&mut self, place: usize) -> SocketAddr {
+        self.end(place).last_up.expect("it was up")
+    }
+
+    /// True once this message is among the facts; takes what came before it.
+    pub fn took_message(&mut self, place: usize, wanted: &Message) -> bool {
+        std::iter::from_fn(|| self.end(place).facts.pop_front())
+            .any(|fact| matches!(fact, LinkEvent::Message(message) if message == *wanted))
+    }
+
     /// Waits for a message that is not a Hello.
     pub fn await_message(&mut self, place: usize) -> Message {
         loop {
@@ -195,7 +241,7 @@ impl Bench {
     }
 
     /// Everything both ends know, for a test that fails.
-    fn story(&mut self) -> String {
+    pub fn story(&mut self) -> String {
         let mut story = String::new();
         for (place, end) in self.ends.iter().enumerate() {
             let Some(end) = end else { continue };
@@ -209,11 +255,19 @@ impl Bench {
     fn collect(&mut self) {
         let now = self.now();
         for end in self.ends.iter_mut().flatten() {
-            while let Some(event) = end.link.poll_event() {
+            while self.polling != Polling::Never
+                && let Some(event) = end.link.poll_event()
+            {
                 match event {
-                    LinkEvent::WantsGreeting(id) => end.link.greet(now, id, hello(0, end.boot)),
-                    LinkEvent::Up { .. } => {
+                    LinkEvent::WantsGreeting(id) => {
+                        end.link.greet(now, id, hello(0, end.boot));
+                        if self.polling == Polling::UntilGreeting {
+                            self.polling = Polling::Never;
+                        }
+                    }
+                    LinkEvent::Up { peer, .. } => {
                         end.sequence = 0;
+                        end.last_up = Some(peer);
                         end.facts.push_back(event);
                     }
                     LinkEvent::Down { .. } | LinkEvent::Message(_) | LinkEvent::Refused { .. } => {
@@ -269,7 +323,7 @@ pub fn settings(bind: &str, peer: &str, security: Security) -> LinkSettings {
     LinkSettings {
         bind_address: address(bind),
         peer_address: address(peer),
-        port: PORT,
+        port: port(),
         security,
         dead_interval: Span::millis(300),
         dscp: srpd::link::DEFAULT_DSCP,
@@ -292,7 +346,7 @@ pub fn raw(from: &str, to: &str) -> TcpStream {
     let domain = socket2::Domain::for_address(local);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).expect("socket");
     socket.bind(&local.into()).expect("bind");
-    socket.connect(&SocketAddr::new(address(to), PORT).into()).expect("the link listens");
+    socket.connect(&SocketAddr::new(address(to), port()).into()).expect("the link listens");
     socket.set_nonblocking(true).expect("nonblocking");
     socket.into()
 }
@@ -318,10 +372,6 @@ impl Keys {
 
     pub fn path(&self, name: &str, suffix: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.{suffix}"))
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Security of chassis `own` that pins every one of `pinned`.

@@ -1,0 +1,5 @@
+//! The daemon as a process: in network namespaces of the test, with real kernel state, driven by its control socket.
+
+mod bad_input;
+mod pair;
+mod support;
