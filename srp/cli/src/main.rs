@@ -1,3 +1,75 @@
 //! Operator commands of the redundancy pair, over the control socket of srpd.
+//!
+//! A command line becomes a request (`args`), the request goes over the socket and an answer comes back (`client`), and
+//! the answer becomes text (`render`, pure). `keygen` works without srpd. Exit status: 0 done, 1 refused or failed with
+//! the reasons on standard error, 2 wrong usage.
 
-fn main() {}
+mod args;
+mod client;
+mod keygen;
+mod render;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use srp_core::api::Response;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match &args.command {
+        Command::Keygen { out, names } => match keygen::keygen(out, names) {
+            Ok(text) => finish(&text, &[]),
+            Err(error) => finish("", &[error.to_string()]),
+        },
+        Command::Show { .. } | Command::Srp { .. } => ask(&args),
+    }
+}
+
+/// Sends the request of the command line to srpd and prints what comes back.
+fn ask(args: &Args) -> ExitCode {
+    let Some((request, view)) = args.request() else { return ExitCode::from(2) };
+    let response = match client::ask(&args.socket(), &request, args.time_limit(&request)) {
+        Ok(response) => response,
+        Err(error) => return finish("", &[error.to_string()]),
+    };
+    let reasons = reasons(&response);
+    let text = if args.json {
+        render::json(&response)
+    } else {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        render::text(&response, view, u64::try_from(now.as_micros()).unwrap_or(u64::MAX))
+    };
+    finish(&text, &reasons)
+}
+
+/// Why the command failed; nothing if it did not.
+fn reasons(response: &Response) -> Vec<String> {
+    match response {
+        Response::Error { reasons } if reasons.is_empty() => vec!["srpd refused and gave no reason".into()],
+        Response::Error { reasons } => reasons.clone(),
+        Response::Validation(validation) => {
+            let failed = validation.checks.iter().filter(|check| !check.passed);
+            failed.map(|check| format!("{}: {}", check.name, check.detail)).collect()
+        }
+        Response::SrpInfo(_)
+        | Response::Monitors(_)
+        | Response::BgpSummary(_)
+        | Response::Switchovers(_)
+        | Response::Configuration { .. }
+        | Response::SwitchoverDone { .. } => Vec::new(),
+    }
+}
+
+/// Prints, and says by the exit status whether there were reasons against.
+fn finish(text: &str, reasons: &[String]) -> ExitCode {
+    // Whoever reads may have gone (`srpctl ... | head -1`), and that is not an error of ours.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    for reason in reasons {
+        eprintln!("srpctl: {}", render::clean(reason));
+    }
+    if reasons.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,273 @@
+//! The command line, in the words of the public commands; any unambiguous beginning of a word will do.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use srp_core::api::Request;
+use srp_core::config::DEFAULT_SOCKET;
+
+use crate::render::View;
+
+/// Operator commands of the redundancy pair.
+#[derive(Debug, Parser)]
+#[command(name = "srpctl", version, infer_subcommands = true)]
+pub struct Args {
+    // Text of the help, not of the documentation: Markdown quotes have no business in it.
+    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(help = "Control socket of srpd [default: $SRP_SOCKET, else /run/srp/srpd.sock]")]
+    pub socket: Option<PathBuf>,
+
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Longest wait for srpd, seconds [default: 10, for a switchover 90]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: Option<u64>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// First word.
+#[derive(Debug, Subcommand)]
+#[command(infer_subcommands = true)]
+pub enum Command {
+    /// Show state
+    #[command(subcommand_value_name = "WHAT", infer_subcommands = true)]
+    Show {
+        /// What to show.
+        #[command(subcommand)]
+        what: Show,
+    },
+    /// Act on the pair
+    #[command(infer_subcommands = true)]
+    Srp {
+        /// What to do.
+        #[command(subcommand)]
+        action: Srp,
+    },
+    /// Make a private key and a self-signed certificate for each name
+    Keygen {
+        /// Folder for NAME.key and NAME.crt; made if it does not exist
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Names of the chassis, such as: east west
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+}
+
+/// `show ...`.
+#[derive(Debug, Subcommand)]
+pub enum Show {
+    /// The redundancy pair
+    #[command(infer_subcommands = true)]
+    Srp {
+        /// What of it.
+        #[command(subcommand)]
+        what: ShowSrp,
+    },
+    /// Routing
+    #[command(infer_subcommands = true)]
+    Ip {
+        /// What of it.
+        #[command(subcommand)]
+        what: ShowIp,
+    },
+    /// Timeline of the last switchover, or a list of all since the start
+    Switchover {
+        /// Which
+        #[arg(value_enum, default_value_t = Which::Last)]
+        which: Which,
+    },
+    /// The running configuration and how it differs from the peer's
+    #[command(infer_subcommands = true)]
+    Configuration {
+        /// What of it.
+        #[command(subcommand)]
+        what: ShowConfiguration,
+    },
+}
+
+/// `show srp ...`.
+#[derive(Debug, Subcommand)]
+pub enum ShowSrp {
+    /// State of this chassis, of the peer and of the link between them
+    Info,
+    /// Monitored neighbours
+    Monitor {
+        /// Which
+        #[arg(value_enum, default_value_t = Monitor::All)]
+        which: Monitor,
+    },
+}
+
+/// `show ip ...`.
+#[derive(Debug, Subcommand)]
+pub enum ShowIp {
+    /// BGP
+    #[command(infer_subcommands = true)]
+    Bgp {
+        /// What of it.
+        #[command(subcommand)]
+        what: ShowBgp,
+    },
+}
+
+/// `show ip bgp ...`.
+#[derive(Debug, Subcommand)]
+pub enum ShowBgp {
+    /// Neighbours and originated prefixes of each context
+    Summary,
+}
+
+/// `show configuration ...`.
+#[derive(Debug, Subcommand)]
+pub enum ShowConfiguration {
+    /// The whole file, with defaults filled in
+    Srp,
+}
+
+/// `srp ...`.
+#[derive(Debug, Subcommand)]
+pub enum Srp {
+    /// Hand over to the Standby (on the Active)
+    InitiateSwitchover {
+        /// Skip validation, never the order of steps
+        #[arg(value_enum)]
+        force: Option<Force>,
+    },
+    /// Check whether a planned switchover would be accepted
+    ValidateSwitchover,
+}
+
+/// Monitors to show.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Monitor {
+    /// All monitors
+    All,
+    /// BGP neighbours
+    Bgp,
+}
+
+/// Switchovers to show.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Which {
+    /// The last one, step by step
+    Last,
+    /// All since srpd started, a line each
+    All,
+}
+
+/// The word `force`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Force {
+    /// Skip validation
+    Force,
+}
+
+impl Args {
+    /// The request to srpd and the way to show its answer; `None` for a command that needs no srpd.
+    pub fn request(&self) -> Option<(Request, View)> {
+        let show = |request| Some((request, View::Plain));
+        match &self.command {
+            Command::Show { what: Show::Srp { what: ShowSrp::Info } } => show(Request::ShowSrpInfo),
+            Command::Show {
+                what: Show::Srp { what: ShowSrp::Monitor { which: Monitor::All | Monitor::Bgp } },
+            } => show(Request::ShowSrpMonitor),
+            Command::Show { what: Show::Ip { what: ShowIp::Bgp { what: ShowBgp::Summary } } } => {
+                show(Request::ShowBgpSummary)
+            }
+            Command::Show { what: Show::Switchover { which: Which::Last } } => {
+                Some((Request::ShowSwitchover { last: 1 }, View::Timeline))
+            }
+            Command::Show { what: Show::Switchover { which: Which::All } } => {
+                show(Request::ShowSwitchover { last: u32::MAX as usize })
+            }
+            Command::Show { what: Show::Configuration { what: ShowConfiguration::Srp } } => {
+                show(Request::ShowConfiguration)
+            }
+            Command::Srp { action: Srp::InitiateSwitchover { force } } => {
+                show(Request::InitiateSwitchover { force: force.is_some() })
+            }
+            Command::Srp { action: Srp::ValidateSwitchover } => show(Request::ValidateSwitchover),
+            Command::Keygen { .. } => None,
+        }
+    }
+
+    /// The socket of the command line, else of the environment, else the default one.
+    pub fn socket(&self) -> PathBuf {
+        let from_environment = || std::env::var_os("SRP_SOCKET").filter(|path| !path.is_empty());
+        let socket = self.socket.clone().or_else(|| from_environment().map(PathBuf::from));
+        socket.unwrap_or_else(|| PathBuf::from(DEFAULT_SOCKET))
+    }
+
+    /// How long srpd may take.
+    pub fn time_limit(&self, request: &Request) -> Duration {
+        let default = match request {
+            // srp.switchover-timeout may be up to 60 s, and the answer comes after it.
+            Request::InitiateSwitchover { .. } => 90,
+            Request::ShowSrpInfo
+            | Request::ShowSrpMonitor
+            | Request::ShowBgpSummary
+            | Request::ShowSwitchover { .. }
+            | Request::ShowConfiguration
+            | Request::ValidateSwitchover => 10,
+        };
+        Duration::from_secs(self.timeout.unwrap_or(default))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn request(line: &str) -> Option<Request> {
+        let words = std::iter::once("srpctl").chain(line.split_whitespace());
+        Args::try_parse_from(words).ok()?.request().map(|(request, _)| request)
+    }
+
+    #[test]
+    fn the_grammar_has_no_contradictions() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_public_command_is_a_request() {
+        for (line, expected) in [
+            ("show srp info", Request::ShowSrpInfo),
+            ("show srp monitor", Request::ShowSrpMonitor),
+            ("show srp monitor bgp", Request::ShowSrpMonitor),
+            ("show srp monitor all", Request::ShowSrpMonitor),
+            ("show ip bgp summary", Request::ShowBgpSummary),
+            ("show switchover", Request::ShowSwitchover { last: 1 }),
+            ("show switchover last", Request::ShowSwitchover { last: 1 }),
+            ("show configuration srp", Request::ShowConfiguration),
+            ("srp initiate-switchover", Request::InitiateSwitchover { force: false }),
+            ("srp initiate-switchover force", Request::InitiateSwitchover { force: true }),
+            ("srp validate-switchover", Request::ValidateSwitchover),
+            ("--json show srp info --socket /tmp/s", Request::ShowSrpInfo),
+        ] {
+            assert_eq!(request(line), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn words_may_be_cut_short_while_they_are_clear() {
+        assert_eq!(request("sh srp inf"), Some(Request::ShowSrpInfo));
+        assert_eq!(request("sh ip b s"), Some(Request::ShowBgpSummary));
+        assert_eq!(request("s srp info"), None, "show or srp");
+    }
+
+    #[test]
+    fn a_mistyped_word_is_answered_with_the_nearest() {
+        let error = Args::try_parse_from(["srpctl", "show", "srp", "ifno"]).expect_err("no such word");
+        assert!(error.to_string().contains("'info'"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}

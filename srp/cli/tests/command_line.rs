@@ -1,0 +1,187 @@
+//! The binary itself: exit status, standard error, and a srpd that misbehaves.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread::{self, JoinHandle};
+
+use tempfile::TempDir;
+
+/// A socket in a folder of its own, with one scripted conversation behind it.
+struct Scripted {
+    folder: TempDir,
+    server: Option<JoinHandle<String>>,
+}
+
+impl Scripted {
+    /// Takes one connection, reads the question, then does as `answer` says. Returns the question in the end.
+    fn new(answer: impl FnOnce(UnixStream) + Send + 'static) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let listener = UnixListener::bind(folder.path().join("s")).expect("a socket");
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("srpctl connects");
+            let mut question = String::new();
+            BufReader::new(&stream).read_line(&mut question).expect("a question");
+            answer(stream);
+            question
+        });
+        Self { folder, server: Some(server) }
+    }
+
+    fn saying(answer: &'static str) -> Self {
+        Self::new(move |mut stream| {
+            stream.write_all(answer.as_bytes()).expect("srpctl reads");
+        })
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("s")
+    }
+
+    fn question(mut self) -> String {
+        let server = self.server.take().expect("asked once");
+        server.join().expect("the conversation went as scripted")
+    }
+}
+
+fn srpctl(socket: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_srpctl"));
+    command.env("SRP_SOCKET", socket).args(arguments).output().expect("srpctl runs")
+}
+
+fn text(octets: &[u8]) -> &str {
+    std::str::from_utf8(octets).expect("text")
+}
+
+#[test]
+fn an_answer_is_printed_and_the_status_is_zero() {
+    let srpd = Scripted::saying("{\"response\":\"switchover-done\",\"body\":{\"took_ms\":1.5}}\n");
+    let output = srpctl(&srpd.socket(), &["srp", "initiate-switchover", "force"]);
+    assert_eq!(text(&output.stdout), "Switchover done in 1.500 ms.\n");
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(srpd.question(), "{\"request\":\"initiate-switchover\",\"force\":true}\n");
+}
+
+#[test]
+fn json_is_the_body_of_the_answer() {
+    let srpd = Scripted::saying("{\"response\":\"monitors\",\"body\":[]}\n");
+    let output = srpctl(&srpd.socket(), &["--json", "show", "srp", "monitor", "bgp"]);
+    assert_eq!(text(&output.stdout), "[]\n");
+    assert_eq!(srpd.question(), "{\"request\":\"show-srp-monitor\"}\n");
+}
+
+#[test]
+fn a_refusal_is_status_one_with_its_reasons() {
+    let srpd = Scripted::saying(
+        "{\"response\":\"error\",\"body\":{\"reasons\":[\"the peer is down\",\"4 differences\"]}}\n",
+    );
+    let output = srpctl(&srpd.socket(), &["srp", "initiate-switchover"]);
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(text(&output.stderr), "srpctl: the peer is down\nsrpctl: 4 differences\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_failed_validation_is_status_one() {
+    let srpd = Scripted::saying(
+        "{\"response\":\"validation\",\"body\":{\"checks\":[{\"name\":\"link\",\"passed\":false,\"detail\":\"down\"}]}}\n",
+    );
+    let output = srpctl(&srpd.socket(), &["srp", "validate-switchover"]);
+    assert!(text(&output.stdout).ends_with("A planned switchover would be refused.\n"));
+    assert_eq!(text(&output.stderr), "srpctl: link: down\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_option_names_the_socket_before_the_environment_does() {
+    let srpd = Scripted::saying("{\"response\":\"bgp-summary\",\"body\":[]}\n");
+    let socket = srpd.socket();
+    let socket = socket.to_str().expect("text");
+    let output = srpctl(Path::new("/nowhere"), &["show", "ip", "bgp", "summary", "--socket", socket]);
+    assert_eq!(text(&output.stdout), "No context runs BGP.\n");
+}
+
+#[test]
+fn a_srpd_that_hangs_is_given_up_after_the_limit() {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let srpd = Scripted::new(move |stream| {
+        // Open and silent until the test is over.
+        let _ = held.recv();
+        drop(stream);
+    });
+    let output = srpctl(&srpd.socket(), &["show", "srp", "info", "--timeout", "1"]);
+    drop(release);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!(
+        "srpctl: no answer from srpd on {} within 1 s: it hangs or is very busy; see its log, or wait longer \
+         (--timeout SECONDS)\n",
+        srpd.socket().display()
+    );
+    assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
+fn a_connection_closed_without_an_answer_is_said() {
+    let srpd = Scripted::new(drop);
+    let output = srpctl(&srpd.socket(), &["show", "srp", "info"]);
+    assert!(text(&output.stderr).contains("closed the connection without an answer"), "{output:?}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn garbage_is_shown_without_harm_to_the_terminal() {
+    let srpd = Scripted::saying("SSH-2.0-\u{1b}[2J\n");
+    let output = srpctl(&srpd.socket(), &["show", "srp", "info"]);
+    let said = text(&output.stderr);
+    assert!(said.contains("is not one of srpd"), "{said}");
+    assert!(said.ends_with("It begins: SSH-2.0-?[2J?\n"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_socket_that_is_not_there_or_stale_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let socket = folder.path().join("s");
+    let output = srpctl(&socket, &["show", "srp", "info"]);
+    let expected = format!(
+        "srpctl: {} does not exist: srpd is not running, or its configuration names another socket \
+         (--socket PATH or SRP_SOCKET)\n",
+        socket.display()
+    );
+    assert_eq!(text(&output.stderr), expected);
+    drop(UnixListener::bind(&socket).expect("a socket"));
+    let output = srpctl(&socket, &["show", "srp", "info"]);
+    assert!(text(&output.stderr).contains("nobody listens on"), "{output:?}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn wrong_usage_is_status_two_and_suggests_the_nearest_word() {
+    let output = srpctl(Path::new("/nowhere"), &["show", "srp", "ifno"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("'info'"), "{output:?}");
+}
+
+#[test]
+fn keygen_needs_no_srpd_and_never_overwrites() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("keys");
+    let arguments = ["keygen", "--out", out.to_str().expect("text"), "east", "west"];
+    let output = srpctl(Path::new("/nowhere"), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let key = out.join("east.key");
+    let before = std::fs::read(&key).expect("a key");
+    assert_eq!(key.metadata().expect("a key").permissions().mode() & 0o777, 0o600);
+
+    let output = srpctl(Path::new("/nowhere"), &arguments);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!(
+        "srpctl: {} exists and is never overwritten: move it away, or choose another name or folder\n",
+        key.display()
+    );
+    assert_eq!(text(&output.stderr), expected);
+    assert_eq!(std::fs::read(&key).expect("a key"), before);
+}
