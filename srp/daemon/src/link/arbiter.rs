@@ -1,14 +1,15 @@
 //! Which of two connections to the same peer stays. Pure: both chassis ask it the same question, and answer alike.
 //!
 //! Both chassis listen and dial, so two connections at once are normal when they start together, when one restarts, or
-//! when one lost a connection that the other still believes in. A connection takes part only once both ends have said
-//! their greeting on it; the one that was established first is the `incumbent`, the later one the `challenger`.
+//! when one lost a connection that the other still believes in. The `incumbent` is the link; the `challenger` is a
+//! connection on which the peer's Hello has come.
 //!
 //! | Rule | Case | Stays | Why both agree |
 //! |---|---|---|---|
-//! | a | the greetings name different lives of the peer | the newer | the earlier life is over and decides nothing |
-//! | b | same life, dialled by the same side | the newer | that side dials only while it has none of its own |
-//! | c | same life, dialled by different sides | the one that the higher address dialled | both know both addresses |
+//! | a | the Hellos name different lives of the peer | the newer | the earlier life is over and decides nothing |
+//! | b | same life, dialled by the same side | the newer | that side dials only while it has no other |
+//! | c | same life, and the incumbent had long been up | the newer | a side dials only while it has no link |
+//! | d | same life, dialled by both at about the same time | the one that the higher address dialled | both know both addresses |
 
 use std::net::IpAddr;
 
@@ -43,25 +44,26 @@ pub enum Verdict {
     IncumbentStays,
     /// Rule a: the peer has restarted, and the incumbent belongs to its earlier life.
     PeerRestarted,
-    /// Rule b: the peer, or this chassis, gave the incumbent up and dialled again.
+    /// Rules b and c: the peer gave the incumbent up and dialled again.
     PeerReconnected,
-    /// Rule c: both dialled at once, and the challenger was dialled by the higher address.
+    /// Rule d: both dialled at once, and the challenger was dialled by the higher address.
     HigherDialled,
 }
 
-/// The end whose dialled connection stays by rule c.
+/// The end whose dialled connection stays by rule d.
 pub fn preferred_dialler(bind_address: IpAddr, peer_address: IpAddr) -> Dialler {
     if bind_address > peer_address { Dialler::Us } else { Dialler::Peer }
 }
 
-/// Decides between two connections of the same peer; `preferred` is from [`preferred_dialler`].
-pub fn judge(incumbent: &Candidate, challenger: &Candidate, preferred: Dialler) -> Verdict {
+/// Decides between two connections of the same peer. `settled`: the incumbent had been up for longer than a dial can take
+/// when the challenger was opened. `preferred` is from [`preferred_dialler`].
+pub fn judge(incumbent: &Candidate, challenger: &Candidate, settled: bool, preferred: Dialler) -> Verdict {
     let newer = challenger.id > incumbent.id;
     if challenger.boot != incumbent.boot {
         // The greeting of a process that has died may still be read after that of its successor.
         return if newer { Verdict::PeerRestarted } else { Verdict::IncumbentStays };
     }
-    if challenger.dialler == incumbent.dialler {
+    if settled || challenger.dialler == incumbent.dialler {
         return if newer { Verdict::PeerReconnected } else { Verdict::IncumbentStays };
     }
     if challenger.dialler == preferred { Verdict::HigherDialled } else { Verdict::IncumbentStays }
@@ -79,24 +81,27 @@ mod tests {
     fn each_rule_decides_its_own_case() {
         use Dialler::{Peer, Us};
         use Verdict::{HigherDialled, IncumbentStays, PeerReconnected, PeerRestarted};
+        // Name, incumbent, challenger, settled, preferred, verdict.
         let table = [
-            ("a: a new life of the peer dials", (1, Us, 1), (2, Peer, 2), Us, PeerRestarted),
-            ("a: we reach a new life of the peer", (1, Peer, 1), (2, Us, 2), Peer, PeerRestarted),
-            ("a: goes before c", (1, Us, 1), (2, Peer, 2), Us, PeerRestarted),
-            ("a: a dead life speaks late", (2, Us, 2), (1, Peer, 1), Peer, IncumbentStays),
-            ("b: the peer dials again", (1, Peer, 1), (2, Peer, 1), Us, PeerReconnected),
-            ("b: we dial again", (1, Us, 1), (2, Us, 1), Peer, PeerReconnected),
-            ("b: the older one speaks late", (2, Peer, 1), (1, Peer, 1), Us, IncumbentStays),
-            ("c: ours, and we are higher", (1, Us, 1), (2, Peer, 1), Us, IncumbentStays),
-            ("c: ours, and we are lower", (1, Us, 1), (2, Peer, 1), Peer, HigherDialled),
-            ("c: the peer's, and we are higher", (1, Peer, 1), (2, Us, 1), Us, HigherDialled),
-            ("c: the peer's, and we are lower", (1, Peer, 1), (2, Us, 1), Peer, IncumbentStays),
-            ("c: age does not count", (2, Peer, 1), (1, Us, 1), Us, HigherDialled),
+            ("a: a new life of the peer dials", (1, Us, 1), (2, Peer, 2), false, Us, PeerRestarted),
+            ("a: we reach a new life of the peer", (1, Peer, 1), (2, Us, 2), false, Peer, PeerRestarted),
+            ("a: goes before all others", (1, Us, 1), (2, Peer, 2), true, Us, PeerRestarted),
+            ("a: a dead life speaks late", (2, Us, 2), (1, Peer, 1), false, Peer, IncumbentStays),
+            ("b: the peer dials again", (1, Peer, 1), (2, Peer, 1), false, Us, PeerReconnected),
+            ("b: we dial again", (1, Us, 1), (2, Us, 1), false, Peer, PeerReconnected),
+            ("b: the older one speaks late", (2, Peer, 1), (1, Peer, 1), false, Us, IncumbentStays),
+            ("c: the peer lost our dial of long ago", (1, Us, 1), (2, Peer, 1), true, Us, PeerReconnected),
+            ("c: whoever is preferred", (1, Us, 1), (2, Peer, 1), true, Peer, PeerReconnected),
+            ("d: ours, and we are higher", (1, Us, 1), (2, Peer, 1), false, Us, IncumbentStays),
+            ("d: ours, and we are lower", (1, Us, 1), (2, Peer, 1), false, Peer, HigherDialled),
+            ("d: the peer's, and we are higher", (1, Peer, 1), (2, Us, 1), false, Us, HigherDialled),
+            ("d: the peer's, and we are lower", (1, Peer, 1), (2, Us, 1), false, Peer, IncumbentStays),
+            ("d: age does not count", (2, Peer, 1), (1, Us, 1), false, Us, HigherDialled),
         ];
-        for (name, incumbent, challenger, preferred, verdict) in table {
+        for (name, incumbent, challenger, settled, preferred, verdict) in table {
             let incumbent = candidate(incumbent.0, incumbent.1, incumbent.2);
             let challenger = candidate(challenger.0, challenger.1, challenger.2);
-            assert_eq!(judge(&incumbent, &challenger, preferred), verdict, "{name}");
+            assert_eq!(judge(&incumbent, &challenger, settled, preferred), verdict, "{name}");
         }
     }
 
@@ -112,7 +117,7 @@ mod tests {
                 let own = candidate(1, Dialler::Us, 7);
                 let theirs = candidate(2, Dialler::Peer, 7);
                 let (incumbent, challenger) = if own_first { (own, theirs) } else { (theirs, own) };
-                let winner = match judge(&incumbent, &challenger, preferred_dialler(me, peer)) {
+                let winner = match judge(&incumbent, &challenger, false, preferred_dialler(me, peer)) {
                     Verdict::IncumbentStays => incumbent,
                     Verdict::PeerRestarted | Verdict::PeerReconnected | Verdict::HigherDialled => challenger,
                 };

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Connecting -> Handshaking -> Greeting -> Established -> Closing
-//!  (dialled)     (TLS)          (Hello both ways)          (Close flushed, end of stream awaited)
+//!  (dialled)     (TLS)         (Hello from who dialled,     (Close flushed, end of
+//!                               then from who accepted)      stream awaited)
 //! ```
 //!
 //! The connection moves octets and knows the order of messages; what its events mean for the link is decided in
@@ -26,6 +27,9 @@ const CONNECT_LIMIT: Span = Span::millis(500);
 /// From TCP being up to the peer's Hello.
 const HANDSHAKE_LIMIT: Span = Span::secs(2);
 
+/// From the start of a dial to the peer's Hello.
+pub(super) const DIAL_LIMIT: Span = Span(CONNECT_LIMIT.0 + HANDSHAKE_LIMIT.0);
+
 /// How long a closing connection waits for the peer to read the reason.
 const LINGER_LIMIT: Span = Span::secs(1);
 
@@ -38,10 +42,10 @@ const SHORTEST_STALL_LIMIT: Span = Span::secs(1);
 /// What a connection has come to.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// The peer is who it should be: it may be greeted.
-    Authenticated,
-    /// The peer's first message.
-    Greeted(Hello),
+    /// Our dial has reached the right peer: whoever dials greets first.
+    Reached,
+    /// The peer's Hello has come, and is kept.
+    Heard,
     /// A later message.
     Message(Message),
     /// A closing connection has closed.
@@ -51,7 +55,7 @@ pub(super) enum Step {
 enum Phase {
     Connecting { until: Time },
     Handshaking { until: Time },
-    Greeting { until: Time, greeted: bool },
+    Greeting { until: Time, said: bool, heard: Option<Box<Hello>> },
     Established { boot: BootId, last_sequence: u64 },
     Closing { until: Time, shut: bool },
 }
@@ -62,6 +66,7 @@ pub(super) struct Connection {
     pub(super) token: Token,
     pub(super) peer: SocketAddr,
     pub(super) dialler: Dialler,
+    pub(super) opened: Time,
     transport: Transport,
     frames: FrameReader,
     received: usize,
@@ -92,6 +97,7 @@ impl Connection {
             token,
             peer,
             dialler,
+            opened: now,
             transport,
             frames: FrameReader::default(),
             received: 0,
@@ -114,9 +120,13 @@ impl Connection {
     }
 
     /// True if [`Self::step`] would read on at once.
-    pub(super) const fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         self.readable
-            && !matches!(self.phase, Phase::Connecting { .. } | Phase::Greeting { greeted: false, .. })
+            && match &self.phase {
+                Phase::Connecting { .. } => false,
+                Phase::Greeting { .. } => self.listens(),
+                Phase::Handshaking { .. } | Phase::Established { .. } | Phase::Closing { .. } => true,
+            }
     }
 
     /// Goes on until something is worth telling, or until the kernel or `budget` (octets) has no more.
@@ -131,12 +141,14 @@ impl Connection {
                     self.flush(now);
                 }
                 Phase::Handshaking { until } if self.transport.authenticated() => {
-                    self.phase = Phase::Greeting { until, greeted: false };
+                    self.phase = Phase::Greeting { until, said: false, heard: None };
                     self.flush(now);
-                    return Ok(Some(Step::Authenticated));
+                    if self.dialler == Dialler::Us {
+                        return Ok(Some(Step::Reached));
+                    }
                 }
-                Phase::Greeting { greeted: false, .. } => return Ok(None),
-                Phase::Greeting { greeted: true, .. } | Phase::Established { .. } => {
+                Phase::Greeting { .. } if !self.listens() => return Ok(None),
+                Phase::Greeting { .. } | Phase::Established { .. } => {
                     if let Some(message) = self.next_message()? {
                         return self.admit(message).map(Some);
                     }
@@ -159,40 +171,61 @@ impl Connection {
         self.broken.take().map_or(Ok(None), Err)
     }
 
-    /// Says our Hello. The connection counts once the peer's has come, too.
+    /// Says our Hello.
     pub(super) fn greet(&mut self, now: Time, hello: Hello) -> Result<(), Fault> {
-        let Phase::Greeting { until, greeted: false } = self.phase else { return Ok(()) };
-        self.phase = Phase::Greeting { until, greeted: true };
+        match &mut self.phase {
+            Phase::Greeting { said, .. } if !*said => *said = true,
+            Phase::Greeting { .. }
+            | Phase::Connecting { .. }
+            | Phase::Handshaking { .. }
+            | Phase::Established { .. }
+            | Phase::Closing { .. } => return Ok(()),
+        }
         self.send(now, &encode(&Message::Hello(hello)))
     }
 
-    /// What the arbiter compares.
-    pub(super) fn candidate(&self, boot: BootId) -> Candidate {
-        Candidate { id: self.id, dialler: self.dialler, boot }
-    }
-
-    /// The peer's life, once established.
-    pub(super) fn boot(&self) -> Option<BootId> {
-        match self.phase {
-            Phase::Established { boot, .. } => Some(boot),
+    /// In the greeting: whoever dials speaks first, and nothing after the peer's Hello is read before it was judged.
+    fn listens(&self) -> bool {
+        match &self.phase {
+            Phase::Greeting { said, heard, .. } => {
+                heard.is_none() && (*said || self.dialler == Dialler::Peer)
+            }
             Phase::Connecting { .. }
             | Phase::Handshaking { .. }
-            | Phase::Greeting { .. }
-            | Phase::Closing { .. } => None,
+            | Phase::Established { .. }
+            | Phase::Closing { .. } => false,
         }
     }
 
-    /// This connection is the link from now on.
-    pub(super) const fn establish(&mut self, hello: &Hello) {
-        self.phase = Phase::Established { boot: hello.boot, last_sequence: hello.sequence };
+    /// What the arbiter compares, once the peer's Hello has come.
+    pub(super) fn candidate(&self) -> Option<Candidate> {
+        let boot = match &self.phase {
+            Phase::Greeting { heard, .. } => heard.as_ref()?.boot,
+            Phase::Established { boot, .. } => *boot,
+            Phase::Connecting { .. } | Phase::Handshaking { .. } | Phase::Closing { .. } => return None,
+        };
+        Some(Candidate { id: self.id, dialler: self.dialler, boot })
     }
 
-    /// True while nothing was said on it that the peer could build on.
+    /// Makes this connection the link, if both have greeted, and hands out the peer's Hello.
+    pub(super) fn establish(&mut self) -> Option<Hello> {
+        let Phase::Greeting { said: true, heard, .. } = &mut self.phase else { return None };
+        let hello = *heard.take()?;
+        self.phase = Phase::Established { boot: hello.boot, last_sequence: hello.sequence };
+        Some(hello)
+    }
+
+    /// True while we have said nothing on it that the peer could build on.
     pub(super) const fn is_ungreeted(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Connecting { .. } | Phase::Handshaking { .. } | Phase::Greeting { greeted: false, .. }
+            Phase::Connecting { .. } | Phase::Handshaking { .. } | Phase::Greeting { said: false, .. }
         )
+    }
+
+    /// True for a dial that the peer's kernel has not answered, as far as we have looked.
+    pub(super) const fn is_connecting(&self) -> bool {
+        matches!(self.phase, Phase::Connecting { .. })
     }
 
     /// True for our own dial once the peer's kernel has answered it, until it is the link or has failed.
@@ -333,7 +366,10 @@ impl Connection {
                 Ok(Step::Message(Message::Hello(hello)))
             }
             (Phase::Established { .. }, message) => Ok(Step::Message(message)),
-            (_, Message::Hello(hello)) => Ok(Step::Greeted(hello)),
+            (Phase::Greeting { heard, .. }, Message::Hello(hello)) => {
+                *heard = Some(Box::new(hello));
+                Ok(Step::Heard)
+            }
             (_, message) => Err(Fault::NotHello { kind: type_octet(&message) }),
         }
     }

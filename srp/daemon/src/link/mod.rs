@@ -16,8 +16,10 @@
 //! ```
 
 pub mod arbiter;
+mod choose;
 mod connection;
 mod event;
+mod reach;
 mod redial;
 mod settings;
 mod socket;
@@ -25,34 +27,23 @@ mod tls;
 mod transport;
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use srp_core::config::Security;
-use srp_core::types::{Span, Time};
+use srp_core::types::Time;
 use srp_core::wire::{CloseReason, Hello, MAX_FRAME, Message, encode};
 
 use self::arbiter::{Dialler, Verdict};
 use self::connection::{Connection, Step};
 use self::event::Counters;
 use self::redial::Redial;
-use self::transport::Transport;
 
 pub use self::event::{ConnectionId, Fault, LinkEvent, REFUSED_EVERY};
 pub use self::settings::{DEFAULT_DSCP, LinkError, LinkSettings, TOKENS};
 pub use self::tls::{Credentials, CredentialsError, ExposedKey, Fingerprint};
-
-/// Connections held at once, the link itself included.
-const MAX_CONNECTIONS: usize = 16;
-
-/// Connections accepted at once; the kernel keeps the others until [`ACCEPT_PAUSE`] has passed.
-const ACCEPT_BURST: usize = 8;
-
-/// Pause between two bursts: whoever connects in a flood is not let to delay a Hello.
-const ACCEPT_PAUSE: Span = Span::millis(10);
 
 /// Octets read from one connection before the others, and the driver, have their turn.
 const READ_BUDGET: usize = 64 * 1024;
@@ -65,7 +56,9 @@ pub struct Link {
     listener: Option<TcpListener>,
     connections: Vec<Connection>,
     established: Option<Established>,
-    /// Accepted connections that are greeted only if our own dial fails; see [`Link::authenticated`].
+    /// The link as far as the driver has heard of it: behind `established` by the events that it has not polled yet.
+    reported: Option<ConnectionId>,
+    /// Accepted connections that are greeted only if our own dial fails.
     held: Vec<ConnectionId>,
     redial: Redial,
     events: VecDeque<LinkEvent>,
@@ -114,6 +107,7 @@ impl Link {
             listener: Some(listener),
             connections: Vec::new(),
             established: None,
+            reported: None,
             held: Vec::new(),
             redial: Redial::new(settings.seed),
             events: VecDeque::new(),
@@ -178,25 +172,34 @@ impl Link {
 
     /// The next fact, in order.
     pub fn poll_event(&mut self) -> Option<LinkEvent> {
-        self.events.pop_front()
-    }
-
-    /// Answers [`LinkEvent::WantsGreeting`] with our Hello, whose sequence number is 0. A connection that has ended
-    /// meanwhile is ignored.
-    pub fn greet(&mut self, now: Time, connection: ConnectionId, hello: Hello) {
-        let Some(greeted) = self.connection(connection) else { return };
-        match greeted.greet(now, hello) {
-            Ok(()) => self.advance(now, connection),
-            Err(fault) => self.end(now, connection, fault),
+        let event = self.events.pop_front();
+        match &event {
+            Some(LinkEvent::Up { connection, .. }) => self.reported = Some(*connection),
+            Some(LinkEvent::Down { .. }) => self.reported = None,
+            Some(LinkEvent::WantsGreeting(_) | LinkEvent::Message(_) | LinkEvent::Refused { .. }) | None => {}
         }
+        event
     }
 
-    /// Sends on the link. While it is down, or if the message is longer than a frame may be, the message is dropped and
-    /// counted: every message but the next Hello is sent again by whoever still needs it.
+    /// Answers [`LinkEvent::WantsGreeting`] with our Hello, whose sequence number is 0. A connection that has ended or
+    /// become needless meanwhile is ignored.
+    pub fn greet(&mut self, now: Time, connection: ConnectionId, hello: Hello) {
+        if let Some((_, Verdict::IncumbentStays)) = self.verdict(connection) {
+            return self.end(now, connection, Fault::Collision);
+        }
+        let Some(greeted) = self.connection(connection) else { return };
+        if let Err(fault) = greeted.greet(now, hello) {
+            return self.end(now, connection, fault);
+        }
+        self.bring_up(now, connection);
+        self.advance(now, connection);
+    }
+
+    /// Sends on the link of which the driver has polled the `Up`, and on no later one: an answer to a message of the old
+    /// link has no place on the new. While that link is down, or if the message is longer than a frame may be, the
+    /// message is dropped and counted.
     pub fn send(&mut self, now: Time, message: &Message) {
         let octets = encode(message);
-        let up = self.established.and_then(|up| self.connections.iter_mut().find(|c| c.id == up.id));
-        let Some(connection) = up else { return self.counters.add("dropped-while-down") };
         if octets.len() > MAX_FRAME {
             tracing::error!(
                 octets = octets.len(),
@@ -204,10 +207,13 @@ impl Link {
             );
             return self.counters.add("dropped-too-long");
         }
-        self.counters.add("sent");
+        let Some(connection) = self.reported_link().and_then(|id| self.connection(id)) else {
+            return self.counters.add("dropped-while-down");
+        };
         let id = connection.id;
         let sent = connection.send(now, &octets);
         let work = connection.has_work();
+        self.counters.add("sent");
         match sent {
             // Writing may have failed on a connection whose last words are still to be read.
             Ok(()) if work => self.advance(now, id),
@@ -221,8 +227,9 @@ impl Link {
     /// reason the link is sought again.
     pub fn close(&mut self, now: Time, reason: CloseReason, text: &str) {
         let stopping = reason == CloseReason::Stopping;
-        if let Some(up) = self.established {
-            self.end(now, up.id, Fault::ClosedHere { reason, text: text.into() });
+        let closed = if stopping { self.established.map(|up| up.id) } else { self.reported_link() };
+        if let Some(id) = closed {
+            self.end(now, id, Fault::ClosedHere { reason, text: text.into() });
         }
         if stopping {
             self.stopping = true;
@@ -257,114 +264,13 @@ impl Link {
         self.counters.all()
     }
 
+    /// The link, if it is the one that the driver has heard of.
+    fn reported_link(&self) -> Option<ConnectionId> {
+        self.established.map(|up| up.id).filter(|id| self.reported == Some(*id))
+    }
+
     fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.connections.iter_mut().find(|connection| connection.id == id)
-    }
-
-    fn wants_dial(&self) -> bool {
-        // One dial at a time: rule b of the arbiter rests on it.
-        let dialling = |c: &Connection| c.dialler == Dialler::Us && !c.is_closing();
-        !self.stopping && self.established.is_none() && !self.connections.iter().any(dialling)
-    }
-
-    fn dial(&mut self, now: Time) {
-        self.counters.add("dialled");
-        self.redial.dialled(now);
-        let peer = SocketAddr::new(self.settings.peer_address, self.settings.port);
-        let LinkSettings { bind_address, dscp, dead_interval, .. } = self.settings;
-        let opened = socket::dial(bind_address, peer, dscp, dead_interval)
-            .map_err(Fault::Unreachable)
-            .and_then(|stream| self.adopt(now, stream, Dialler::Us, peer));
-        match opened {
-            Ok(id) => self.advance(now, id),
-            Err(fault) => {
-                self.counters.add(fault.name());
-                self.last_trouble = Some(fault.to_string());
-            }
-        }
-    }
-
-    fn accept(&mut self, now: Time) {
-        self.accept_at = None;
-        for _ in 0..ACCEPT_BURST {
-            let Some(listener) = &self.listener else { return };
-            match listener.accept() {
-                Ok((stream, peer)) => self.accepted(now, stream, peer),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => {
-                    // Such as a connection reset in the queue, or no file descriptor left: neither may become a busy loop.
-                    tracing::debug!("accepting on the SRP link: {error}");
-                    self.counters.add("accept-failed");
-                    break;
-                }
-            }
-        }
-        self.accept_at = Some(now + ACCEPT_PAUSE);
-    }
-
-    fn accepted(&mut self, now: Time, stream: TcpStream, peer: SocketAddr) {
-        self.counters.add("accepted");
-        if peer.ip() != self.settings.peer_address {
-            socket::discard_on_close(&stream);
-            return self.turned_away(now, peer, Fault::Stranger);
-        }
-        if self.connections.len() >= MAX_CONNECTIONS
-            && let Some((_, oldest)) = self.connections.iter().filter_map(Connection::expendable).min()
-        {
-            let closing = self.connection(oldest).is_some_and(|connection| connection.is_closing());
-            if closing { self.forget(oldest) } else { self.end(now, oldest, Fault::Crowded) }
-        }
-        let LinkSettings { bind_address, dscp, dead_interval, .. } = self.settings;
-        let opened = socket::adopt(&stream, bind_address, dscp, dead_interval)
-            .map_err(Fault::Vanished)
-            .and_then(|()| self.adopt(now, stream, Dialler::Peer, peer));
-        match opened {
-            Ok(id) => self.advance(now, id),
-            Err(fault) => self.turned_away(now, peer, fault),
-        }
-    }
-
-    /// Makes a connection of a stream.
-    fn adopt(
-        &mut self,
-        now: Time,
-        mut stream: TcpStream,
-        dialler: Dialler,
-        peer: SocketAddr,
-    ) -> Result<ConnectionId, Fault> {
-        let (id, token) = self.name_connection();
-        self.registry
-            .register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)
-            .map_err(Fault::Vanished)?;
-        let transport = match &self.credentials {
-            None => Transport::plaintext(stream),
-            Some(credentials) => {
-                let tls = match dialler {
-                    Dialler::Us => credentials.dial(peer.ip()),
-                    Dialler::Peer => credentials.accept(),
-                };
-                Transport::tls(stream, tls.map_err(Fault::Tls)?, credentials.clone())
-            }
-        };
-        let dead_interval = self.settings.dead_interval;
-        self.connections.push(Connection::new(now, (id, token), (dialler, peer), transport, dead_interval));
-        Ok(id)
-    }
-
-    /// A new number, and a token that no living connection uses.
-    fn name_connection(&mut self) -> (ConnectionId, Token) {
-        let id = ConnectionId(self.next_id);
-        self.next_id += 1;
-        // The longest unused token comes next, so that readiness of a closed connection rarely meets a new one; where it
-        // does, the new one finds that there is nothing to read.
-        let tokens = self.settings.tokens.clone();
-        let rounds = usize::try_from(id.0).unwrap_or(usize::MAX);
-        let count = tokens.len() - 1;
-        let token = (0..count)
-            .map(|step| Token(tokens.start + 1 + rounds.wrapping_add(step) % count))
-            .find(|token| self.connections.iter().all(|c| c.token != *token));
-        // There are more tokens than connections.
-        (id, token.unwrap_or(Token(tokens.end - 1)))
     }
 
     /// Lets a connection go as far as it can.
@@ -373,8 +279,8 @@ impl Link {
         loop {
             let Some(connection) = self.connection(id) else { return };
             match connection.step(now, &mut budget) {
-                Ok(Some(Step::Authenticated)) => self.authenticated(id),
-                Ok(Some(Step::Greeted(hello))) => self.greeted(now, id, hello),
+                Ok(Some(Step::Reached)) => self.events.push_back(LinkEvent::WantsGreeting(id)),
+                Ok(Some(Step::Heard)) => self.heard(now, id),
                 Ok(Some(Step::Message(message))) => {
                     self.counters.add("received");
                     self.events.push_back(LinkEvent::Message(message));
@@ -384,62 +290,6 @@ impl Link {
                 Err(fault) => return self.end(now, id, fault),
             }
         }
-    }
-
-    /// The peer is the right one. On the side whose dials are preferred, an accepted connection waits while our own dial
-    /// is under way: otherwise two chassis that start together would often agree on the accepted one first, and leave it
-    /// for the dialled one a millisecond later.
-    fn authenticated(&mut self, id: ConnectionId) {
-        let LinkSettings { bind_address, peer_address, .. } = self.settings;
-        let preferred = arbiter::preferred_dialler(bind_address, peer_address) == Dialler::Us;
-        let accepted = self.connection(id).is_some_and(|connection| connection.dialler == Dialler::Peer);
-        if preferred && accepted && self.connections.iter().any(Connection::is_answered_dial) {
-            self.held.push(id);
-        } else {
-            self.events.push_back(LinkEvent::WantsGreeting(id));
-        }
-    }
-
-    /// Both have greeted on this connection: it becomes the link, unless a better one is.
-    fn greeted(&mut self, now: Time, id: ConnectionId, hello: Hello) {
-        if let Some((incumbent, challenger)) = self.candidates(id, &hello) {
-            let LinkSettings { bind_address, peer_address, .. } = self.settings;
-            let preferred = arbiter::preferred_dialler(bind_address, peer_address);
-            let fault = match arbiter::judge(&incumbent, &challenger, preferred) {
-                Verdict::IncumbentStays => return self.end(now, id, Fault::Collision),
-                Verdict::PeerRestarted => Fault::PeerRestarted,
-                Verdict::PeerReconnected => Fault::PeerReconnected,
-                Verdict::HigherDialled => Fault::Collision,
-            };
-            self.end(now, incumbent.id, fault);
-        }
-        let Some(connection) = self.connection(id) else { return };
-        connection.establish(&hello);
-        let (peer, security) = (connection.peer, connection.security_text());
-        self.established = Some(Established { id, since: now });
-        self.redial.up();
-        self.last_trouble = None;
-        self.counters.add("up");
-        self.counters.add("received");
-        self.events.push_back(LinkEvent::Up { connection: id, security, peer });
-        self.events.push_back(LinkEvent::Message(Message::Hello(hello)));
-        // What we have not greeted, the peer cannot have built on: our own dial, and what was held for it.
-        let dialled = self.connections.iter().filter(|c| c.dialler == Dialler::Us && c.is_ungreeted());
-        let needless: Vec<_> = dialled.map(|c| c.id).chain(std::mem::take(&mut self.held)).collect();
-        for needless in needless {
-            self.end(now, needless, Fault::Collision);
-        }
-    }
-
-    /// The link and the connection that would replace it, if there is a link.
-    fn candidates(
-        &self,
-        id: ConnectionId,
-        hello: &Hello,
-    ) -> Option<(arbiter::Candidate, arbiter::Candidate)> {
-        let find = |id| self.connections.iter().find(|connection| connection.id == id);
-        let incumbent = find(self.established?.id)?;
-        Some((incumbent.candidate(incumbent.boot()?), find(id)?.candidate(hello.boot)))
     }
 
     /// Ends a connection: tells the peer where it can be told, tells the driver where it must be told.
@@ -456,10 +306,7 @@ impl Link {
             self.forget(id);
         }
         self.held.retain(|held| *held != id);
-        // Our own dial has failed: the peer's may have its turn.
-        if !self.connections.iter().any(Connection::is_answered_dial) {
-            self.events.extend(self.held.drain(..).map(LinkEvent::WantsGreeting));
-        }
+        self.release_held();
         if let Some(up) = self.established.take_if(|up| up.id == id) {
             self.counters.add("down");
             self.counters.add(fault.name());

@@ -1,10 +1,10 @@
 //! Both dial at once, the peer restarts, the peer connects again: exactly one connection stays.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use srp_core::types::Span;
-use srp_core::wire::{FrameReader, Message, encode};
+use srp_core::wire::{CloseReason, FrameReader, Message, encode};
 use srpd::link::{Fault, LinkEvent};
 
 use crate::pair::{Bench, EAST, Keys, Polling, WEST, hello, isolate, items, plaintext, port, raw, settings};
@@ -28,9 +28,6 @@ fn start_together(times: u64, mut pair: impl FnMut() -> Bench) -> u64 {
             bench.say_hello(from);
             bench.send(from, &items(10));
             bench.run_until("the message", |bench| bench.took_message(to, &items(10)));
-        }
-        if bench.counter(0, "up") + bench.counter(1, "up") > 2 {
-            eprintln!("{}", bench.story());
         }
         replaced += (bench.counter(0, "up") - 1) + (bench.counter(1, "up") - 1);
     }
@@ -64,7 +61,7 @@ fn simultaneous_redials_after_a_broken_link_end_with_exactly_one_connection() {
         bench.skip(Span::secs(2));
         let now = bench.now();
         for place in [0, 1] {
-            bench.end(place).link.close(now, srp_core::wire::CloseReason::Silent, "dead interval");
+            bench.end(place).link.close(now, CloseReason::Silent, "dead interval");
         }
         bench.run_until("one new link", |bench| {
             [0, 1].iter().all(|place| bench.counter(*place, "up") > round)
@@ -134,10 +131,7 @@ fn peer_that_lost_the_connection_gets_the_newer_one() {
     bench.await_up(0);
     let said = heard(&mut bench, &mut old);
     let last = said.last().expect("a Close");
-    assert!(
-        matches!(last, Message::Close(close) if close.reason == srp_core::wire::CloseReason::Collision),
-        "{said:?}"
-    );
+    assert!(matches!(last, Message::Close(close) if close.reason == CloseReason::Collision), "{said:?}");
 }
 
 #[test]
@@ -164,4 +158,38 @@ fn answer_to_a_message_of_the_old_link_does_not_go_to_the_new_one() {
     reader.push(&octets);
     assert!(matches!(reader.next_message(), Ok(Some(Message::Hello(_)))));
     assert_eq!(reader.next_message(), Ok(Some(Message::Unknown(78))));
+}
+
+/// West, which dials a peer made by hand in the east; what that peer accepted.
+fn west_that_dialled() -> (Bench, TcpStream) {
+    isolate();
+    let listener = TcpListener::bind((EAST, port())).expect("listener");
+    let mut bench = Bench::new();
+    bench.open(0, plaintext(WEST, EAST), 200);
+    bench.run_until("dial", |bench| bench.counter(0, "dialled") == 1);
+    let (mut stream, _) = listener.accept().expect("dial");
+    stream.set_nonblocking(true).expect("nonblocking");
+    stream.write_all(&encode(&Message::Hello(hello(0, 1)))).expect("greeting");
+    bench.await_up(0);
+    (bench, stream)
+}
+
+#[test]
+fn lower_side_that_dialled_at_the_same_time_has_to_take_the_other_connection() {
+    let (mut bench, _dialled) = west_that_dialled();
+    let mut challenger = raw(EAST, WEST);
+    challenger.write_all(&encode(&Message::Hello(hello(0, 1)))).expect("greeting");
+    let said = heard(&mut bench, &mut challenger);
+    assert!(matches!(said.as_slice(), [Message::Close(close)] if close.reason == CloseReason::Collision));
+    assert_eq!((bench.counter(0, "up"), bench.counter(0, "down")), (1, 0));
+}
+
+#[test]
+fn lower_side_that_dials_a_link_of_long_ago_must_have_lost_it() {
+    let (mut bench, _dialled) = west_that_dialled();
+    bench.skip(Span::secs(3));
+    let challenger = raw(EAST, WEST);
+    (&challenger).write_all(&encode(&Message::Hello(hello(0, 1)))).expect("greeting");
+    assert!(matches!(why_down(&mut bench), Fault::PeerReconnected));
+    bench.await_up(0);
 }

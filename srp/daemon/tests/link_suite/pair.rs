@@ -241,7 +241,7 @@ impl Bench {
     }
 
     /// Everything both ends know, for a test that fails.
-    pub fn story(&mut self) -> String {
+    fn story(&mut self) -> String {
         let mut story = String::new();
         for (place, end) in self.ends.iter().enumerate() {
             let Some(end) = end else { continue };
