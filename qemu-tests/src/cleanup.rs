@@ -22,15 +22,32 @@ pub fn sweep() -> Vec<String> {
         }
         listener
     });
-    let Ok(entries) = std::fs::read_dir("/run/netns") else { return Vec::new() };
     let mut removed = Vec::new();
-    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+    for name in names() {
         if owner(&name).is_some_and(|pid| !lives(pid)) {
             remove(&name);
             removed.push(name);
         }
     }
     removed
+}
+
+/// Makes a panic remove the namespaces of this process where a panic aborts it (release builds) and no value is dropped.
+pub fn on_abort() {
+    if cfg!(panic = "abort") {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            before(panic);
+            for name in names().filter(|name| owner(name) == Some(std::process::id())) {
+                remove(&name);
+            }
+        }));
+    }
+}
+
+fn names() -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir("/run/netns").into_iter().flatten();
+    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok())
 }
 
 /// The process id in a namespace's name, if it is one of ours.

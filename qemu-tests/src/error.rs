@@ -4,7 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::node::NodeError;
+use crate::node::{Node, NodeError};
+
+/// Lines of a log that an error shows.
+const LOG_LINES: usize = 5;
 
 /// An error of the lab.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +68,16 @@ pub enum LabError {
         /// What is wrong with its answer.
         reason: String,
     },
+    /// A program that must run has ended.
+    #[error("{program} on {node} has ended; the end of its log:\n{log}")]
+    Ended {
+        /// The program.
+        program: String,
+        /// The node that it ran on.
+        node: String,
+        /// The last lines that it wrote.
+        log: String,
+    },
     /// The topology contradicts itself or lacks a part that was asked for.
     #[error("topology {topology}: {reason}")]
     Topology {
@@ -85,6 +98,16 @@ impl From<NodeError> for LabError {
 }
 
 impl LabError {
+    /// A [`LabError::Ended`] with the end of the log file `log` in the node's folder.
+    pub fn ended(node: &dyn Node, program: &str, log: &str) -> Self {
+        // Without a log there is nothing to show but that it ended.
+        let octets = node.get_file(Path::new(log)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&octets);
+        let lines: Vec<&str> = text.lines().collect();
+        let log = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+        Self::Ended { program: program.to_owned(), node: node.name().to_owned(), log }
+    }
+
     /// A [`LabError::File`] from an I/O error.
     pub fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();

@@ -18,6 +18,11 @@ struct Arguments {
 enum Command {
     /// Start, planned switchover, power cut, return, cut and heal of the SRP link, each measured and judged.
     Demo(cli::demo::Demo),
+    /// Repeat planned switchovers and power cuts, and print how long they took; judges nothing.
+    Bench(cli::bench::Bench),
+    /// Serve a lab's commands inside a machine, over its serial port; started by the image.
+    #[command(hide = true)]
+    Agent,
     /// The probe by itself: one UDP packet per millisecond each way.
     #[command(subcommand)]
     Probe(cli::probe::Probe),
@@ -26,6 +31,8 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(demo) => cli::demo::run(&demo),
+        Command::Bench(bench) => cli::bench::run(&bench),
+        Command::Agent => cli::machines::agent(),
         Command::Probe(probe) => cli::probe::run(&probe),
     };
     match result {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use srp_core::api::{BgpContext, SrpInfo, Switchover};
 
 use crate::error::LabError;
-use crate::node::{Job, Node, ProcessId, Program, Signal};
+use crate::node::{Job, Kind, Node, ProcessId, Program, Signal};
 use crate::wait::{self, Seen};
 
 const ANSWER: Duration = Duration::from_secs(10);
@@ -19,11 +19,14 @@ const SWITCHOVER: Duration = Duration::from_mins(1);
 const START: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The built-in configuration of a chassis of the demonstration pair.
-pub fn configuration(chassis: &str) -> Option<&'static str> {
-    match chassis {
-        "east" => Some(include_str!("../labs/pair/east.toml")),
-        "west" => Some(include_str!("../labs/pair/west.toml")),
+/// The built-in configuration of a chassis of the demonstration pair. Machines get slower timers: their processor is
+/// emulated where the host has no usable KVM, and stands still for longer than a fast dead interval.
+pub fn configuration(chassis: &str, kind: Kind) -> Option<&'static str> {
+    match (chassis, kind) {
+        ("east", Kind::Namespace) => Some(include_str!("../labs/pair/east.toml")),
+        ("west", Kind::Namespace) => Some(include_str!("../labs/pair/west.toml")),
+        ("east", Kind::Machine) => Some(include_str!("../labs/machines/east.toml")),
+        ("west", Kind::Machine) => Some(include_str!("../labs/machines/west.toml")),
         _ => None, // the pair has no third chassis
     }
 }
@@ -141,12 +144,7 @@ impl<'a> Srpd<'a> {
         if self.node.is_running(self.process)? {
             return Ok(());
         }
-        let log = self.node.get_file(Path::new("srpd.log")).unwrap_or_default();
-        let text = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = text.lines().collect();
-        let end = lines[lines.len().saturating_sub(5)..].join("\n");
-        let command = format!("srpd run on {}", self.node.name());
-        Err(LabError::Answer { command, reason: format!("it ended; the end of its log:\n{end}") })
+        Err(LabError::ended(self.node, "srpd", "srpd.log"))
     }
 
     /// The `srpctl` command line as a person at the chassis would type it.
@@ -187,6 +185,30 @@ impl<T> OneOrMany<T> {
         match self {
             Self::Many(many) => many.into_iter().next(),
             Self::One(one) => Some(*one),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_differ_from_namespaces_in_their_timers_alone() {
+        for chassis in ["east", "west"] {
+            let text = |kind| configuration(chassis, kind).expect("is there");
+            let (slow, fast) = (text(Kind::Machine), text(Kind::Namespace));
+            assert_eq!(slow.lines().count(), fast.lines().count());
+            let different: Vec<&str> = slow
+                .lines()
+                .zip(fast.lines())
+                .filter(|(slow, fast)| slow != fast)
+                .map(|(slow, _)| slow)
+                .collect();
+            assert_eq!(different.len(), 2, "{different:?}");
+            assert!(
+                different[0].starts_with("hello-interval = ") && different[1].starts_with("dead-interval = ")
+            );
         }
     }
 }

@@ -17,7 +17,7 @@ use lab::vm::machine::Parts;
 use lab::vm::{Factory, Machine, accelerator};
 use lab::wait::until_true;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// The image with our own programs in it, built once for all tests of this file.

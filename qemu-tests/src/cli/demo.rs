@@ -6,15 +6,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use lab::cleanup;
 use lab::error::LabError;
 use lab::interrupt;
-use lab::lab::{Lab, Plan};
+use lab::lab::{Lab, Machines, Plan};
 use lab::namespace::Programs;
-use lab::node::Node;
+use lab::node::{Kind, Node};
 use lab::pair;
 use lab::report::{self, Report};
 use lab::scenario::{self, stage::Settings};
 use lab::topology::Topology;
+
+use super::{folder, machines};
 
 /// Where the programs and the files of a lab are.
 #[derive(Args)]
@@ -48,8 +51,9 @@ pub struct Demo {
 
 impl Places {
     /// The plan of a lab, and what the scenario needs.
-    pub fn plan(&self) -> Result<(Plan, Settings), LabError> {
+    pub fn plan(&self, vm: bool) -> Result<(Plan, Settings), LabError> {
         let topology = Topology::pair();
+        let kind = if vm { Kind::Machine } else { Kind::Namespace };
         let own = std::env::current_exe().map_err(LabError::file("finding", Path::new("lab")))?;
         let programs = Programs {
             srpd: program(self.srpd.as_deref(), &own, "srpd")?,
@@ -63,7 +67,7 @@ impl Places {
                     let path = folder.join(format!("{chassis}.toml"));
                     std::fs::read_to_string(&path).map_err(LabError::file("reading", &path))?
                 }
-                None => pair::configuration(chassis).unwrap_or_default().to_owned(),
+                None => pair::configuration(chassis, kind).unwrap_or_default().to_owned(),
             };
             configurations.insert(chassis.to_owned(), text);
         }
@@ -75,22 +79,18 @@ impl Places {
 /// Runs the demonstration.
 pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     interrupt::install();
-    let (plan, settings) = arguments.places.plan()?;
-    let out = plan.out.clone();
-    // What an earlier run left would be taken for this one's.
-    if let Err(error) = std::fs::remove_dir_all(&out)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(LabError::File { doing: "emptying", path: out, source: error });
-    }
-    let lab = build(plan, arguments.vm)?;
+    cleanup::on_abort();
+    let (plan, settings) = arguments.places.plan(arguments.vm)?;
+    folder::empty(&plan.out)?;
+    let machines = if arguments.vm { Some(machines::factory(&plan.out)?) } else { None };
+    let lab = Lab::build(plan, machines.as_ref().map(|factory| factory as &dyn Machines))?;
     let mut number = 0;
-    let report = scenario::demo(&lab, settings, &mut |report, step| match step {
-        None => print!("{}", report::text::header(report)),
-        Some(step) => {
-            number += 1;
-            print!("{}", report::text::step(number, step));
+    let report = scenario::demo(&lab, settings, &mut |report, step| {
+        if number == 0 {
+            print!("{}", report::text::header(report));
         }
+        number += 1;
+        print!("{}", report::text::step(number, step));
     })?;
     write(&report, &lab.out)?;
     print!("{}", report::text::verdict(&report));
@@ -99,16 +99,6 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
         look_around(&lab)?;
     }
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn build(plan: Plan, vm: bool) -> Result<Lab, LabError> {
-    if vm {
-        return Err(LabError::Topology {
-            topology: plan.topology.name,
-            reason: "machines are not wired up yet".to_owned(),
-        });
-    }
-    Lab::build(plan, None)
 }
 
 /// Writes the report in all its forms.

@@ -1,4 +1,7 @@
 //! The commands of `lab`.
 
+pub mod bench;
 pub mod demo;
+pub mod folder;
+pub mod machines;
 pub mod probe;

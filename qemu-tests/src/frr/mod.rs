@@ -129,9 +129,5 @@ fn alive(node: &dyn Node, process: ProcessId, name: &str) -> Result<(), LabError
     if node.is_running(process)? {
         return Ok(());
     }
-    let said = node.get_file(Path::new(&format!("{name}.out"))).unwrap_or_default();
-    Err(LabError::Answer {
-        command: format!("{name} on {}", node.name()),
-        reason: format!("it ended at its start: {}", String::from_utf8_lossy(&said).trim()),
-    })
+    Err(LabError::ended(node, name, &format!("{name}.out")))
 }

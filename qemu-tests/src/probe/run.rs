@@ -1,7 +1,7 @@
 //! The probe on the nodes of a lab: responders on the chassis, the sender on the client.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::record::Record;
@@ -43,12 +43,7 @@ pub fn respond(node: &dyn Node, loopbacks: &[IpAddr]) -> Result<ProcessId, LabEr
     let process = node.spawn(&Job::new(node.program(Program::Lab), args).logged("responder.log"))?;
     wait::until(&format!("the probe's responder on {}", node.name()), START, LOOK, || {
         if !node.is_running(process)? {
-            let log = node.get_file(Path::new("responder.log")).unwrap_or_default();
-            let reason = format!("it ended: {}", String::from_utf8_lossy(&log).trim());
-            return Err(LabError::Answer {
-                command: format!("lab probe respond on {}", node.name()),
-                reason,
-            });
+            return Err(LabError::ended(node, "the probe's responder", "responder.log"));
         }
         Ok(if node.get_file(&ready).is_ok() {
             Seen::Done(())
@@ -93,9 +88,7 @@ impl<'a> Running<'a> {
     pub fn status(&self) -> Result<Option<Status>, LabError> {
         let client = &self.lab.client;
         if !client.is_running(self.process)? {
-            let log = client.get_file(Path::new("sender.log")).unwrap_or_default();
-            let reason = format!("it ended: {}", String::from_utf8_lossy(&log).trim());
-            return Err(LabError::Answer { command: "lab probe send".to_owned(), reason });
+            return Err(LabError::ended(client.as_ref(), "the probe's sender", "sender.log"));
         }
         let Ok(octets) = std::fs::read(&self.status) else { return Ok(None) };
         serde_json::from_slice(&octets).map(Some).map_err(|error| LabError::Answer {

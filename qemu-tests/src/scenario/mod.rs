@@ -4,24 +4,29 @@
 //! - [`stage`]: the pair on its nodes and what can be waited for
 //! - [`measure`]: a step under probes, and the collection of what all observers saw
 //! - [`steps`]: the steps themselves
+//! - [`bench`]: steps repeated
 //! - [`phases`]: how the time of an unplanned takeover was spent
 
+pub mod bench;
 pub mod measure;
 pub mod phases;
 pub mod stage;
 pub mod steps;
 
+use crate::clock::Time;
 use crate::error::LabError;
 use crate::lab::Lab;
+use crate::pair;
 use crate::report::{FORMAT, Host, Report, Step};
+use crate::timeline;
 use stage::{Settings, Stage};
 
-/// Runs all steps on `lab` and returns the report; `shown` sees the report's head first and then each finished step.
-/// A step that fails by an error ends the run: what follows would start from an unknown state.
+/// Runs all steps on `lab` and returns the report; `shown` sees each finished step, and the report so far.
+/// A step that fails ends the run: what follows would start from an unknown state.
 pub fn demo(
     lab: &Lab,
     settings: Settings,
-    shown: &mut dyn FnMut(&Report, Option<&Step>),
+    shown: &mut dyn FnMut(&Report, &Step),
 ) -> Result<Report, LabError> {
     let mut report = Report {
         format: FORMAT,
@@ -34,22 +39,44 @@ pub fn demo(
         passed: false,
     };
     let mut stage = Stage::new(lab, settings)?;
-    let started = steps::start(&mut stage)?;
-    report.timers = stage.timers;
-    shown(&report, None);
-    let mut healthy = started.passed;
-    shown(&report, Some(&started));
-    report.steps.push(started);
-    for step in steps::AFTER_START {
-        if !healthy {
-            break;
-        }
-        let done = step(&mut stage)?;
-        healthy = done.passed;
-        shown(&report, Some(&done));
+    for act in steps::ALL {
+        let began = Time::now();
+        let done = match (act.run)(&mut stage) {
+            Ok(step) => step,
+            Err(LabError::Interrupted) => return Err(LabError::Interrupted),
+            Err(error) => broken(&stage, act.id, began, &error),
+        };
+        report.timers = stage.timers;
+        shown(&report, &done);
+        let passed = done.passed;
         report.steps.push(done);
+        if !passed {
+            return Ok(report);
+        }
     }
-    report.passed =
-        report.steps.len() == steps::AFTER_START.len() + 1 && report.steps.iter().all(|step| step.passed);
+    stage.stop()?;
+    report.passed = true;
     Ok(report)
+}
+
+/// A step that did not come to its end: why, and what the observers saw until then.
+fn broken(stage: &Stage<'_>, id: &str, began: Time, error: &LabError) -> Step {
+    let mut step = Step {
+        id: id.to_owned(),
+        title: format!("{id} did not come to its end"),
+        zero: "the step began".to_owned(),
+        ..Step::default()
+    };
+    let mut moments = timeline::routers(&stage.observer.since(began));
+    for name in stage.names() {
+        let last = stage.srpd(&name).and_then(pair::Srpd::last_switchover);
+        if let (Ok(Some(last)), Ok(ahead)) = (last, stage.ahead(&name)) {
+            moments.extend(timeline::journal(&name, &last, ahead));
+        }
+    }
+    step.events = timeline::merge(moments, began, began);
+    // FRR may be what is broken; then the error says so.
+    step.preferences = stage.preferences().unwrap_or_default();
+    step.check("the step comes to its end", false, error.to_string());
+    step
 }

@@ -14,12 +14,27 @@ use crate::report::{Step, Timers};
 use crate::timeline;
 
 /// A step: takes the pair from one settled state to the next.
-pub type StepFn = for<'a, 'b> fn(&'b mut Stage<'a>) -> Result<Step, LabError>;
+#[derive(Clone, Copy)]
+pub struct Act {
+    /// Stable name in kebab case.
+    pub id: &'static str,
+    /// Runs it.
+    pub run: for<'a, 'b> fn(&'b mut Stage<'a>) -> Result<Step, LabError>,
+}
 
-/// All steps after [`start`], in order.
-pub const AFTER_START: [StepFn; 6] =
-    [planned_there, planned_back, power_off, power_on, cut_srp_link, heal_srp_link];
+/// All steps, in order.
+pub const ALL: [Act; 7] = [
+    Act { id: "start", run: start },
+    Act { id: PLANNED, run: planned_there },
+    Act { id: PLANNED_BACK, run: planned_back },
+    Act { id: "power-off", run: power_off },
+    Act { id: "power-on", run: power_on },
+    Act { id: "cut-srp-link", run: cut_srp_link },
+    Act { id: "heal-srp-link", run: heal_srp_link },
+];
 
+const PLANNED: &str = "planned-switchover";
+const PLANNED_BACK: &str = "planned-switchover-back";
 /// Longest gap of a planned switchover that we aim for.
 const PLANNED_GAP_MS: f64 = 5.0;
 /// Traffic after a power cut that we aim for, with a dead interval of 150 ms.
@@ -60,13 +75,13 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
 /// Planned switchover from the first chassis to the second.
 fn planned_there(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let [first, second] = stage.names();
-    planned(stage, "planned-switchover", &first, &second)
+    planned(stage, PLANNED, &first, &second)
 }
 
 /// Planned switchover back.
 fn planned_back(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let [first, second] = stage.names();
-    planned(stage, "planned-switchover-back", &second, &first)
+    planned(stage, PLANNED_BACK, &second, &first)
 }
 
 /// A planned switchover: nothing may be lost.

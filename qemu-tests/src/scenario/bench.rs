@@ -1,0 +1,190 @@
+//! Switchovers repeated: medians, spread and worst, with the machine that they were measured on.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::stage::{Settings, Stage};
+use super::steps;
+use crate::error::LabError;
+use crate::lab::Lab;
+use crate::report::{Host, Step};
+
+/// What a benchmark found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    /// The machine.
+    pub host: Host,
+    /// Release of the routers.
+    pub routers: String,
+    /// Time between Hellos and time to death, ms.
+    pub timers_ms: (f64, f64),
+    /// The series, in the order in which they are printed.
+    pub series: Vec<Series>,
+    /// Resident memory of an idle `srpd`, KiB.
+    pub srpd_rss_kib: u64,
+    /// Size of the `srpd` program, octets.
+    pub srpd_octets: u64,
+}
+
+/// One quantity over all runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Series {
+    /// What was measured.
+    pub name: String,
+    /// Its unit.
+    pub unit: &'static str,
+    /// One value per run.
+    pub values: Vec<f64>,
+}
+
+impl Series {
+    /// Least, median and greatest value.
+    pub fn spread(&self) -> Option<(f64, f64, f64)> {
+        let mut sorted = self.values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let (least, greatest) = (sorted.first().copied()?, sorted.last().copied()?);
+        let middle = sorted.len() / 2;
+        let median = if sorted.len() % 2 == 1 {
+            sorted[middle]
+        } else {
+            f64::midpoint(sorted[middle - 1], sorted[middle])
+        };
+        Some((least, median, greatest))
+    }
+}
+
+/// Repeats `planned` planned switchovers, then `power` power cuts with return, on `lab`; tells each run to `said`.
+pub fn run(
+    lab: &Lab,
+    settings: Settings,
+    srpd: &Path,
+    planned: u32,
+    power: u32,
+    said: &mut dyn FnMut(String),
+) -> Result<Figures, LabError> {
+    let mut stage = Stage::new(lab, settings)?;
+    let started = steps::start(&mut stage)?;
+    said(format!("start: {}", if started.passed { "settled" } else { "not as it should be" }));
+    let mut series = Collected::default();
+    let idle = stage.names().iter().filter_map(|name| rss_kib(&stage, name)).max().unwrap_or(0);
+    for number in 1..=planned {
+        let from = steps::active(&stage)?;
+        let to = stage.peer_of(&from);
+        let step = steps::planned(&mut stage, &format!("planned-{number}"), &from, &to)?;
+        series.planned(&step);
+        said(format!("planned {number}: {}", told(&step)));
+    }
+    for number in 1..=power {
+        let step = steps::power_off(&mut stage)?;
+        series.power(&step);
+        said(format!("power cut {number}: {}", told(&step)));
+        steps::power_on(&mut stage)?;
+    }
+    let timers = stage.timers.map_or((0.0, 0.0), |timers| (timers.hello_ms, timers.dead_ms));
+    stage.stop()?;
+    Ok(Figures {
+        host: Host::here(),
+        routers: super::stage::routers_release(lab)?,
+        timers_ms: timers,
+        series: series.0,
+        srpd_rss_kib: idle,
+        srpd_octets: std::fs::metadata(srpd).map_or(0, |file| file.len()),
+    })
+}
+
+#[derive(Default)]
+struct Collected(Vec<Series>);
+
+impl Collected {
+    fn push(&mut self, name: &str, unit: &'static str, value: f64) {
+        match self.0.iter_mut().find(|series| series.name == name) {
+            Some(series) => series.values.push(value),
+            None => self.0.push(Series { name: name.to_owned(), unit, values: vec![value] }),
+        }
+    }
+
+    fn planned(&mut self, step: &Step) {
+        self.push("planned: probes lost", "packets", lost(step));
+        self.push("planned: longest gap at the client", "ms", gap(step));
+        let sender = step.probes.iter().map(|probe| probe.longest_gap_sender_ms).fold(0.0, f64::max);
+        self.push("planned: longest pause of the sender itself", "ms", sender);
+    }
+
+    fn power(&mut self, step: &Step) {
+        self.push("power cut: probes lost", "packets", lost(step));
+        let Some(phases) = &step.phases else { return };
+        self.push("power cut: detection", "ms", phases.detection_ms);
+        self.push("power cut: installation", "ms", phases.installation_ms);
+        self.push("power cut: announcement", "ms", phases.announcement_ms);
+        let routers = phases.routers_ms.iter().map(|(_, millis)| *millis).fold(0.0, f64::max);
+        self.push("power cut: slowest router", "ms", routers);
+        self.push("power cut: traffic back, slowest stream", "ms", phases.traffic_back_ms);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "packets of a run: far below 2^53")]
+fn lost(step: &Step) -> f64 {
+    step.probes.iter().map(|probe| probe.lost_there + probe.lost_back).sum::<usize>() as f64
+}
+
+fn gap(step: &Step) -> f64 {
+    step.probes.iter().map(|probe| probe.longest_gap_back_ms).fold(0.0, f64::max)
+}
+
+fn told(step: &Step) -> String {
+    let back =
+        step.phases.as_ref().map(|phases| format!(", traffic back after {:.1} ms", phases.traffic_back_ms));
+    let failed: Vec<&str> =
+        step.checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect();
+    let failed = if failed.is_empty() { String::new() } else { format!("; NOT: {}", failed.join(", ")) };
+    format!("{} lost, longest gap {:.1} ms{}{failed}", lost(step), gap(step), back.unwrap_or_default())
+}
+
+/// Resident memory of `srpd` on a chassis that is a namespace.
+fn rss_kib(stage: &Stage<'_>, chassis: &str) -> Option<u64> {
+    let process = stage.srpd(chassis).ok()?.process();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.0)).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+}
+
+impl Figures {
+    /// For a terminal.
+    pub fn table(&self) -> String {
+        let Host { cpus, cpu_model, kernel, load } = &self.host;
+        let mut text = format!(
+            "machine: {cpus} processors ({cpu_model}), Linux {kernel}, load {load}; routers: {}; hello {} ms, dead {} ms\n\
+             {:<48} {:>5} {:>10} {:>10} {:>10}\n",
+            self.routers, self.timers_ms.0, self.timers_ms.1, "", "runs", "least", "median", "worst"
+        );
+        for series in &self.series {
+            let Some((least, median, worst)) = series.spread() else { continue };
+            let name = format!("{} ({})", series.name, series.unit);
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "{name:<48} {:>5} {least:>10.1} {median:>10.1} {worst:>10.1}",
+                series.values.len()
+            );
+        }
+        #[expect(clippy::cast_precision_loss, reason = "sizes in megabytes, for people")]
+        let (rss, size) = (self.srpd_rss_kib as f64 / 1024.0, self.srpd_octets as f64 / 1_048_576.0);
+        let _ = writeln!(text, "srpd: {rss:.1} MiB resident when idle, program {size:.1} MiB");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_has_the_median_in_its_middle() {
+        let series =
+            |values: &[f64]| Series { name: String::new(), unit: "ms", values: values.to_vec() }.spread();
+        assert_eq!(series(&[3.0, 1.0, 2.0]), Some((1.0, 2.0, 3.0)));
+        assert_eq!(series(&[4.0, 1.0, 2.0, 3.0]), Some((1.0, 2.5, 4.0)));
+        assert_eq!(series(&[]), None);
+    }
+}
