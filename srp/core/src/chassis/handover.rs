@@ -31,8 +31,7 @@ impl Chassis {
     }
 
     fn begin_hand_over(&mut self, now: Time, reason: SwitchReason, force: bool, asked: Option<Asked>) {
-        let last_heard = Some(self.alive);
-        self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard }));
+        self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard: self.heard }));
         let id = self.next_switchover;
         self.next_switchover += 1;
         let ticket = Ticket(id);
@@ -121,8 +120,7 @@ impl Chassis {
             self.send_abort(id, why.to_owned());
         }
         self.alive = self.alive.max(now);
-        self.enter(Role::Standby, take_over.reason());
-        self.aim(now, Target::Absent { drain: Span::ZERO });
+        self.leave(now, take_over.reason(), Target::Absent { drain: Span::ZERO });
     }
 
     /// The planned switchover failed: we never stopped serving, and go on.

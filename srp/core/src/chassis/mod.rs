@@ -37,6 +37,12 @@ pub struct Chassis {
     link: Option<Link>,
     /// What we believe of the peer; outlives its restart so that we can vouch for it, not our own take-over.
     view: Option<PeerView>,
+    /// When the peer was last heard.
+    heard: Option<Time>,
+    /// Until then the peer has had a Hello of ours within its dead-interval: nobody has taken over behind our back.
+    lease: Time,
+    /// The modifier has been raised above all that the peer can hold, and nothing was heard of it since.
+    stood_back: bool,
     /// The peer counts as alive until one dead-interval after this.
     alive: Time,
     hello_at: Time,
@@ -78,6 +84,9 @@ impl Chassis {
             shown: (ChassisState::Init, modifier),
             link: None,
             view: None,
+            heard: None,
+            lease: now,
+            stood_back: true,
             alive: now + settings.delay_interval,
             hello_at: now,
             ran: now,
@@ -101,6 +110,9 @@ impl Chassis {
         match event {
             Event::DeadlineReached => {}
             Event::LinkUp => {
+                if self.link.is_some() {
+                    self.lose_link(now);
+                }
                 self.link = Some(Link { sequence: 0, peer: None, in_sync: None });
                 self.alive = self.alive.max(now);
             }
@@ -143,10 +155,14 @@ impl Chassis {
             Role::PendingActive { until, .. } | Role::PendingStandby { until, .. } => Some(until),
             Role::Init | Role::Standby | Role::Active => None,
         };
+        let lease = self.may_be_cut_off().then_some(self.lease);
         let watching =
             self.link.is_some() || matches!(self.role, Role::Init | Role::Standby) && !self.stopping;
         let dead = watching.then_some(self.dead_at());
-        [pending, dead, self.presence.next_deadline()].into_iter().flatten().fold(self.hello_at, Time::min)
+        [pending, dead, lease, self.presence.next_deadline()]
+            .into_iter()
+            .flatten()
+            .fold(self.hello_at, Time::min)
     }
 
     /// A Hello for a connection that is not yet the link: says who we are, and counts as number 0.
@@ -268,6 +284,11 @@ impl Chassis {
         if link.peer.is_none() && crate::types::are_twins(&hello.identity(), &self.settings.identity) {
             self.out.push_back(Action::Record(Fact::Twins));
         }
+        self.heard = Some(now);
+        self.stood_back = false;
+        if let Some(sent_at) = hello.echo_sent_at {
+            self.lease = self.lease.max(sent_at + self.settings.dead_interval);
+        }
         self.alive = self.alive.max(now);
         // A peer in Init has no past of its own: what we knew of its earlier life stays, to vouch for it.
         if hello.state == ChassisState::Init {
@@ -292,6 +313,8 @@ impl Chassis {
                 self.fall_back(now, "the SRP link was lost");
             }
             Role::PendingStandby { step: HandOver::Flushing { .. } | HandOver::Waiting { .. }, .. } => {
+                // It may have taken over already, as we asked.
+                self.lease = now;
                 self.stay_active(now, "the SRP link was lost during the switchover");
             }
             Role::Init
@@ -305,6 +328,9 @@ impl Chassis {
     /// We did not run for longer than the dead-interval: what we know is old.
     fn resume(&mut self, now: Time, gap: Span) {
         self.out.push_back(Action::Record(Fact::Suspended { gap }));
+        // What waits in a buffer was said to what we were then: it shall not count as an answer to what we are now.
+        self.standing += 1;
+        self.hello_at = now;
         match self.role {
             // The peer's Hellos wait in a buffer: give it one dead-interval to be heard.
             Role::Init | Role::Standby => self.alive = self.alive.max(now),
@@ -316,10 +342,15 @@ impl Chassis {
         }
     }
 
-    /// Raises the modifier to its initial value and says so to routers first of all.
+    /// Raises the modifier to its initial value, or higher, and says so to routers first of all.
     fn stand_back(&mut self, now: Time, why: &'static str) {
         let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
-        self.set_modifier(initial.max(self.modifier), why);
+        // The peer may have taken over with what it last showed, or with the value after ours: either can be as high
+        // as the initial one while the pair starts again below its threshold.
+        let peers = self.modifier().next().max(self.view.map_or(RouteModifier::FIRST, |view| view.modifier));
+        let behind = if self.stood_back { self.modifier } else { peers.next() };
+        self.stood_back = true;
+        self.set_modifier(initial.max(behind), why);
         if let Target::Present(_) = self.presence.target() {
             self.aim(now, Target::Present(self.modifier));
         }

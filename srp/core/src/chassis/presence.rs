@@ -5,9 +5,12 @@
 //!
 //! ```text
 //! Absent -> Installing -> Announcing -> Announced
-//!   ^                                      |
+//!   ^           |                           |
+//!   |           v                           |
 //!   +-- Removing <- Draining <- Withdrawing +
 //! ```
+//!
+//! A withdraw comes before every remove, also where this life has announced nothing: an earlier one may have.
 
 use crate::types::{RouteModifier, Span, Time};
 
@@ -53,6 +56,8 @@ pub(super) enum Step {
 pub(super) struct Presence {
     stage: Stage,
     target: Target,
+    /// The kernel has reported that it holds us, and was not asked to forget since.
+    installed: bool,
     /// The modifier that routers may still hold, from the first announcement to the withdraw.
     announced: Option<RouteModifier>,
     last: Ticket,
@@ -60,7 +65,13 @@ pub(super) struct Presence {
 
 impl Presence {
     pub(super) fn new() -> Self {
-        Self { stage: Stage::AsFound, target: Target::AsFound, announced: None, last: Ticket::default() }
+        Self {
+            stage: Stage::AsFound,
+            target: Target::AsFound,
+            installed: false,
+            announced: None,
+            last: Ticket::default(),
+        }
     }
 
     /// Changes the target and returns the step to take now, if any.
@@ -82,6 +93,7 @@ impl Presence {
             }
             (Stage::Removing(asked), _) if asked == ticket => (Stage::Absent, Span::ZERO),
             (Stage::Installing(asked), Target::Present(modifier)) if asked == ticket => {
+                self.installed = true;
                 return Some(self.announce(modifier));
             }
             _ => return None,
@@ -97,20 +109,29 @@ impl Presence {
                 (old != modifier).then(|| self.announce(modifier))
             }
             // Still installed: announcing again is all it takes.
-            (Target::Present(modifier), Stage::Withdrawing(_) | Stage::Draining { .. }) => {
+            (Target::Present(modifier), Stage::Withdrawing(_) | Stage::Draining { .. }) if self.installed => {
                 Some(self.announce(modifier))
             }
-            (Target::Present(_), Stage::AsFound | Stage::Absent | Stage::Removing(_)) => {
+            (
+                Target::Present(_),
+                Stage::AsFound
+                | Stage::Absent
+                | Stage::Withdrawing(_)
+                | Stage::Draining { .. }
+                | Stage::Removing(_),
+            ) => {
                 let ticket = self.next_ticket();
                 self.stage = Stage::Installing(ticket);
                 Some(Step::Install(ticket))
             }
-            (Target::Absent { .. }, Stage::AsFound | Stage::Announcing(..) | Stage::Announced(_)) => {
+            (
+                Target::Absent { .. },
+                Stage::AsFound | Stage::Installing(_) | Stage::Announcing(..) | Stage::Announced(_),
+            ) => {
                 let ticket = self.next_ticket();
                 self.stage = Stage::Withdrawing(ticket);
                 Some(Step::Withdraw(ticket))
             }
-            (Target::Absent { .. }, Stage::Installing(_)) => Some(self.remove()),
             (Target::Absent { .. }, Stage::Draining { until }) => (now >= until).then(|| self.remove()),
             (Target::Present(_), Stage::Installing(_))
             | (Target::Absent { .. }, Stage::Absent | Stage::Withdrawing(_) | Stage::Removing(_))
@@ -129,6 +150,7 @@ impl Presence {
     fn remove(&mut self) -> Step {
         let ticket = self.next_ticket();
         self.stage = Stage::Removing(ticket);
+        self.installed = false;
         Step::Remove(ticket)
     }
 
@@ -217,11 +239,18 @@ mod tests {
     fn late_report_of_an_abandoned_step_changes_nothing() {
         let mut presence = Presence::new();
         let install = ticket(presence.aim(Time(0), Target::Present(LOW)));
-        let remove = ticket(presence.aim(Time(1), DRAIN));
+        let withdraw = ticket(presence.aim(Time(1), DRAIN));
         let again = ticket(presence.aim(Time(2), Target::Present(LOW)));
         assert_eq!(presence.done(Time(3), install), None);
-        assert_eq!(presence.done(Time(3), remove), None);
+        assert_eq!(presence.done(Time(3), withdraw), None);
         assert_eq!(presence.done(Time(4), again), Some(Step::Announce(Ticket(4), LOW)));
+    }
+
+    #[test]
+    fn what_was_never_installed_is_installed_before_it_is_announced_also_after_a_withdraw() {
+        let mut presence = Presence::new();
+        presence.aim(Time(0), Target::Absent { drain: Span::ZERO });
+        assert_eq!(presence.aim(Time(1), Target::Present(LOW)), Some(Step::Install(Ticket(2))));
     }
 
     #[test]

@@ -151,10 +151,8 @@ impl Chassis {
             self.leave_service(now);
             return true;
         }
-        let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
         let Some(peer) = self.peer().cloned() else {
-            let cut_off = self.link.is_none() && self.bgp.all > 0 && self.bgp.working == 0;
-            if cut_off && self.modifier < initial {
+            if self.may_be_cut_off() && now >= self.lease {
                 self.out.push_back(Action::Record(Fact::CutOff));
                 self.stand_back(now, "cut off from the peer and from every BGP neighbour");
                 return true;
@@ -183,6 +181,15 @@ impl Chassis {
             | ChassisState::Active
             | ChassisState::PendingStandby => false,
         }
+    }
+
+    /// Active and nobody can be reached: cut off, once the peer may have taken over.
+    pub(super) fn may_be_cut_off(&self) -> bool {
+        self.role == Role::Active
+            && self.link.is_none()
+            && self.bgp.all > 0
+            && self.bgp.working == 0
+            && !self.stood_back
     }
 
     /// Pending-Standby: S8, S16.
@@ -221,8 +228,7 @@ impl Chassis {
     /// Begins to take over with the present modifier.
     pub(super) fn take_over(&mut self, now: Time, take_over: TakeOver) {
         let reason = take_over.reason();
-        let last_heard = (self.alive > Time(0)).then_some(self.alive);
-        self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard }));
+        self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard: self.heard }));
         // From here on a restarted peer must not believe that it still serves.
         self.view = None;
         let until = now + self.settings.switchover_timeout;
@@ -250,13 +256,21 @@ impl Chassis {
         drain: Span,
     ) {
         if reason == SwitchReason::DualActive {
-            let last_heard = Some(self.alive);
-            self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard }));
+            self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard: self.heard }));
         }
         self.set_modifier(modifier, "steps behind the new Active");
-        let until = now + self.settings.switchover_timeout;
-        self.enter(Role::PendingStandby { until, reason, step: HandOver::Leaving }, reason);
-        self.aim(now, self.standby_target(drain));
+        self.leave(now, reason, self.standby_target(drain));
+    }
+
+    /// Standby as soon as no router holds what a Standby must not announce.
+    pub(super) fn leave(&mut self, now: Time, reason: SwitchReason, target: Target) {
+        if self.presence.announced().is_some() {
+            let until = now + self.settings.switchover_timeout;
+            self.enter(Role::PendingStandby { until, reason, step: HandOver::Leaving }, reason);
+        } else {
+            self.enter(Role::Standby, reason);
+        }
+        self.aim(now, target);
     }
 
     fn standby_target(&self, drain: Span) -> Target {
@@ -281,8 +295,9 @@ impl Chassis {
         Rank::election(&self.settings.identity) < Rank::election(&peer.identity())
     }
 
+    /// It has seen what we are now: nothing has changed since the standing that it repeats.
     fn knows_our_standing(&self, peer: &Hello) -> bool {
-        peer.echo_standing == Some(self.standing)
+        peer.echo_standing == Some(self.standing) && self.shown == (self.state(), self.modifier())
     }
 }
 
