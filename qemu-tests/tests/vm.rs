@@ -174,9 +174,10 @@ fn a_machine_does_what_a_chassis_needs() {
     let job = Job::new("/bin/sh", ["-c", "echo began; exec sleep 600"]).logged("job.log");
     let process = machine.spawn(&job).expect("starts");
     assert!(machine.is_running(process).expect("looks"));
+    let log = || machine.get_file(Path::new("job.log")).unwrap_or_default();
+    until_true("its first line", LIMIT, LOOK, || Ok(log() == b"began\n")).expect("logged");
     machine.signal(process, Signal::Kill).expect("signals");
     until_true("the process to end", LIMIT, LOOK, || Ok(!machine.is_running(process)?)).expect("ends");
-    assert_eq!(machine.get_file(Path::new("job.log")).expect("log"), b"began\n");
 
     // Its clock can be read well enough to put its time stamps on the host's line.
     let ahead = machine.clock_ahead().expect("clock");
