@@ -1,5 +1,7 @@
 //! Rules between sections: what one section claims and another must not, or must, have.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
@@ -53,8 +55,8 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
 }
 
 /// Reports each value that stands earlier in the list as well.
-pub(super) fn report_twice<T: PartialEq>(s: &Section<'_, '_>, what: &'static str, values: &[Found<T>]) {
-    for (value, first) in twice(values.iter(), |a, b| a.value == b.value) {
+pub(super) fn report_twice<T: Ord>(s: &Section<'_, '_>, what: &'static str, values: &[Found<T>]) {
+    for (value, first) in twice(values, |value| &value.value) {
         s.report(&value.at, Fault::Twice { what, first: first.at.clone() });
     }
 }
@@ -64,18 +66,20 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-/// Each value that has an equal one before it, with the first such.
-fn twice<'v, V>(
-    values: impl Iterator<Item = &'v V> + Clone,
-    same: impl Fn(&V, &V) -> bool,
+/// Each value that has one with an equal key before it, with the first such.
+fn twice<'v, V, K: Ord>(
+    values: impl IntoIterator<Item = &'v V>,
+    key: impl Fn(&'v V) -> K,
 ) -> Vec<(&'v V, &'v V)> {
-    let before = values.clone();
-    values
-        .enumerate()
-        .filter_map(|(index, value)| {
-            before.clone().take(index).find(|first| same(first, value)).map(|first| (value, first))
-        })
-        .collect()
+    let mut firsts = BTreeMap::new();
+    let pair = |value| match firsts.entry(key(value)) {
+        Entry::Vacant(entry) => {
+            entry.insert(value);
+            None
+        }
+        Entry::Occupied(entry) => Some((value, *entry.get())),
+    };
+    values.into_iter().filter_map(pair).collect()
 }
 
 /// Three Hellos fit into the dead-interval (CH-5).
@@ -92,24 +96,24 @@ fn check_timers(reader: &Reader<'_>, ledger: &Ledger) {
 
 fn check_names(reader: &Reader<'_>, ledger: &Ledger) {
     let names = ledger.contexts.iter().filter_map(|context| context.name.as_ref());
-    for (name, first) in twice(names, |a, b| a.value == b.value) {
+    for (name, first) in twice(names, |name| &name.value) {
         reader.report(&name.at, Fault::Twice { what: "name", first: first.at.clone() });
     }
 }
 
 /// In one routing table a prefix has one route and a neighbour one session.
 fn check_tables(reader: &Reader<'_>, ledger: &Ledger) {
-    let mut tables: Vec<u32> = ledger.contexts.iter().map(|context| context.table).collect();
-    tables.sort_unstable();
-    tables.dedup();
-    for table in tables {
-        let contexts = ledger.contexts.iter().filter(|context| context.table == table);
-        let claims = contexts.clone().flat_map(|context| &context.prefixes);
-        for (claim, first) in twice(claims, |a, b| a.prefix == b.prefix) {
+    let mut tables: BTreeMap<u32, Vec<&ContextClaims>> = BTreeMap::new();
+    for context in &ledger.contexts {
+        tables.entry(context.table).or_default().push(context);
+    }
+    for contexts in tables.values() {
+        let claims = contexts.iter().flat_map(|context| &context.prefixes);
+        for (claim, first) in twice(claims, |claim| claim.prefix) {
             reader.report(&claim.at, Fault::Twice { what: "prefix", first: first.at.clone() });
         }
-        let neighbors = contexts.flat_map(|context| &context.neighbors);
-        for (neighbor, first) in twice(neighbors, |a, b| a.value == b.value) {
+        let neighbors = contexts.iter().flat_map(|context| &context.neighbors);
+        for (neighbor, first) in twice(neighbors, |neighbor| neighbor.value) {
             reader.report(&neighbor.at, Fault::Twice { what: "neighbour", first: first.at.clone() });
         }
     }
@@ -166,10 +170,9 @@ fn check_monitors(reader: &Reader<'_>, ledger: &Ledger) {
             reader.report(&address.at, fault);
         }
     }
-    let same = |a: &(Found<String>, Found<IpAddr>), b: &(Found<String>, Found<IpAddr>)| {
-        (&a.0.value, a.1.value) == (&b.0.value, b.1.value)
-    };
-    for ((_, address), (_, first)) in twice(ledger.monitors.iter(), same) {
+    for ((_, address), (_, first)) in
+        twice(&ledger.monitors, |(context, address)| (&context.value, address.value))
+    {
         reader.report(&address.at, Fault::Twice { what: "neighbour", first: first.at.clone() });
     }
 }

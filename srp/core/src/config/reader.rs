@@ -41,13 +41,16 @@ pub(super) struct KeyFacts {
 pub(super) struct Reader<'d> {
     file: &'d Path,
     text: &'d str,
+    /// Offset of the first octet of each line after the first.
+    line_starts: Vec<usize>,
     faults: RefCell<Vec<ConfigError>>,
     keys: RefCell<BTreeMap<String, KeyFacts>>,
 }
 
 impl<'d> Reader<'d> {
     pub fn new(file: &'d Path, text: &'d str) -> Self {
-        Self { file, text, faults: RefCell::default(), keys: RefCell::default() }
+        let line_starts = text.match_indices('\n').map(|(newline, _)| newline + 1).collect();
+        Self { file, text, line_starts, faults: RefCell::default(), keys: RefCell::default() }
     }
 
     /// The folder of the file, where relative paths start.
@@ -99,7 +102,7 @@ impl<'d> Reader<'d> {
 
     /// Line of the octet at `offset`, counted from 1.
     pub fn line(&self, offset: usize) -> usize {
-        1 + self.text.bytes().take(offset).filter(|&octet| octet == b'\n').count()
+        1 + self.line_starts.partition_point(|&start| start <= offset)
     }
 
     /// The text at `span` on one line, cut where it gets long.
