@@ -157,18 +157,20 @@ impl Connection {
                 Phase::Handshaking { .. } => {}
             }
             if self.ended {
-                return Err(self.end_of_stream());
+                return Err(self.broken.take().unwrap_or_else(|| self.end_of_stream()));
             }
             if !self.readable || *budget == 0 {
                 break;
             }
             self.read(budget)?;
         }
-        self.flush(now);
-        if self.readable {
-            return Ok(None);
+        if !self.readable
+            && let Some(fault) = self.broken.take()
+        {
+            return Err(fault);
         }
-        self.broken.take().map_or(Ok(None), Err)
+        self.flush(now);
+        Ok(None)
     }
 
     /// Says our Hello.

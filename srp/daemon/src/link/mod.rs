@@ -19,6 +19,7 @@ pub mod arbiter;
 mod choose;
 mod connection;
 mod event;
+mod pins;
 mod reach;
 mod redial;
 mod settings;

@@ -17,7 +17,10 @@ use super::{Link, LinkSettings, socket};
 const MAX_CONNECTIONS: usize = 16;
 
 /// Connections accepted at once; the kernel keeps the others until [`ACCEPT_PAUSE`] has passed.
-const ACCEPT_BURST: usize = 8;
+const ACCEPT_BURST: usize = 64;
+
+/// How many of them may be from the peer's address and begin a handshake, which costs more than to turn one away.
+const HANDSHAKE_BURST: usize = 8;
 
 /// Pause between two bursts: whoever connects in a flood is not let to delay a Hello.
 const ACCEPT_PAUSE: Span = Span::millis(10);
@@ -48,10 +51,22 @@ impl Link {
 
     pub(super) fn accept(&mut self, now: Time) {
         self.accept_at = None;
+        let mut handshakes = 0;
         for _ in 0..ACCEPT_BURST {
             let Some(listener) = &self.listener else { return };
             match listener.accept() {
-                Ok((stream, peer)) => self.accepted(now, stream, peer),
+                Ok((stream, peer)) if peer.ip() == self.settings.peer_address => {
+                    self.accepted(now, stream, peer);
+                    handshakes += 1;
+                    if handshakes == HANDSHAKE_BURST {
+                        break;
+                    }
+                }
+                Ok((stream, stranger)) => {
+                    self.counters.add("accepted");
+                    socket::discard_on_close(&stream);
+                    self.turned_away(now, stranger, Fault::Stranger);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => {
                     // Such as a connection reset in the queue, or no file descriptor left: neither may become a busy loop.
@@ -66,10 +81,6 @@ impl Link {
 
     fn accepted(&mut self, now: Time, stream: TcpStream, peer: SocketAddr) {
         self.counters.add("accepted");
-        if peer.ip() != self.settings.peer_address {
-            socket::discard_on_close(&stream);
-            return self.turned_away(now, peer, Fault::Stranger);
-        }
         if self.connections.len() >= MAX_CONNECTIONS
             && let Some((_, oldest)) = self.connections.iter().filter_map(Connection::expendable).min()
         {

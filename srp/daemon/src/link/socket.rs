@@ -20,7 +20,7 @@ const SHORTEST_USER_TIMEOUT: Span = Span::millis(500);
 const SEND_BUFFER: usize = 128 * 1024;
 
 /// Connections that the kernel completes before we accept them.
-const BACKLOG: i32 = 16;
+const BACKLOG: i32 = 128;
 
 /// A listener on an address that may come up later.
 pub(super) fn listen(address: SocketAddr, dscp: u8) -> io::Result<TcpListener> {
@@ -94,4 +94,26 @@ fn mark(socket: &Socket, local: IpAddr, dscp: u8) -> io::Result<()> {
     // RFC 2474 section 3: the DSCP is the upper six bits of the octet; the lower two are ECN's.
     let octet = u32::from(dscp.min(63)) << 2;
     if local.is_ipv4() { socket.set_tos_v4(octet) } else { socket.set_tclass_v6(octet) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_carries_the_dscp_and_gives_up_within_the_dead_interval() {
+        for local in ["192.0.2.1", "fd00::1"] {
+            let local: IpAddr = local.parse().expect("address");
+            let socket = socket(local).expect("socket");
+            tune(&socket, local, 48, Span::secs(2)).expect("options");
+            let octet = if local.is_ipv4() { socket.tos_v4() } else { socket.tclass_v6() };
+            assert_eq!(octet.expect("DSCP"), 0xc0);
+            assert_eq!(socket.tcp_user_timeout().expect("timeout"), Some(Duration::from_secs(2)));
+            assert!(socket.tcp_nodelay().expect("nodelay"));
+            assert!(socket.keepalive().expect("keepalive"));
+            tune(&socket, local, 48, Span::millis(30)).expect("options");
+            let at_least = Some(Duration::from(SHORTEST_USER_TIMEOUT));
+            assert_eq!(socket.tcp_user_timeout().expect("timeout"), at_least, "one retransmission must fit");
+        }
+    }
 }

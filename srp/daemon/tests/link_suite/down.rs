@@ -93,6 +93,18 @@ fn peer_that_reads_nothing_for_a_while_is_given_up() {
 }
 
 #[test]
+fn peer_whose_kernel_acknowledges_nothing_is_given_up() {
+    isolate();
+    let (mut bench, stream) = east_and_a_hand_made_peer();
+    // A filter that accepts no packet: to the link it looks like a path that was cut.
+    let nothing = socket2::SockFilter::new(u16::try_from(libc::BPF_RET).expect("code"), 0, 0, 0);
+    socket2::SockRef::from(&stream).attach_filter(&[nothing]).expect("filter");
+    bench.say_hello(0);
+    let why = why_down(&mut bench, 0);
+    assert!(matches!(&why, Fault::Vanished(error) if error.kind() == std::io::ErrorKind::TimedOut), "{why}");
+}
+
+#[test]
 fn hello_numbers_must_go_up() {
     isolate();
     let (mut bench, mut stream) = east_and_a_hand_made_peer();

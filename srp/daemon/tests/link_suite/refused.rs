@@ -170,6 +170,18 @@ fn silent_connections_hold_nothing_up_and_are_closed_in_time() {
 }
 
 #[test]
+fn flood_of_strangers_does_not_keep_the_peer_out() {
+    let mut bench = east();
+    let strangers: Vec<TcpStream> = (0..100).map(|_| raw("127.0.0.3", EAST)).collect();
+    bench.open(1, plaintext(WEST, EAST), 200);
+    bench.both_up();
+    bench.run_until("all turned away", |bench| bench.counter(0, "stranger") == 100);
+    bench.run_until("only the link is left", |bench| bench.end(0).link.connections() == 1);
+    assert!(bench.end(0).link.is_up());
+    drop(strangers);
+}
+
+#[test]
 fn greeting_octet_by_octet_is_cut_off_in_time() {
     let mut bench = east();
     let mut stream = raw(WEST, EAST);
