@@ -14,7 +14,7 @@ use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Node, NodeError, Program, Signal};
 use lab::topology::{End, Link};
 use lab::vm::machine::Parts;
-use lab::vm::{Factory, Machine, accelerator};
+use lab::vm::{Accelerator, Factory, Machine, accelerator};
 use lab::wait::until_true;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -40,7 +40,7 @@ fn parts() -> Parts {
         })
         .expect("the image is built");
         println!("initramfs: {} octets", image.manifest.initramfs.octets);
-        let choice = accelerator::choose();
+        let choice = accelerator::choose(&image.kernel, &image.initramfs);
         println!("{choice}");
         Parts { kernel: image.kernel, initramfs: image.initramfs, choice, memory_mib: 256 }
     };
@@ -107,6 +107,23 @@ impl Bench {
         let output = self.machine.run_ok(&Job::new("/bin/sh", ["-c", script]), LIMIT);
         output.unwrap_or_else(|error| panic!("{error}")).text()
     }
+}
+
+#[test]
+fn a_probe_machine_runs_to_its_end_where_everything_is_emulated() {
+    let parts = parts();
+    let took = accelerator::probe(Accelerator::Tcg, &parts.kernel, &parts.initramfs, LIMIT)
+        .expect("TCG always runs");
+    println!("a probe machine under TCG took {} ms", took.as_millis());
+}
+
+#[test]
+fn a_probe_machine_that_stands_still_is_given_up() {
+    let parts = parts();
+    let limit = Duration::from_millis(200);
+    let why =
+        accelerator::probe(Accelerator::Tcg, &parts.kernel, &parts.initramfs, limit).expect_err("too short");
+    assert!(why.contains("did not come to its end"), "{why}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub fn factory(out: &Path) -> Result<Factory, LabError> {
         command: "the builder of the image".to_owned(),
         reason: error.to_string(),
     })?;
-    let choice = accelerator::choose();
+    let choice = accelerator::choose(&image.kernel, &image.initramfs);
     println!("{choice}");
     Ok(Factory::new(Parts {
         kernel: image.kernel,

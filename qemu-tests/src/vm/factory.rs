@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::machine::{Machine, Parts};
 use super::place::Place;
+use crate::cleanup;
 use crate::error::LabError;
 use crate::lab::Machines;
 use crate::namespace::Port;
@@ -39,8 +40,10 @@ struct Sites {
 }
 
 impl Factory {
-    /// A factory for one lab.
+    /// A factory for one lab. Puts up this process's sign of life, without which another lab would take the places for
+    /// left behind.
     pub fn new(parts: Parts) -> Self {
+        cleanup::sweep();
         let sites = Sites { open: BTreeMap::new(), next_index: FIRST_INDEX, next_number: 1 };
         Self { parts, prefix: netns::next_prefix(), sites: Mutex::new(sites) }
     }
