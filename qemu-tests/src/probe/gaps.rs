@@ -8,6 +8,7 @@
 
 use crate::clock::Time;
 
+use super::INTERVAL;
 use super::record::{Packet, Record, Stream};
 
 /// A time without arrivals.
@@ -38,7 +39,7 @@ pub struct Change {
 }
 
 /// What became of a stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Packets sent.
     pub sent: usize,
@@ -50,6 +51,9 @@ pub struct Outcome {
     pub gap_there: Option<Gap>,
     /// Longest time without an answer at the client.
     pub gap_back: Option<Gap>,
+    /// Longest time without an answer that is not the sender's own doing: of each gap, what the sender paused longer than
+    /// one interval meanwhile is taken off. Milliseconds.
+    pub gap_back_net_ms: f64,
     /// Longest run of unanswered packets: from the sending of the last answered one before it to that of the first
     /// answered one after it. None if every packet was answered.
     pub outage: Option<Gap>,
@@ -86,6 +90,7 @@ impl Outcome {
             lost_back: unanswered().filter(|packet| packet.reached.is_some()).count(),
             gap_there: longest_between(first, &arrivals(|packet| packet.reached_at), last),
             gap_back: longest_between(first, &arrivals(|packet| packet.answered), last),
+            gap_back_net_ms: net(&sent),
             outage: outage(&sent, first, last),
             gap_sender: longest(&sendings),
             answered_by: changes(&sent, record),
@@ -106,6 +111,26 @@ fn longest_between(first: Time, times: &[Time], last: Time) -> Option<Gap> {
     all.extend_from_slice(times);
     all.push(last.max(times.last().copied().unwrap_or(last)));
     longest(&all)
+}
+
+fn net(sent: &[&Packet]) -> f64 {
+    // How much later than planned each packet left, all pauses so far added up.
+    let mut paused = vec![0.0];
+    let mut total = 0.0;
+    for pair in sent.windows(2) {
+        if let (Some(before), Some(after)) = (pair[0].sent, pair[1].sent) {
+            total += (after.millis_since(before) - INTERVAL.as_secs_f64() * 1000.0).max(0.0);
+        }
+        paused.push(total);
+    }
+    let mut arrivals: Vec<(Time, usize)> =
+        sent.iter().enumerate().filter_map(|(index, packet)| Some((packet.answered?, index))).collect();
+    arrivals.sort_unstable();
+    let gaps = arrivals.windows(2).map(|pair| {
+        let own = (paused[pair[1].1] - paused[pair[0].1]).max(0.0);
+        (pair[1].0.millis_since(pair[0].0) - own).max(0.0)
+    });
+    gaps.fold(0.0, f64::max)
 }
 
 fn outage(sent: &[&Packet], first: Time, last: Time) -> Option<Gap> {
@@ -206,6 +231,26 @@ mod tests {
         let outcome = outcome("eeetttt");
         assert_eq!(outcome.outage, Some(Gap { from: Time(2 * MS), to: Time(6 * MS) }));
         assert!(outcome.gap_back.expect("arrivals").millis() > 3.0);
+    }
+
+    #[test]
+    fn a_pause_of_the_sender_is_not_the_networks() {
+        let packet = |sent: u64| Packet {
+            sent: Some(Time(sent * MS)),
+            reached: Some(0),
+            reached_at: None,
+            answered: Some(Time(sent * MS + 200)),
+        };
+        let packets = [0, 1, 9, 10].map(packet).to_vec();
+        let stream = Stream { name: "s".to_owned(), source: None, destination: None, packets };
+        let outcome = Outcome::of(&stream, &Record::default());
+        assert!((outcome.gap_back.expect("arrivals").millis() - 8.0).abs() < 1e-6);
+        assert!((outcome.gap_back_net_ms - 1.0).abs() < 1e-6, "{}", outcome.gap_back_net_ms);
+    }
+
+    #[test]
+    fn lost_packets_do_not_count_as_a_pause_of_the_sender() {
+        assert!((outcome("eeettttttwww").gap_back_net_ms - 7.0).abs() < 1e-6);
     }
 
     #[test]

@@ -173,6 +173,8 @@ pub struct Probe {
     pub longest_gap_there_ms: f64,
     /// Longest time without an answer at the client, ms.
     pub longest_gap_back_ms: f64,
+    /// The same less what the sender itself paused meanwhile, ms: what the network and the pair are answerable for.
+    pub longest_gap_back_net_ms: f64,
     /// When the longest gap at the client began and ended.
     pub longest_gap_back: Option<Span>,
     /// The longest run of lost packets; none if none was lost.

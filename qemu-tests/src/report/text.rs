@@ -94,19 +94,19 @@ fn probes(text: &mut String, probes: &[Probe]) {
     }
     let _ = writeln!(
         text,
-        "   probes      sent  lost: there   back  longest gap: there     back   sender (ms)  answered by"
+        "   probes      sent  lost: there   back  longest gap (ms): there     back  less sender's  answered by"
     );
     for probe in probes {
         let _ = writeln!(
             text,
-            "   {:<8} {:>7}  {:>11} {:>6}  {:>18.1} {:>8.1} {:>8.1}       {}",
+            "   {:<8} {:>7}  {:>11} {:>6}  {:>23.1} {:>8.1} {:>14.1}  {}",
             probe.stream,
             probe.sent,
             probe.lost_there,
             probe.lost_back,
             probe.longest_gap_there_ms,
             probe.longest_gap_back_ms,
-            probe.longest_gap_sender_ms,
+            probe.longest_gap_back_net_ms,
             probe.answered_by.join(", then "),
         );
     }

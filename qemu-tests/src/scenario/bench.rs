@@ -109,6 +109,8 @@ impl Collected {
         self.push("planned: probes lost", "packets", lost(step));
         self.push("planned: longest gap at the client", "ms", gap(step));
         let sender = step.probes.iter().map(|probe| probe.longest_gap_sender_ms).fold(0.0, f64::max);
+        let net = step.probes.iter().map(|probe| probe.longest_gap_back_net_ms).fold(0.0, f64::max);
+        self.push("planned: the same less the sender's own pauses", "ms", net);
         self.push("planned: longest pause of the sender itself", "ms", sender);
     }
 

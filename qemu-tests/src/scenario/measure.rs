@@ -114,6 +114,7 @@ fn read(name: &str, outcome: &Outcome, zero: Time) -> Probe {
         lost_back: outcome.lost_back,
         longest_gap_there_ms: millis(outcome.gap_there),
         longest_gap_back_ms: millis(outcome.gap_back),
+        longest_gap_back_net_ms: outcome.gap_back_net_ms,
         longest_gap_back: outcome.gap_back.map(span),
         outage: outcome.outage.map(span),
         longest_gap_sender_ms: millis(outcome.gap_sender),

@@ -116,7 +116,7 @@ fn row(canvas: &mut Canvas, scale: Scale, step: &Step, lane: &Lane, listed: &[(u
     let note = match lane.kind {
         LaneKind::Probe => step.probes.iter().find(|probe| probe.stream == lane.name).map(|probe| {
             let lost = probe.lost_there + probe.lost_back;
-            format!("{lost} of {} lost, longest gap {:.1} ms", probe.sent, probe.longest_gap_back_ms)
+            format!("{lost} of {} lost, longest gap {:.1} ms", probe.sent, probe.longest_gap_back_net_ms)
         }),
         LaneKind::Router => preferred.and_then(|found| {
             let chassis = found.chassis.as_ref()?;
@@ -332,6 +332,7 @@ mod tests {
                 lost_back: 0,
                 longest_gap_there_ms: 240.0,
                 longest_gap_back_ms: 240.0,
+                longest_gap_back_net_ms: 240.0,
                 longest_gap_back: None,
                 outage: Some(Span { from_ms: 0.0, to_ms: 240.0 }),
                 longest_gap_sender_ms: 1.2,
