@@ -13,7 +13,7 @@ use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteProtocol};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
-use crate::codec::{self, Mark};
+use crate::codec::{self, FoundAddress, FoundRoute, Mark};
 use crate::links::{LinkAddress, Links};
 use crate::plan::{self, Have, Holder, Key, Op, Plan, RouteKey, Want};
 use crate::report::RefuseReason;
@@ -167,7 +167,7 @@ impl Hands {
     }
 
     /// All addresses, ours and others'.
-    pub(crate) fn addresses(&mut self) -> io::Result<Vec<codec::FoundAddress>> {
+    pub(crate) fn addresses(&mut self) -> io::Result<Vec<FoundAddress>> {
         let found = self.reader.all(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
         let mark = self.mark;
         Ok(found
@@ -201,17 +201,19 @@ impl Hands {
         RouteNetlinkMessage::GetRoute(request)
     }
 
-    /// Enters routes of a dump that stand under our mark.
-    pub(crate) fn enter_own_routes(&self, have: &mut Have, messages: Vec<RouteNetlinkMessage>) {
-        for message in messages {
-            let RouteNetlinkMessage::NewRoute(message) = message else { continue };
-            match codec::found_route(&message) {
-                Some(found) if found.protocol == self.mark.0 => {
-                    have.put_route(found.key, found.held(self.mark));
-                }
-                Some(_) | None => {}
-            }
-        }
+    /// The routes of a dump that stand under our mark.
+    pub(crate) fn own_routes(
+        &self,
+        messages: Vec<RouteNetlinkMessage>,
+    ) -> impl Iterator<Item = FoundRoute> + use<> {
+        let mark = self.mark;
+        messages
+            .into_iter()
+            .filter_map(|message| match message {
+                RouteNetlinkMessage::NewRoute(message) => codec::found_route(&message),
+                _ => None,
+            })
+            .filter(move |found| found.protocol == mark.0)
     }
 
     /// Everything under our mark at once.
@@ -223,7 +225,9 @@ impl Hands {
         for v6 in [false, true] {
             let request = self.own_routes_request(v6);
             let messages = self.reader.all(&request)?;
-            self.enter_own_routes(&mut have, messages);
+            for found in self.own_routes(messages) {
+                have.put_route(found.key, found.held(self.mark));
+            }
         }
         Ok(have)
     }

@@ -1,20 +1,26 @@
 //! The full comparison: read everything under our mark, judge it against both books, repair, and say what differed.
 //!
-//! Reading goes on while the SRP section may change. If it did, the reading says nothing about it, so the section is
-//! left out and another comparison asked for.
+//! All of it goes in steps of about a millisecond, between which the SRP section may change. If it did, the reading
+//! says nothing about it, so the section is left out and another comparison asked for. The learned routes change
+//! only between comparisons.
 
 use std::io;
 
 use crate::apply::{Applied, Outcome};
+use crate::learned_book::Judging;
 use crate::ledger::{self, Book};
 use crate::plan::{Have, Op};
 use crate::report::{CompareCause, KernelEvent, Object, Refused, Report};
 use crate::socket::{Dump, DumpStep};
 use crate::worker::Worker;
 
-/// A reading of the kernel under way.
+/// Learned routes to one step of judging.
+const JUDGED: usize = 2048;
+
+/// A reading of the kernel under way. Learned routes are entered into their book as they are met.
 pub(crate) struct Reading {
-    have: Have,
+    srp: Have,
+    judging: Judging,
     dump: Dump,
     v6: bool,
     consistent: bool,
@@ -25,33 +31,44 @@ pub(crate) enum Reads {
     More(Reading),
     /// `consistent` is false if something changed under way, so that objects may be missing.
     All {
-        have: Have,
+        found: Found,
         consistent: bool,
     },
+}
+
+/// A whole reading.
+pub(crate) struct Found {
+    srp: Have,
+    judging: Judging,
 }
 
 impl Reading {
     /// Reads the addresses and asks for the IPv4 routes.
     pub(crate) fn begin(worker: &mut Worker) -> io::Result<Self> {
         worker.srp_changed = false;
-        let mut have = Have::default();
+        worker.ledger.learned.begin_reading();
+        let mut srp = Have::default();
         for found in worker.hands.addresses()? {
-            have.put_address(found.key, found.held());
+            srp.put_address(found.key, found.held());
         }
         let request = worker.hands.own_routes_request(false);
         let dump = worker.hands.reader.start(request)?;
-        Ok(Self { have, dump, v6: false, consistent: true })
+        Ok(Self { srp, judging: Judging::default(), dump, v6: false, consistent: true })
     }
 
     /// Reads the next part: some hundreds of routes.
     pub(crate) fn go_on(mut self, worker: &mut Worker) -> io::Result<Reads> {
         match worker.hands.reader.next(&mut self.dump)? {
             DumpStep::Some(messages) => {
-                worker.hands.enter_own_routes(&mut self.have, messages);
+                for found in worker.hands.own_routes(messages) {
+                    let (key, held) = (found.key, found.held(worker.hands.mark));
+                    worker.ledger.met(&mut self.srp, &mut self.judging, key, held);
+                }
                 Ok(Reads::More(self))
             }
             DumpStep::End { consistent } if self.v6 => {
-                Ok(Reads::All { have: self.have, consistent: self.consistent && consistent })
+                let found = Found { srp: self.srp, judging: self.judging };
+                Ok(Reads::All { found, consistent: self.consistent && consistent })
             }
             DumpStep::End { consistent } => {
                 let request = worker.hands.own_routes_request(true);
@@ -63,8 +80,8 @@ impl Reading {
 }
 
 /// What a comparison found, and did about it so far.
-#[derive(Default)]
 pub(crate) struct Findings {
+    judging: Judging,
     restored: Vec<Object>,
     removed: Vec<Object>,
     refused_srp: Vec<Refused>,
@@ -73,22 +90,36 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Judges a whole reading, repairs the SRP section, and returns what is to be done for the learned routes.
-    pub(crate) fn judge(worker: &mut Worker, have: Have, report: &mut Report) -> (Self, Vec<Op>) {
-        let srp_left_out = worker.srp_changed;
-        let all = worker.ledger.plan_all(have, &worker.links, !srp_left_out);
-        let mut findings = Self { srp_left_out, ..Self::default() };
-        report.kept += all.srp.kept + all.learned.kept;
-        findings.refused_srp.extend(all.missing);
-        let named = |refused: Vec<_>, worker: &Worker| -> Vec<Refused> {
-            refused.into_iter().map(|(key, holder)| ledger::foreign(key, holder, &worker.links)).collect()
+    /// Judges the SRP section by a whole reading, and repairs it in one step.
+    pub(crate) fn judge_srp(worker: &mut Worker, found: Found, report: &mut Report) -> Self {
+        let mut findings = Self {
+            judging: found.judging,
+            restored: Vec::new(),
+            removed: Vec::new(),
+            refused_srp: Vec::new(),
+            refused_learned: Vec::new(),
+            srp_left_out: worker.srp_changed,
         };
-        findings.refused_srp.extend(named(all.srp.refused, worker));
-        findings.refused_learned.extend(named(all.learned.refused, worker));
-        report.refused.extend_from_slice(&findings.refused_srp);
-        report.refused.extend_from_slice(&findings.refused_learned);
-        findings.repair(worker, all.srp.ops, Book::Srp, report);
-        (findings, all.learned.ops)
+        if !findings.srp_left_out {
+            worker.ledger.srp.adopt(&found.srp);
+            let (plan, missing) = worker.ledger.srp.plan_against(&found.srp, &worker.links);
+            let foreign =
+                plan.refused.into_iter().map(|(key, holder)| ledger::foreign(key, holder, &worker.links));
+            report.kept += plan.kept;
+            findings.refused_srp = missing.into_iter().chain(foreign).collect();
+            report.refused.extend_from_slice(&findings.refused_srp);
+            findings.repair(worker, plan.ops, Book::Srp, report);
+        }
+        worker.srp_changed = false;
+        findings
+    }
+
+    /// Judges the next learned routes; `None` when there are no more.
+    pub(crate) fn judge_learned(&mut self, worker: &mut Worker, report: &mut Report) -> Option<Vec<Op>> {
+        let plan = worker.ledger.learned.judge(&mut self.judging, JUDGED, &worker.links)?;
+        // Routes of others are not read, so that no plan refuses here: the kernel does, when one is added.
+        report.kept += plan.kept;
+        Some(plan.ops)
     }
 
     /// Carries out a part of the repair.
@@ -114,7 +145,7 @@ impl Findings {
         let mut refused = worker.ledger.settle_refusals(Book::Learned, &self.refused_learned);
         if self.srp_left_out {
             worker.want_compare(cause);
-        } else {
+        } else if !worker.srp_changed {
             refused.extend(worker.ledger.settle_refusals(Book::Srp, &self.refused_srp));
         }
         let Self { restored, removed, .. } = self;

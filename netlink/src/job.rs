@@ -45,7 +45,7 @@ enum Task {
         cause: CompareCause,
         readings: u8,
     },
-    /// A comparison, putting right what differs.
+    /// A comparison, judging learned routes and putting right what differs.
     Repair {
         ops: IntoIter<Op>,
         findings: Findings,
@@ -103,18 +103,16 @@ impl Job {
                 if changes.len() == 0 { errand.finish() } else { errand.again(Task::Learned(changes)) }
             }
             Task::Sweep => {
-                worker.ledger.sweep();
-                errand.report.kept = worker.ledger.learned_wanted();
-                let ops = worker.ledger.stale_learned().into_iter();
+                worker.ledger.learned.sweep();
+                errand.report.kept = worker.ledger.learned.wanted();
+                let ops = worker.ledger.learned.stale().into_iter();
                 errand.again(Task::Delete { ops, everything: false })
             }
             Task::RemoveAll => match worker.hands.all_ours() {
                 Ok(have) => {
-                    worker.ledger.want_nothing();
-                    let all = worker.ledger.plan_all(have, &worker.links, true);
-                    // The SRP section in one step, so that no other section mixes with what is left of this one.
-                    worker.carry_out(all.srp.ops, &mut errand.report);
-                    errand.again(Task::Delete { ops: all.learned.ops.into_iter(), everything: true })
+                    let (srp, learned) = worker.ledger.want_nothing(&have);
+                    worker.carry_out(srp, &mut errand.report);
+                    errand.again(Task::Delete { ops: learned.into_iter(), everything: true })
                 }
                 Err(source) => errand.fail(source),
             },
@@ -131,17 +129,20 @@ impl Job {
                 Ok(Reads::All { consistent: false, .. }) if readings + 1 < READINGS => {
                     errand.again(Task::Compare { cause, readings: readings + 1 })
                 }
-                Ok(Reads::All { have, .. }) => {
-                    let (findings, ops) = Findings::judge(worker, have, &mut errand.report);
-                    errand.again(Task::Repair { ops: ops.into_iter(), findings, cause })
+                Ok(Reads::All { found, .. }) => {
+                    let findings = Findings::judge_srp(worker, found, &mut errand.report);
+                    errand.again(Task::Repair { ops: Vec::new().into_iter(), findings, cause })
                 }
                 Err(error) => errand.fail_compare(worker, cause, error),
             },
             Task::Repair { mut ops, mut findings, cause } => {
-                let slice = ops.by_ref().take(SLICE).collect();
-                findings.repair(worker, slice, Book::Learned, &mut errand.report);
                 if ops.len() > 0 {
+                    let slice = ops.by_ref().take(SLICE).collect();
+                    findings.repair(worker, slice, Book::Learned, &mut errand.report);
                     return errand.again(Task::Repair { ops, findings, cause });
+                }
+                if let Some(next) = findings.judge_learned(worker, &mut errand.report) {
+                    return errand.again(Task::Repair { ops: next.into_iter(), findings, cause });
                 }
                 if let Some(event) = findings.into_event(worker, cause) {
                     worker.outlet.tell(event);

@@ -78,6 +78,8 @@ impl Kernel {
     }
 
     /// Carries out changes of the learned routes, in order; the last change of a prefix counts.
+    ///
+    /// A route whose new target the kernel refuses keeps its former one: remove it if that is worse than none.
     pub async fn update_learned(&self, changes: Vec<RouteChange>) -> Result<Report, RequestError> {
         self.ask(|answer| Request::UpdateLearned(changes, answer)).await
     }

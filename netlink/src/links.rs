@@ -94,7 +94,11 @@ impl Links {
 
     /// True if it was not there before. An address of an unknown link is not kept.
     pub(crate) fn add_address(&mut self, index: LinkIndex, address: LinkAddress) -> bool {
-        self.by_index.get_mut(&index).is_some_and(|link| link.addresses.insert(address))
+        self.by_index.get_mut(&index).is_some_and(|link| {
+            // Marked or unmarked by a replace (`ip address replace`), it is still one address.
+            link.addresses.remove(&LinkAddress { ours: !address.ours, ..address });
+            link.addresses.insert(address)
+        })
     }
 
     /// True if it was there before.

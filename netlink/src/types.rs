@@ -353,6 +353,11 @@ impl Route {
     pub fn target(&self) -> &RouteTarget {
         &self.target
     }
+
+    /// Where its packets go, without the rest.
+    pub(crate) fn into_target(self) -> RouteTarget {
+        self.target
+    }
 }
 
 /// Everything the SRP side wants in the kernel: the whole set, each time.

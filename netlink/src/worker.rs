@@ -145,7 +145,7 @@ pub(crate) struct Worker {
     pub(crate) links: Links,
     pub(crate) outlet: Outlet,
     pub(crate) listener: EventSocket,
-    /// Whether the SRP section was carried out since the comparison under way began.
+    /// Whether the SRP section was carried out since the comparison under way began, or since it judged.
     pub(crate) srp_changed: bool,
     shared: SharedLinks,
     jobs: VecDeque<Job>,
@@ -236,8 +236,8 @@ impl Worker {
     /// Makes `want` the whole SRP section and carries it out at once.
     pub(crate) fn set_srp(&mut self, want: Section, taken: Instant) -> Report {
         self.srp_changed = true;
-        self.ledger.set_srp_want(want);
-        let (plan, missing) = self.ledger.plan_srp(&self.links);
+        self.ledger.srp.set_want(want);
+        let (plan, missing) = self.ledger.srp.plan(&self.links);
         let mut report = Report { kept: plan.kept, refused: missing, ..Report::default() };
         let foreign = plan.refused.into_iter().map(|(key, holder)| ledger::foreign(key, holder, &self.links));
         report.refused.extend(foreign);
@@ -249,8 +249,7 @@ impl Worker {
 
     /// Makes a slice of changes of learned routes.
     pub(crate) fn change_learned(&mut self, changes: impl Iterator<Item = RouteChange>, report: &mut Report) {
-        let touched = self.ledger.change_learned(changes);
-        let plan = self.ledger.plan_learned(&touched, &self.links);
+        let plan = self.ledger.change_learned(changes, &self.links);
         report.kept += plan.kept;
         for Applied { op, outcome } in self.carry_out(plan.ops, report) {
             if let Outcome::Refused(reason) = outcome {

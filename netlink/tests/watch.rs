@@ -260,7 +260,7 @@ fn lost_events_end_in_the_right_state() {
             match events.recv().await.unwrap() {
                 KernelEvent::Overrun => overruns += 1,
                 KernelEvent::Repaired { restored: more, .. } => {
-                    restored.extend(more.iter().map(ToString::to_string))
+                    restored.extend(more.iter().map(ToString::to_string));
                 }
                 _ => {}
             }
@@ -317,11 +317,10 @@ fn a_slow_reader_is_told_how_many_events_he_missed() {
         let missed = event(&mut events, |event| matches!(event, KernelEvent::Missed { .. })).await;
         let KernelEvent::Missed { count } = missed else { unreachable!() };
         assert!(count >= 900, "{count}");
-        assert_eq!(
-            kernel.links().by_name(&name("east")).unwrap().addresses.len(),
-            5000 + 4,
-            "yet all are known"
-        );
+        let links = kernel.links();
+        let east = links.by_name(&name("east")).unwrap();
+        let known = east.addresses.iter().filter(|held| held.ip.is_ipv4()).count();
+        assert_eq!(known, 5000 + 2, "yet all are known");
     });
 }
 
