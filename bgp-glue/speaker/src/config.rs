@@ -126,10 +126,11 @@ impl NeighborConfig {
         if is_link_local(self.address) && self.interface.is_none() {
             errors.push(ConfigError::NoInterface { neighbor: neighbor() });
         }
-        if let Some(local) = self.local_address {
-            if local == self.address || local.is_ipv4() != self.address.is_ipv4() || local.is_unspecified() {
-                errors.push(ConfigError::LocalAddress { neighbor: neighbor(), local });
-            }
+        let cannot_reach = |local: &IpAddr| {
+            *local == self.address || local.is_ipv4() != self.address.is_ipv4() || local.is_unspecified()
+        };
+        if let Some(local) = self.local_address.filter(cannot_reach) {
+            errors.push(ConfigError::LocalAddress { neighbor: neighbor(), local });
         }
         let next_hops = [self.next_hop_v4.map(IpAddr::V4), self.next_hop_v6.map(IpAddr::V6)];
         for next_hop in next_hops.into_iter().flatten() {

@@ -1,11 +1,328 @@
-//! The `bgp-io` thread.
+//! The `bgp-io` thread: it owns the listeners and the tasks of the neighbors, and obeys the handles.
 
-use tokio::sync::mpsc;
+mod reload;
 
-use crate::config::SpeakerConfig;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bgp_proto::originate::OriginatedSet;
+use bgp_proto::rib::PeerId;
+use bgp_proto::wire::notification::{Notification, reason};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::{NeighborConfig, NeighborKey, SpeakerConfig};
 use crate::event::Event;
-use crate::handle::{SpeakerHandle, StartError};
+use crate::flush;
+use crate::handle::{Command, Flushed, Link, SpeakerHandle, StartError};
+use crate::peer::{Neighbor, Order, PeerSetup};
+use crate::rib_task::{RibMessage, RibTask};
+use crate::socket;
+use crate::summary::SpeakerSummary;
 
-pub(crate) fn start(_config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Receiver<Event>), StartError> {
-    Err(StartError::Thread(std::io::ErrorKind::Unsupported.into()))
+/// Events that wait for the owner before changes gather in the table.
+const EVENT_QUEUE: usize = 64;
+/// Messages that wait for the table before neighbors are not read any more.
+const RIB_QUEUE: usize = 1024;
+/// Accepted connections that wait to be looked at.
+const ACCEPT_QUEUE: usize = 16;
+/// How long the end of the speaker waits for its connections.
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
+
+pub(crate) fn start(config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Receiver<Event>), StartError> {
+    let io = runtime()?;
+    let table = runtime()?;
+    let (commands, command_receiver) = mpsc::unbounded_channel();
+    let (events, event_receiver) = mpsc::channel(EVENT_QUEUE);
+    let (rib, rib_receiver) = mpsc::channel(RIB_QUEUE);
+    let seed = RandomState::new().hash_one(std::process::id());
+    let rib_task = RibTask::new(config.local_as, seed, events);
+
+    let mut engine = {
+        let _inside = io.enter();
+        Engine::new(config, seed, rib)?
+    };
+    spawn("bgp-rib", move || table.block_on(rib_task.run(rib_receiver)))?;
+    spawn("bgp-io", move || {
+        io.block_on(async move {
+            engine.start_neighbors();
+            engine.run(command_receiver).await;
+        });
+    })?;
+    Ok((SpeakerHandle { commands }, event_receiver))
+}
+
+fn runtime() -> Result<Runtime, StartError> {
+    Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+    thread.map(drop).map_err(StartError::Thread)
+}
+
+struct Engine {
+    config: SpeakerConfig,
+    clock: Clock,
+    seed: u64,
+    next_id: u32,
+    listeners: BTreeMap<SocketAddr, Listener>,
+    neighbors: BTreeMap<NeighborKey, Running>,
+    originated: Arc<OriginatedSet>,
+    rib: mpsc::Sender<RibMessage>,
+    accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
+    accept: mpsc::Sender<(TcpStream, SocketAddr)>,
+    refused: u64,
+}
+
+/// Accepts connections until it is dropped.
+struct Listener(JoinHandle<()>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The task of a neighbor, from outside.
+struct Running {
+    config: NeighborConfig,
+    orders: mpsc::UnboundedSender<Order>,
+    task: JoinHandle<()>,
+}
+
+/// How a run ended.
+enum End {
+    /// No handle is left.
+    Dropped,
+    /// A handle asked for it.
+    Asked { text: String, done: oneshot::Sender<()> },
+}
+
+impl Engine {
+    fn new(config: SpeakerConfig, seed: u64, rib: mpsc::Sender<RibMessage>) -> Result<Self, StartError> {
+        let (accept, accepted) = mpsc::channel(ACCEPT_QUEUE);
+        let mut engine = Self {
+            clock: Clock::start(),
+            seed,
+            next_id: 0,
+            listeners: BTreeMap::new(),
+            neighbors: BTreeMap::new(),
+            originated: Arc::default(),
+            rib,
+            accepted,
+            accept,
+            refused: 0,
+            config,
+        };
+        engine.listeners = engine.open_listeners(&engine.config)?;
+        Ok(engine)
+    }
+
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let end = loop {
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    None => break End::Dropped,
+                    Some(Command::Shutdown { text, done }) => break End::Asked { text, done },
+                    Some(command) => self.obey(command),
+                },
+                // The engine holds a sender, so this never ends.
+                Some((stream, from)) = self.accepted.recv() => self.accepted(stream, from),
+            }
+        };
+        self.listeners.clear();
+        let (text, done) = match end {
+            End::Dropped => (String::new(), None),
+            End::Asked { text, done } => (text, Some(done)),
+        };
+        let cease = Notification::cease_with_text(reason::ADMINISTRATIVE_SHUTDOWN, &text);
+        let tasks: Vec<_> =
+            std::mem::take(&mut self.neighbors).into_values().map(|running| running.stop(&cease)).collect();
+        let all = async {
+            for task in tasks {
+                // A task that panicked has said so on its own.
+                let _ = task.await;
+            }
+        };
+        let _ = tokio::time::timeout(SHUTDOWN_WAIT, all).await;
+        if let Some(done) = done {
+            let _ = done.send(());
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::SetOriginated { routes, bound, done } => {
+                self.originated = Arc::new(routes.into_iter().collect());
+                self.set_originated(bound, done);
+            }
+            Command::Reload { config, done } => {
+                let _ = done.send(self.reload(config));
+            }
+            Command::Clear { neighbor, done } => {
+                let running = self.neighbors.get(&neighbor);
+                if let Some(running) = running {
+                    running.order(Order::Clear);
+                }
+                let _ = done.send(running.is_some());
+            }
+            Command::LinkDown { link } => self.on_link(&link, || Order::LinkDown),
+            Command::LinkUp { link } => self.on_link(&link, || Order::LinkUp),
+            Command::Summary { done } => self.summary(done),
+            Command::Routes { done } => {
+                let rib = self.rib.clone();
+                // The table may be busy, and this thread does not wait for it.
+                tokio::spawn(async move { rib.send(RibMessage::Routes(done)).await });
+            }
+            Command::Shutdown { done, .. } => drop(done), // taken out by `run`
+        }
+    }
+
+    fn set_originated(&self, bound: Duration, done: oneshot::Sender<Flushed>) {
+        let mut reports = Vec::new();
+        for running in self.neighbors.values() {
+            let (report, receiver) = oneshot::channel();
+            let routes = Arc::clone(&self.originated);
+            running.order(Order::Originate { routes, report });
+            reports.push(receiver);
+        }
+        tokio::spawn(flush::collect(reports, bound, done));
+    }
+
+    fn on_link(&self, link: &Link, order: impl Fn() -> Order) {
+        for running in self.neighbors.values().filter(|running| link.reaches(&running.config)) {
+            running.order(order());
+        }
+    }
+
+    fn summary(&self, done: oneshot::Sender<SpeakerSummary>) {
+        let mut answers = Vec::new();
+        for running in self.neighbors.values() {
+            let (answer, receiver) = oneshot::channel();
+            running.order(Order::Summary(answer));
+            answers.push(receiver);
+        }
+        let mut summary = SpeakerSummary {
+            local_as: self.config.local_as,
+            router_id: self.config.router_id,
+            originated: self.originated.len(),
+            refused_connections: self.refused,
+            neighbors: Vec::new(),
+        };
+        tokio::spawn(async move {
+            for answer in answers {
+                summary.neighbors.extend(answer.await.ok());
+            }
+            done.send(summary)
+        });
+    }
+
+    fn accepted(&mut self, stream: TcpStream, from: SocketAddr) {
+        if let Some(running) = self.neighbors.values().find(|running| is_from(from, &running.config)) {
+            running.order(Order::Accepted(stream));
+        } else {
+            self.refused += 1;
+            tracing::info!(%from, "connection refused: no neighbor has this address");
+        }
+    }
+
+    fn listen(&self, listener: TcpListener) -> Listener {
+        let accept = self.accept.clone();
+        Listener(tokio::spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok(connection) => {
+                        if accept.send(connection).await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(error) => {
+                        // Out of descriptors or of memory: neighbors try again, and so does this, a little later.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        }))
+    }
+
+    /// Opens the listeners of a configuration that are not open yet.
+    fn open_listeners(&self, config: &SpeakerConfig) -> Result<BTreeMap<SocketAddr, Listener>, StartError> {
+        let mut opened = BTreeMap::new();
+        for address in config.listen.iter().map(|address| SocketAddr::new(*address, config.port)) {
+            if !self.listeners.contains_key(&address) && !opened.contains_key(&address) {
+                let listener =
+                    socket::listen(address).map_err(|source| StartError::Listen { address, source })?;
+                opened.insert(address, self.listen(listener));
+            }
+        }
+        Ok(opened)
+    }
+
+    fn start_neighbors(&mut self) {
+        for neighbor in self.config.neighbors.clone() {
+            self.start_neighbor(neighbor);
+        }
+    }
+
+    fn start_neighbor(&mut self, config: NeighborConfig) {
+        let (orders, order_receiver) = mpsc::unbounded_channel();
+        self.next_id += 1;
+        let neighbor = Neighbor::new(PeerSetup {
+            id: PeerId(self.next_id),
+            config: config.clone(),
+            local_as: self.config.local_as,
+            router_id: self.config.router_id,
+            seed: self.seed.wrapping_add(u64::from(self.next_id)),
+            clock: self.clock,
+            originated: Arc::clone(&self.originated),
+            orders: order_receiver,
+            rib: self.rib.clone(),
+        });
+        let task = tokio::spawn(neighbor.run());
+        self.neighbors.insert(config.key(), Running { config, orders, task });
+    }
+}
+
+impl Running {
+    fn order(&self, order: Order) {
+        // A task ends only when it was stopped.
+        let _ = self.orders.send(order);
+    }
+
+    fn stop(self, cease: &Notification) -> JoinHandle<()> {
+        self.order(Order::Stop(cease.clone()));
+        self.task
+    }
+}
+
+impl Link {
+    /// Whether the neighbor is on this link.
+    fn reaches(&self, neighbor: &NeighborConfig) -> bool {
+        let by_interface = neighbor.interface.as_deref().map(socket::interface_index);
+        match by_interface {
+            Some(index) => index.is_ok_and(|index| index == self.index),
+            None => self.subnets.iter().any(|subnet| subnet.contains(neighbor.address)),
+        }
+    }
+}
+
+fn is_from(from: SocketAddr, neighbor: &NeighborConfig) -> bool {
+    if from.ip() != neighbor.address {
+        return false;
+    }
+    match (from, &neighbor.interface) {
+        (SocketAddr::V6(from), Some(interface)) if from.ip().is_unicast_link_local() => {
+            socket::interface_index(interface).is_ok_and(|index| index == from.scope_id())
+        }
+        (SocketAddr::V4(_) | SocketAddr::V6(_), _) => true,
+    }
 }

@@ -15,10 +15,17 @@
 //! timer lies between [`SpeakerHandle::set_originated`] and the socket; an event about a neighbor's routes comes after
 //! its [`Event::NeighborUp`], and the loss of its routes after its [`Event::NeighborDown`].
 
+mod clock;
 mod config;
+mod connection;
 mod engine;
 mod event;
+mod flush;
 mod handle;
+mod outq;
+mod peer;
+mod rib_task;
+mod socket;
 mod summary;
 
 pub use bgp_proto::attributes::{Community, LargeCommunity, NextHop};

@@ -1,0 +1,70 @@
+//! Taking over a new configuration while sessions run.
+//!
+//! | what changed | what happens |
+//! |---|---|
+//! | nothing | nothing |
+//! | listen addresses or port | listeners open and close, sessions stay |
+//! | a neighbor's import rules | its routes are judged again, the session stays |
+//! | anything else of a neighbor | its session ends with Cease/6 and begins anew |
+//! | a neighbor is gone | its session ends with Cease/3 |
+//! | our AS or identifier | every session ends with Cease/6 and begins anew |
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bgp_proto::wire::notification::{Notification, reason};
+
+use super::Engine;
+use crate::config::{NeighborConfig, SpeakerConfig};
+use crate::handle::StartError;
+use crate::peer::Order;
+use crate::rib_task::RibMessage;
+
+impl Engine {
+    /// On error nothing has changed.
+    pub(super) fn reload(&mut self, config: SpeakerConfig) -> Result<(), StartError> {
+        config.check().map_err(StartError::Config)?;
+        let opened = self.open_listeners(&config)?;
+        let wanted: Vec<_> =
+            config.listen.iter().map(|address| SocketAddr::new(*address, config.port)).collect();
+        self.listeners.extend(opened);
+        self.listeners.retain(|address, _| wanted.contains(address));
+
+        let anew = (config.local_as, config.router_id) != (self.config.local_as, self.config.router_id);
+        if config.local_as != self.config.local_as {
+            let (rib, local_as) = (self.rib.clone(), config.local_as);
+            tokio::spawn(async move { rib.send(RibMessage::LocalAs(local_as)).await });
+        }
+        let gone = Notification::new(reason::PEER_DECONFIGURED);
+        let keys: Vec<_> = config.neighbors.iter().map(NeighborConfig::key).collect();
+        for (_, running) in self.neighbors.extract_if(.., |key, _| !keys.contains(key)) {
+            running.stop(&gone);
+        }
+        self.config = config;
+        for neighbor in self.config.neighbors.clone() {
+            self.reload_neighbor(neighbor, anew);
+        }
+        Ok(())
+    }
+
+    fn reload_neighbor(&mut self, neighbor: NeighborConfig, anew: bool) {
+        match self.neighbors.get_mut(&neighbor.key()) {
+            None => self.start_neighbor(neighbor),
+            Some(running) if running.config == neighbor && !anew => {}
+            Some(running) if with_import_of(&running.config, &neighbor) == neighbor && !anew => {
+                running.order(Order::Policy(Arc::new(neighbor.import.clone())));
+                running.config = neighbor;
+            }
+            Some(_) => {
+                if let Some(running) = self.neighbors.remove(&neighbor.key()) {
+                    running.stop(&Notification::new(reason::OTHER_CONFIGURATION_CHANGE));
+                }
+                self.start_neighbor(neighbor);
+            }
+        }
+    }
+}
+
+fn with_import_of(config: &NeighborConfig, other: &NeighborConfig) -> NeighborConfig {
+    NeighborConfig { import: other.import.clone(), ..config.clone() }
+}

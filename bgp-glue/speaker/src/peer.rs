@@ -1,0 +1,321 @@
+//! The task of one neighbor: it owns the session, its connections, and what the neighbor has been told.
+//!
+//! The task never waits for anything but its own sockets, orders and timers. What it has for the table goes through a
+//! small backlog; while that is not empty, nothing is read, so that memory stays bounded and the neighbor is slowed
+//! down by TCP. Sending is bounded as well: routes are turned into messages only while less than [`FILL_BELOW`]
+//! octets wait, so a neighbor that does not read costs a fixed amount until its hold time ends it.
+
+mod actions;
+mod wake;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bgp_proto::adj_rib_out::AdjRibOut;
+use bgp_proto::originate::OriginatedSet;
+use bgp_proto::policy::ImportPolicy;
+use bgp_proto::rib::PeerId;
+use bgp_proto::session::{DownReason, Event, Session, SessionConfig, Side};
+use bgp_proto::types::{Asn, Families, PeerKind, RouterId};
+use bgp_proto::wire::notification::{Notification, reason};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::{NeighborConfig, NeighborKey};
+use crate::connection::{Connection, Input};
+use crate::flush::{self, Report, Waiter};
+use crate::rib_task::{RibMessage, RouteCounts};
+use crate::socket;
+use crate::summary::NeighborSummary;
+
+use wake::{Attempt, TableGone, Wake};
+
+/// Routes are turned into messages while fewer octets than this wait for the neighbor to read.
+const FILL_BELOW: usize = 64 * 1024;
+/// How much is read at once.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// What the engine tells the task of a neighbor.
+pub(crate) enum Order {
+    /// The neighbor has opened a connection.
+    Accepted(TcpStream),
+    /// This is to be announced from now on.
+    Originate { routes: Arc<OriginatedSet>, report: oneshot::Sender<Report> },
+    /// The import policy changed.
+    Policy(Arc<ImportPolicy>),
+    /// The session is to begin anew.
+    Clear,
+    /// The link went down.
+    LinkDown,
+    /// The link came up.
+    LinkUp,
+    /// Somebody wants to know.
+    Summary(oneshot::Sender<NeighborSummary>),
+    /// The session is to end, and the task with it.
+    Stop(Notification),
+}
+
+/// What a task is made of.
+pub(crate) struct PeerSetup {
+    pub(crate) id: PeerId,
+    pub(crate) config: NeighborConfig,
+    pub(crate) local_as: Asn,
+    pub(crate) router_id: RouterId,
+    pub(crate) seed: u64,
+    pub(crate) clock: Clock,
+    pub(crate) originated: Arc<OriginatedSet>,
+    pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+    pub(crate) rib: mpsc::Sender<RibMessage>,
+}
+
+pub(crate) struct Neighbor {
+    id: PeerId,
+    key: NeighborKey,
+    config: NeighborConfig,
+    local_as: Asn,
+    clock: Clock,
+    session: Session,
+    attempt: Option<Attempt>,
+    outgoing: Option<Connection>,
+    incoming: Option<Connection>,
+    /// Accepted, and the session has not said yet what to do with it.
+    accepted: Option<TcpStream>,
+    originated: Arc<OriginatedSet>,
+    table: Option<AdjRibOut>,
+    waiters: Vec<Waiter>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    rib: mpsc::Sender<RibMessage>,
+    backlog: VecDeque<RibMessage>,
+    policy: Arc<ImportPolicy>,
+    counts: Arc<RouteCounts>,
+    buffer: Box<[u8]>,
+    /// Connections that bring out their last words.
+    farewells: JoinSet<()>,
+    since: Instant,
+    last_error: Option<DownReason>,
+    updates_out: u64,
+    malformed: u64,
+    stopping: bool,
+}
+
+impl Neighbor {
+    pub(crate) fn new(setup: PeerSetup) -> Self {
+        let PeerSetup { id, config, local_as, router_id, seed, clock, originated, orders, rib } = setup;
+        let session = Session::new(SessionConfig {
+            local_as,
+            router_id,
+            remote_as: config.remote_as,
+            hold_time: config.hold_time,
+            families: config.families,
+            passive: config.passive,
+            seed,
+        });
+        Self {
+            id,
+            key: config.key(),
+            policy: Arc::new(config.import.clone()),
+            config,
+            local_as,
+            clock,
+            session,
+            attempt: None,
+            outgoing: None,
+            incoming: None,
+            accepted: None,
+            originated,
+            table: None,
+            waiters: Vec::new(),
+            orders,
+            rib,
+            backlog: VecDeque::new(),
+            counts: Arc::default(),
+            buffer: vec![0; READ_BUFFER].into(),
+            farewells: JoinSet::new(),
+            since: Instant::now(),
+            last_error: None,
+            updates_out: 0,
+            malformed: 0,
+            stopping: false,
+        }
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) async fn run(mut self) {
+        self.handle(Event::Start);
+        while !self.stopping {
+            self.write();
+            let wake = self.wait().await;
+            self.wake(wake);
+        }
+        for message in std::mem::take(&mut self.backlog) {
+            if self.rib.send(message).await.is_err() {
+                break;
+            }
+        }
+        while self.farewells.join_next().await.is_some() {}
+    }
+
+    fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Order(Some(order)) => self.obey(order),
+            Wake::Order(None) => self.obey(Order::Stop(Notification::new(reason::ADMINISTRATIVE_SHUTDOWN))),
+            Wake::Connected(Ok(stream)) => {
+                self.outgoing = Some(Connection::new(stream));
+                self.handle(Event::Connected);
+            }
+            Wake::Connected(Err(error)) => self.handle(Event::ConnectFailed(error.to_string())),
+            Wake::Readable(side) => self.read(side),
+            Wake::Rib(Ok(())) | Wake::Writable | Wake::PollAcknowledgements => {}
+            Wake::Rib(Err(TableGone)) => {
+                // The speaker is going down, and this thread with it.
+                self.backlog.clear();
+                self.obey(Order::Stop(Notification::new(reason::ADMINISTRATIVE_SHUTDOWN)));
+            }
+            Wake::Deadline => {
+                // Octets that wait in the kernel are signs of life that we have not looked at yet.
+                for side in [Side::Outgoing, Side::Incoming] {
+                    if self.reads() {
+                        self.read(side);
+                    } else {
+                        self.handle(Event::ReadingPaused(side));
+                    }
+                }
+                self.handle(Event::DeadlineReached);
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Accepted(stream) => {
+                if socket::adopt(&stream).is_ok() {
+                    self.accepted = Some(stream);
+                    self.handle(Event::Accepted);
+                }
+            }
+            Order::Originate { routes, report } => {
+                self.originated = Arc::clone(&routes);
+                if let Some(table) = &mut self.table {
+                    table.want(routes);
+                    self.waiters.push(Waiter::new(report));
+                } else {
+                    let _ = report.send(Report::NotEstablished);
+                }
+            }
+            Order::Policy(policy) => {
+                self.policy = Arc::clone(&policy);
+                self.backlog.push_back(RibMessage::Policy { id: self.id, policy });
+            }
+            Order::Clear => self.handle(Event::Reset(Notification::new(reason::ADMINISTRATIVE_RESET))),
+            Order::LinkDown => self.handle(Event::LinkDown),
+            Order::LinkUp => self.handle(Event::RetryNow),
+            Order::Summary(answer) => {
+                let _ = answer.send(self.summary());
+            }
+            Order::Stop(notification) => {
+                self.handle(Event::Stop(notification));
+                self.stopping = true;
+            }
+        }
+    }
+
+    /// Whether octets are taken from the neighbor at the moment.
+    fn reads(&self) -> bool {
+        self.backlog.is_empty()
+    }
+
+    fn read(&mut self, side: Side) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        match self.connection(side).map(|connection| connection.read(&mut buffer)) {
+            Some(Input::Octets(count)) => self.handle(Event::Received(side, &buffer[..count])),
+            Some(Input::Closed(error)) => {
+                *self.slot(side) = None;
+                self.handle(Event::Closed(side, error));
+            }
+            Some(Input::Nothing) | None => {}
+        }
+        self.buffer = buffer;
+    }
+
+    /// Brings out as much as the neighbors' sockets take.
+    fn write(&mut self) {
+        if let Some(side) = self.session.established().map(|(side, _)| side) {
+            self.write_routes(side);
+        }
+        for connection in [&mut self.outgoing, &mut self.incoming].into_iter().flatten() {
+            connection.flush();
+        }
+    }
+
+    fn write_routes(&mut self, side: Side) {
+        let connection = match side {
+            Side::Outgoing => &mut self.outgoing,
+            Side::Incoming => &mut self.incoming,
+        };
+        let (Some(connection), Some(table)) = (connection, &mut self.table) else { return };
+        loop {
+            let waiting = connection.waiting();
+            if waiting < FILL_BELOW && !table.is_settled() {
+                self.updates_out += connection.queue(|out| {
+                    let limit = out.len() + FILL_BELOW - waiting;
+                    table.fill(out, limit)
+                });
+            }
+            connection.flush();
+            if table.is_settled() || connection.waiting() > 0 {
+                break;
+            }
+        }
+        let unfit = table.take_unfit();
+        if let Some(first) = unfit.first() {
+            tracing::warn!(neighbor = %self.key, routes = unfit.len(), %first,
+                "routes withdrawn: their attributes do not fit into a message");
+        }
+        flush::advance_all(&mut self.waiters, connection, table.is_settled());
+    }
+
+    fn connection(&self, side: Side) -> Option<&Connection> {
+        match side {
+            Side::Outgoing => self.outgoing.as_ref(),
+            Side::Incoming => self.incoming.as_ref(),
+        }
+    }
+
+    fn slot(&mut self, side: Side) -> &mut Option<Connection> {
+        match side {
+            Side::Outgoing => &mut self.outgoing,
+            Side::Incoming => &mut self.incoming,
+        }
+    }
+
+    fn summary(&self) -> NeighborSummary {
+        let counters = self.session.counters();
+        let established = self.session.established().map(|(_, negotiated)| negotiated);
+        let waiting = [&self.outgoing, &self.incoming].into_iter().flatten().map(Connection::waiting).sum();
+        NeighborSummary {
+            neighbor: self.key.clone(),
+            remote_as: self.config.remote_as,
+            kind: PeerKind::between(self.local_as, self.config.remote_as),
+            state: self.session.state(),
+            since: self.since,
+            established_count: counters.established,
+            router_id: established.map(|negotiated| negotiated.router_id),
+            hold_time: established.map(|negotiated| negotiated.hold_time),
+            families: established.map_or(Families::NONE, |negotiated| negotiated.families),
+            messages_in: counters.messages_in,
+            messages_out: counters.messages_out + self.updates_out,
+            updates_in: counters.updates_in,
+            updates_out: self.updates_out,
+            malformed_attributes: self.malformed,
+            prefixes_received: self.counts.received.load(Ordering::Relaxed),
+            prefixes_accepted: self.counts.accepted.load(Ordering::Relaxed),
+            prefixes_sent: self.table.as_ref().map_or(0, |table| table.len() as u64),
+            queued_octets: waiting,
+            last_error: self.last_error.clone(),
+        }
+    }
+}

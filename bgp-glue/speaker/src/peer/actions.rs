@@ -1,0 +1,140 @@
+//! Doing what the session says.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use bgp_proto::adj_rib_out::{AdjRibOut, OutContext};
+use bgp_proto::next_hop::ConfiguredNextHops;
+use bgp_proto::rib::Peer;
+use bgp_proto::session::{Action, DownReason, Event, Negotiated, Side};
+use bgp_proto::types::Family;
+use bgp_proto::wire::update::Update;
+use tracing::{debug, info, warn};
+
+use super::Neighbor;
+use crate::connection::Connection;
+use crate::rib_task::RibMessage;
+use crate::socket;
+
+impl Neighbor {
+    /// Tells the session what happened and does what follows.
+    pub(super) fn handle(&mut self, event: Event<'_>) {
+        self.session.handle(self.clock.now(), event);
+        while let Some(action) = self.session.poll_action() {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Connect => self.attempt = Some(Box::pin(socket::connect(self.config.clone()))),
+            Action::AbandonConnect => self.attempt = None,
+            Action::Adopt => self.incoming = self.accepted.take().map(Connection::new),
+            Action::Refuse(octets) => {
+                if let Some(stream) = self.accepted.take() {
+                    self.farewells.spawn(socket::farewell(stream, octets));
+                }
+            }
+            Action::Send(side, octets) => {
+                if let Some(connection) = self.slot(side) {
+                    connection.queue(|out| out.extend_from_slice(&octets));
+                }
+            }
+            Action::Close(side) => {
+                if let Some(connection) = self.slot(side).take() {
+                    let (stream, rest) = connection.into_parts();
+                    self.farewells.spawn(socket::farewell(stream, rest));
+                }
+                // Finished ones are cleared away whenever another begins, so that they cannot pile up.
+                while self.farewells.try_join_next().is_some() {}
+            }
+            Action::Up(side, negotiated) => self.up(side, negotiated),
+            Action::Down { reason, was_established } => self.down(reason, was_established),
+            Action::Update(update) => self.update(update),
+            Action::Refresh(family) => {
+                if let Some(table) = &mut self.table {
+                    table.refresh(family);
+                }
+            }
+        }
+    }
+
+    fn up(&mut self, side: Side, negotiated: Negotiated) {
+        let local = self.connection(side).and_then(|connection| connection.stream().local_addr().ok());
+        // A socket that has lost its address is about to report its end; until then nothing can be announced.
+        let Some(local) = local else { return };
+        let next_hops = ConfiguredNextHops { v4: self.config.next_hop_v4, v6: self.config.next_hop_v6 };
+        let context = OutContext {
+            local_as: self.local_as,
+            encoding: negotiated.encoding(),
+            send_limit: negotiated.send_limit,
+            families: negotiated.families,
+            next_hop_v4: next_hops.choose(Family::Ipv4Unicast, local.ip()),
+            next_hop_v6: next_hops.choose(Family::Ipv6Unicast, local.ip()),
+        };
+        info!(neighbor = %self.key, remote_as = %negotiated.remote_as, router_id = %negotiated.router_id,
+            %local, hold_time = %negotiated.hold_time, "neighbor up");
+        for family in negotiated.families.iter() {
+            let next_hop = match family {
+                Family::Ipv4Unicast => context.next_hop_v4,
+                Family::Ipv6Unicast => context.next_hop_v6,
+            };
+            if next_hop.is_none() {
+                warn!(neighbor = %self.key, %family, %local,
+                    "family not announced: the session has no address of it, and no next hop is configured");
+            }
+        }
+        let mut own_addresses = vec![local.ip().to_canonical()];
+        own_addresses.extend(self.config.next_hop_v4.map(IpAddr::V4));
+        own_addresses.extend(self.config.next_hop_v6.map(IpAddr::V6));
+        let peer = Peer {
+            kind: negotiated.kind,
+            router_id: negotiated.router_id,
+            address: self.config.address,
+            own_addresses,
+            policy: self.policy.clone(),
+        };
+        self.since = Instant::now();
+        self.table = Some(AdjRibOut::new(context, self.originated.clone()));
+        self.backlog.push_back(RibMessage::Up {
+            id: self.id,
+            neighbor: self.key.clone(),
+            peer,
+            local,
+            negotiated,
+            counts: self.counts.clone(),
+        });
+    }
+
+    fn down(&mut self, reason: DownReason, was_established: bool) {
+        if was_established {
+            self.since = Instant::now();
+            self.table = None;
+            self.waiters.clear();
+            warn!(neighbor = %self.key, %reason, "neighbor down");
+        } else {
+            info!(neighbor = %self.key, %reason, "no session with neighbor");
+        }
+        self.last_error = Some(reason.clone());
+        let neighbor = self.key.clone();
+        self.backlog.push_back(RibMessage::Down { id: self.id, neighbor, reason, was_established });
+    }
+
+    fn update(&mut self, update: Update) {
+        for fault in &update.faults {
+            // One line for each would let a neighbor fill the log; the counter has them all.
+            if self.malformed == 0 {
+                warn!(neighbor = %self.key, %fault, "malformed UPDATE; further ones are only counted");
+            } else {
+                debug!(neighbor = %self.key, %fault, "malformed UPDATE");
+            }
+            self.malformed += 1;
+        }
+        if let Some(family) = update.end_of_rib {
+            debug!(neighbor = %self.key, %family, "End-of-RIB");
+        }
+        if !update.withdrawn.is_empty() || !update.announced.is_empty() {
+            self.backlog.push_back(RibMessage::Update { id: self.id, update });
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Making sockets: listeners, connections, and their end.
+//!
+//! Every socket carries the traffic class of network control (RFC 4271 appendix E: precedence 110) and sends at once
+//! (`TCP_NODELAY`): a routing message that waits for more to come has missed its point.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::config::{NeighborConfig, is_link_local};
+
+/// Precedence "internetwork control", as routers mark their routing protocols.
+const NETWORK_CONTROL: u32 = 0xc0;
+const BACKLOG: i32 = 128;
+/// How long a connection may take to bring out its last words.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Opens a listener. The caller is inside of a tokio runtime.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = new(address.ip())?;
+    // Connections of an earlier run may still be around on the port.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Opens a connection to a neighbor.
+pub(crate) async fn connect(neighbor: NeighborConfig) -> io::Result<TcpStream> {
+    let target = target(&neighbor)?;
+    let socket = new(target.ip())?;
+    if let Some(local) = neighbor.local_address {
+        socket.bind(&SocketAddr::new(local, 0).into())?;
+    }
+    let stream = TcpSocket::from_std_stream(socket.into()).connect(target).await?;
+    // A listener that went away on our own machine can be answered by our own SYN (simultaneous open with oneself).
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(ErrorKind::ConnectionRefused.into());
+    }
+    Ok(stream)
+}
+
+/// Prepares a connection that a neighbor opened.
+pub(crate) fn adopt(stream: &TcpStream) -> io::Result<()> {
+    let socket = socket2::SockRef::from(stream);
+    prepare(&socket, stream.peer_addr()?.ip())
+}
+
+/// The index of an interface by its name.
+pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
+    nix::net::if_::if_nametoindex(name).map_err(io::Error::from)
+}
+
+/// Writes what is left and closes, in such a way that the neighbor can read it: a socket that is closed with unread
+/// input sends a reset, which would overtake our NOTIFICATION.
+pub(crate) async fn farewell(mut stream: TcpStream, octets: Vec<u8>) {
+    let last_words = async {
+        stream.write_all(&octets).await?;
+        stream.shutdown().await?;
+        let mut rest = [0; 4096];
+        while stream.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whether they are heard is up to the neighbor; the connection ends in any case.
+    let _ = tokio::time::timeout(FAREWELL, last_words).await;
+}
+
+fn target(neighbor: &NeighborConfig) -> io::Result<SocketAddr> {
+    Ok(match (neighbor.address, &neighbor.interface) {
+        (IpAddr::V6(address), Some(interface)) if is_link_local(neighbor.address) => {
+            SocketAddrV6::new(address, neighbor.port, 0, interface_index(interface)?).into()
+        }
+        (address, _) => SocketAddr::new(address, neighbor.port),
+    })
+}
+
+fn new(address: IpAddr) -> io::Result<Socket> {
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    prepare(&socket, address)?;
+    Ok(socket)
+}
+
+fn prepare(socket: &Socket, address: IpAddr) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    if address.is_ipv4() { socket.set_tos_v4(NETWORK_CONTROL) } else { socket.set_tclass_v6(NETWORK_CONTROL) }
+}
