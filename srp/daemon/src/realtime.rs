@@ -10,7 +10,11 @@ const PRIORITY: i32 = 20;
 /// Asks for `SCHED_FIFO` for this thread and locked memory for the process. Both need a privilege (`CAP_SYS_NICE`,
 /// `CAP_IPC_LOCK`); without it the daemon runs all the same, and says what it lacks.
 pub fn enter() {
-    if let Err(errno) = mlockall(MlockAllFlags::MCL_CURRENT) {
+    // On fault: what has been touched stays, and a thread's untouched stack costs nothing.
+    let flags = MlockAllFlags::MCL_CURRENT
+        | MlockAllFlags::MCL_FUTURE
+        | MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
+    if let Err(errno) = mlockall(flags) {
         warn!(%errno, "memory not locked: give srpd CAP_IPC_LOCK, or Hellos may wait for a page");
     }
     match set_fifo() {

@@ -228,6 +228,7 @@ fn kernel_settings(config: &Config) -> netlink::Settings {
     netlink::Settings {
         protocol: config.kernel.protocol,
         srp_metric: config.kernel.metric,
+        learned_metric: config.kernel.learned_metric,
         ..netlink::Settings::default()
     }
 }

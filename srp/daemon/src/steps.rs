@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bgp_glue::speaker::{Originated, SpeakerHandle};
 use bgp_glue::{Announcement, announced};
@@ -240,29 +240,22 @@ impl Steps {
         [written, acknowledged]: [&'static str; 2],
     ) {
         let inbox = self.inbox.clone();
+        let begun = clock::now();
         tokio::task::spawn_local(async move {
-            let begun = Instant::now();
             let (mut written_at, mut acked_at, mut all, mut acks) = (begun, begun, 0, 0);
             for answer in answers {
                 // A speaker that is gone has announced nothing, and its neighbours know.
                 let Ok(flushed) = answer.await else { continue };
-                written_at = written_at.max(flushed.written_at.unwrap_or(begun));
-                acked_at = acked_at.max(flushed.acked_at.unwrap_or(begun));
+                written_at =
+                    flushed.written_at.map_or(written_at, |at| written_at.max(clock::of_instant(at)));
+                acked_at = flushed.acked_at.map_or(acked_at, |at| acked_at.max(clock::of_instant(at)));
                 all += flushed.neighbors_established;
                 acks += flushed.neighbors_acknowledged;
             }
-            let at = if acks < all { Instant::now() } else { acked_at };
+            let settled_at = if acks < all { clock::now() } else { acked_at.max(written_at) };
             let noted = vec![
-                Noted {
-                    at: clock::of_instant(written_at),
-                    step: written,
-                    detail: format!("to {all} neighbours"),
-                },
-                Noted {
-                    at: clock::of_instant(at),
-                    step: acknowledged,
-                    detail: format!("by {acks} of {all}"),
-                },
+                Noted { at: written_at, step: written, detail: format!("to {all} neighbours") },
+                Noted { at: settled_at, step: acknowledged, detail: format!("by {acks} of {all}") },
             ];
             if let Err(error) = inbox.send(Input::Event(event, noted)) {
                 warn!(%error, "step not reported");

@@ -99,7 +99,7 @@ pub async fn kernel(mut events: EventReceiver, kernel: Arc<Kernel>, speakers: Ve
             KernelEvent::CompareFailed { cause, error } => warn!(?cause, error, "kernel not compared"),
             KernelEvent::Missed { count } => warn!(count, "kernel events missed"),
             KernelEvent::Overrun => {
-                info!("kernel events overran their buffer: everything is compared afresh")
+                info!("kernel events overran their buffer: everything is compared afresh");
             }
             KernelEvent::AddressAdded { .. } | KernelEvent::AddressRemoved { .. } => {}
         }

@@ -182,6 +182,9 @@ pub enum Fault {
         /// Whose it is.
         owner: &'static str,
     },
+    /// The metric tells whose a route is.
+    #[error("the same as kernel.metric, and the metric tells a learned route from one of this chassis")]
+    SameMetric,
     /// Table 255, which the kernel fills by itself.
     #[error("table 255 holds the kernel's own local addresses")]
     LocalTable,
@@ -335,6 +338,7 @@ impl Fault {
                 "write that of an interface, or leave it out to take the one with bind-address".into()
             }
             Self::ProtocolTaken { .. } => "write a number that /etc/iproute2/rt_protos does not list".into(),
+            Self::SameMetric => "write another number, such as 83".into(),
             Self::LocalTable => "write 254 (the main table) or a table of its own".into(),
             Self::SocketPathTooLong { .. } => "choose a shorter path, such as \"/run/srp/srpd.sock\"".into(),
             Self::Twice { what: what @ ("name" | "prefix"), .. } => {

@@ -72,16 +72,24 @@ pub(super) fn read_log(s: Option<Section<'_, '_>>) -> Result<LogConfig, Reported
 }
 
 pub(super) fn read_kernel(s: Option<Section<'_, '_>>) -> Result<KernelConfig, Reported> {
-    const PROTOCOL: u8 = 84;
-    const METRIC: u32 = 20;
-    let Some(s) = s else { return Ok(KernelConfig { protocol: PROTOCOL, metric: METRIC }) };
+    const PROTOCOL: u8 = 83;
+    const METRIC: u32 = 8;
+    const LEARNED_METRIC: u32 = 83;
+    let Some(s) = s else {
+        return Ok(KernelConfig { protocol: PROTOCOL, metric: METRIC, learned_metric: LEARNED_METRIC });
+    };
     s.read(|s| {
         let protocol = s.or("protocol", &Integer::<u8>::new(5, 255), PROTOCOL);
         let metric = s.or("metric", &Integer::<u32>::new(1, u32::MAX), METRIC);
+        let learned = s.or("learned-metric", &Integer::<u32>::new(1, u32::MAX), LEARNED_METRIC);
         let protocol = protocol?;
         if let Some((number, owner)) = OWNED_PROTOCOLS.into_iter().find(|(n, _)| *n == protocol.value) {
             return Err(s.report(&protocol.at, Fault::ProtocolTaken { number, owner }));
         }
-        Ok(KernelConfig { protocol: protocol.value, metric: metric?.value })
+        let (metric, learned) = (metric?, learned?);
+        if metric.value == learned.value {
+            return Err(s.report(&learned.at, Fault::SameMetric));
+        }
+        Ok(KernelConfig { protocol: protocol.value, metric: metric.value, learned_metric: learned.value })
     })
 }

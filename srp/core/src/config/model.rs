@@ -119,10 +119,12 @@ pub enum LogFormat {
 /// How our objects are marked in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelConfig {
-    /// Route and address protocol number, 5 ..= 255; default 84.
+    /// Route and address protocol number, 5 ..= 255; default 83.
     pub protocol: u8,
-    /// Metric of our routes, 1 ..= `u32::MAX`; default 20.
+    /// Metric of the routes of pools, 1 ..= `u32::MAX`; default 8: not shadowed by what other daemons install.
     pub metric: u32,
+    /// Metric of learned BGP routes; another than `metric`, which tells the two apart; default 83.
+    pub learned_metric: u32,
 }
 
 /// One context: a routing domain with its loopbacks, pools and BGP instance.

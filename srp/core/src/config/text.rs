@@ -107,7 +107,12 @@ pub(super) fn tables(config: &Config) -> Vec<Table> {
     };
     tables.push(Table::new("log").text("level", &config.log.level).text("format", format));
     let kernel = config.kernel;
-    tables.push(Table::new("kernel").bare("protocol", kernel.protocol).bare("metric", kernel.metric));
+    tables.push(
+        Table::new("kernel")
+            .bare("protocol", kernel.protocol)
+            .bare("metric", kernel.metric)
+            .bare("learned-metric", kernel.learned_metric),
+    );
     tables.extend(config.contexts.iter().flat_map(context));
     tables
 }

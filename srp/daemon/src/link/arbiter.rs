@@ -55,8 +55,8 @@ pub fn preferred_dialler(bind_address: IpAddr, peer_address: IpAddr) -> Dialler 
     if bind_address > peer_address { Dialler::Us } else { Dialler::Peer }
 }
 
-/// Decides between two connections of the same peer. `settled`: the incumbent had been up for longer than a dial can take
-/// when the challenger was opened. `preferred` is from [`preferred_dialler`].
+/// Decides between two connections of the same peer. `settled`: the incumbent had been up for longer than a dial can
+/// take when the challenger was opened. `preferred` is from [`preferred_dialler`].
 pub fn judge(incumbent: &Candidate, challenger: &Candidate, settled: bool, preferred: Dialler) -> Verdict {
     let newer = challenger.id > incumbent.id;
     if challenger.boot != incumbent.boot {

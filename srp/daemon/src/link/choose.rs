@@ -1,8 +1,8 @@
 //! Which connection becomes the link.
 //!
-//! Whoever dials greets first, and whoever accepts answers only on the connection that is to be the link. So a connection
-//! that is not wanted ends before the other side can have built on it, and no link that is up is given up but for a good
-//! reason: the [`arbiter`] has the rules.
+//! Whoever dials greets first, and whoever accepts answers only on the connection that is to be the link. So a
+//! connection that is not wanted ends before the other side can have built on it, and no link that is up is given up
+//! but for a good reason: the [`arbiter`] has the rules.
 
 use srp_core::types::Time;
 use srp_core::wire::Message;

@@ -196,9 +196,9 @@ impl Link {
         self.advance(now, connection);
     }
 
-    /// Sends on the link of which the driver has polled the `Up`, and on no later one: an answer to a message of the old
-    /// link has no place on the new. While that link is down, or if the message is longer than a frame may be, the
-    /// message is dropped and counted.
+    /// Sends on the link of which the driver has polled the `Up`, and on no later one: an answer to a message of the
+    /// old link has no place on the new. While that link is down, or if the message is longer than a frame may be,
+    /// the message is dropped and counted.
     pub fn send(&mut self, now: Time, message: &Message) {
         let octets = encode(message);
         if octets.len() > MAX_FRAME {

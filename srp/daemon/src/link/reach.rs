@@ -69,7 +69,8 @@ impl Link {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    // Such as a connection reset in the queue, or no file descriptor left: neither may become a busy loop.
+                    // Such as a connection reset in the queue, or no file descriptor left: neither may become a busy
+                    // loop.
                     tracing::debug!("accepting on the SRP link: {error}");
                     self.counters.add("accept-failed");
                     break;
@@ -128,8 +129,8 @@ impl Link {
     fn name_connection(&mut self) -> (ConnectionId, Token) {
         let id = ConnectionId(self.next_id);
         self.next_id += 1;
-        // The longest unused token comes next, so that readiness of a closed connection rarely meets a new one; where it
-        // does, the new one finds that there is nothing to read.
+        // The longest unused token comes next, so that readiness of a closed connection rarely meets a new one; where
+        // it does, the new one finds that there is nothing to read.
         let tokens = self.settings.tokens.clone();
         let rounds = usize::try_from(id.0).unwrap_or(usize::MAX);
         let count = tokens.len() - 1;

@@ -1,8 +1,8 @@
 //! When to dial. Pure: told the time, seeded.
 //!
-//! While the link is down there is a dial every 100 to 200 ms: cheap on the short path between two chassis, and the jitter
-//! keeps two that started together from colliding for ever. Where only an operator can help (wrong key, wrong version),
-//! the pause doubles up to about two seconds, so that neither log nor peer is flooded.
+//! While the link is down there is a dial every 100 to 200 ms: cheap on the short path between two chassis, and the
+//! jitter keeps two that started together from colliding for ever. Where only an operator can help (wrong key, wrong
+//! version), the pause doubles up to about two seconds, so that neither log nor peer is flooded.
 
 use srp_core::types::{Span, Time};
 

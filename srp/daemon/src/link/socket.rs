@@ -1,9 +1,9 @@
 //! TCP sockets of the link, and the options that make TCP notice a dead peer in time.
 //!
-//! The listener takes an address that is not there yet (`IP_FREEBIND`), so the order in which interfaces come up does not
-//! matter. A connection gives up when the peer's kernel has acknowledged nothing for about a dead-interval: by then the
-//! peer has not heard us either, and a new connection is faster than waiting for TCP's growing retransmission timer.
-//! Sources: tcp(7), ip(7), ipv6(7), RFC 5482 (user timeout).
+//! The listener takes an address that is not there yet (`IP_FREEBIND`), so the order in which interfaces come up does
+//! not matter. A connection gives up when the peer's kernel has acknowledged nothing for about a dead-interval: by
+//! then the peer has not heard us either, and a new connection is faster than waiting for TCP's growing
+//! retransmission timer. Sources: tcp(7), ip(7), ipv6(7), RFC 5482 (user timeout).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

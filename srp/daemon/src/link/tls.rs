@@ -1,10 +1,11 @@
 //! Mutual TLS 1.3 with pinned certificates.
 //!
 //! A pair has two members and no certificate authority: each is given the other's certificate as a file and accepts
-//! that certificate, octet for octet, and no other. Names, issuers, chains and dates are deliberately not looked at: a pin
-//! says more than they could, and a link that dies of an expired certificate at three in the morning helps nobody. What
-//! is checked is the pin, and the handshake signature, which proves that the peer holds the private key. Several
-//! certificates may be pinned while keys are rotated. Sessions are never resumed, so every connection proves itself.
+//! that certificate, octet for octet, and no other. Names, issuers, chains and dates are deliberately not looked at:
+//! a pin says more than they could, and a link that dies of an expired certificate at three in the morning helps
+//! nobody. What is checked is the pin, and the handshake signature, which proves that the peer holds the private key.
+//! Several certificates may be pinned while keys are rotated. Sessions are never resumed, so every connection proves
+//! itself.
 //!
 //! Sources: RFC 8446 (TLS 1.3), RFC 7468 (PEM), `docs/decisions/0005-link-security.md`.
 

@@ -268,6 +268,14 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        fact: "one metric for two kinds of route",
+        from: "protocol = 84",
+        to: "protocol = 84\nlearned-metric = 20",
+        said: &[
+            "srp.toml:40: kernel.learned-metric = 20: the same as kernel.metric, and the metric tells a learned route from one of this chassis\n    write another number, such as 83",
+        ],
+    },
+    Row {
         fact: "the local table",
         from: "table = 254",
         to: "table = 255",

@@ -52,8 +52,9 @@ level = \"info\"
 format = \"text\"
 
 [kernel]
-protocol = 84
-metric = 20
+protocol = 83
+metric = 8
+learned-metric = 83
 ";
     assert_eq!(config.to_toml(), expected);
 }

@@ -48,7 +48,11 @@ fn any_config() -> impl Strategy<Value = Config> {
                 srp,
                 control: ControlConfig { socket, group },
                 log: LogConfig { level, format: if json { LogFormat::Json } else { LogFormat::Text } },
-                kernel: KernelConfig { protocol: 84, metric },
+                kernel: KernelConfig {
+                    protocol: 84,
+                    metric,
+                    learned_metric: if metric == 83 { 84 } else { 83 },
+                },
                 contexts,
             }
         },
