@@ -180,8 +180,9 @@ impl FromStr for Mac {
 
 /// How many AS-path prepends this chassis' routes carry: the lower, the better (BGP-2, BGP-4).
 ///
-/// Operational values are `1 ..= threshold`; `threshold + 1` (primary) and `threshold + 2` (backup) are the initial
-/// values of a chassis that has not yet agreed with a peer (BGP-3).
+/// Operational values are `1 ..= threshold`, and `threshold + 1` for the Standby until the pair has started again at 1
+/// and 2. `threshold + 2` (primary) and `threshold + 3` (backup) are the initial values of a chassis that has not yet
+/// agreed with a peer (BGP-3): above every value of a pair that has, so that it never beats one that serves.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
 )]
@@ -195,8 +196,8 @@ impl RouteModifier {
     /// The value of a chassis that has just started: above every operational one, the primary's below the backup's.
     pub fn initial(mode: ChassisMode, threshold: u16) -> Self {
         match mode {
-            ChassisMode::Primary => Self(threshold.saturating_add(1)),
-            ChassisMode::Backup => Self(threshold.saturating_add(2)),
+            ChassisMode::Primary => Self(threshold.saturating_add(2)),
+            ChassisMode::Backup => Self(threshold.saturating_add(3)),
         }
     }
 
@@ -446,7 +447,7 @@ mod tests {
     fn initial_modifiers_are_above_every_operational_one_and_ordered_by_role() {
         let primary = RouteModifier::initial(ChassisMode::Primary, 16);
         let backup = RouteModifier::initial(ChassisMode::Backup, 16);
-        assert_eq!((primary, backup), (RouteModifier(17), RouteModifier(18)));
+        assert_eq!((primary, backup), (RouteModifier(18), RouteModifier(19)));
     }
 
     #[test]

@@ -105,11 +105,22 @@ impl Chassis {
         // Half a service is better than none, but not better than the whole one that the old Active still gives.
         let unfit = refused > 0 && (planned || installed == 0);
         if unfit && self.presence.is_installing(ticket) {
-            self.fall_back(now, &format!("the kernel refused {refused} of {} objects", installed + refused));
+            self.give_up(now, &format!("the kernel refused {refused} of {} objects", installed + refused));
             return;
         }
         let step = self.presence.done(now, ticket);
         self.take(step);
+    }
+
+    /// Cannot take over. If nobody asked us to, whoever else can shall not lose to us, and we rest before we try again.
+    pub(super) fn give_up(&mut self, now: Time, why: &str) {
+        if let Role::PendingActive { take_over: TakeOver::Unplanned(_), .. } = self.role {
+            let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
+            let peers = self.peer().map_or(initial, |peer| peer.modifier.next());
+            self.set_modifier(initial.max(peers).max(self.modifier), "could not take over");
+            self.rests_until = now + self.settings.dead_interval;
+        }
+        self.fall_back(now, why);
     }
 
     /// Pending-Active, and it shall not be: back to Standby. If nobody serves, the dead-interval starts again.

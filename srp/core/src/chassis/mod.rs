@@ -41,6 +41,8 @@ pub struct Chassis {
     heard: Option<Time>,
     /// Until then the peer has had a Hello of ours within its dead-interval: nobody has taken over behind our back.
     lease: Time,
+    /// After a take-over that failed: does not begin another of its own accord.
+    rests_until: Time,
     /// The modifier has been raised above all that the peer can hold, and nothing was heard of it since.
     stood_back: bool,
     /// The peer counts as alive until one dead-interval after this.
@@ -86,6 +88,7 @@ impl Chassis {
             view: None,
             heard: None,
             lease: now,
+            rests_until: now,
             stood_back: true,
             alive: now + settings.delay_interval,
             hello_at: now,
@@ -156,10 +159,11 @@ impl Chassis {
             Role::Init | Role::Standby | Role::Active => None,
         };
         let lease = self.may_be_cut_off().then_some(self.lease);
+        let rested = (self.role == Role::Standby && self.rests_until > self.ran).then_some(self.rests_until);
         let watching =
             self.link.is_some() || matches!(self.role, Role::Init | Role::Standby) && !self.stopping;
         let dead = watching.then_some(self.dead_at());
-        [pending, dead, lease, self.presence.next_deadline()]
+        [pending, dead, lease, rested, self.presence.next_deadline()]
             .into_iter()
             .flatten()
             .fold(self.hello_at, Time::min)

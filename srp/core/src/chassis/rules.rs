@@ -4,7 +4,7 @@ use super::presence::Target;
 use super::role::{HandOver, Role, TakeOver};
 use super::{Action, Chassis, Fact};
 use crate::types::{ChassisState, Rank, RouteModifier, Span, SwitchReason, Time};
-use crate::wire::{CloseReason, Hello};
+use crate::wire::{CloseReason, Hello, PeerView};
 
 /// Each pass changes the role or finds nothing to do; no chain of rules is longer than the roles are many.
 const PASSES: usize = 8;
@@ -57,11 +57,16 @@ impl Chassis {
                 true
             }
             ChassisState::Init | ChassisState::Standby if !self.knows_our_standing(&peer) => false,
-            ChassisState::Standby if peer.view.is_some_and(|view| serves(view.state)) => {
-                // The peer vouches: our earlier life served, and nobody has taken over since.
-                let modifier = peer.view.map_or(self.modifier, |view| view.modifier);
-                self.set_modifier(modifier, "the peer vouches for our earlier life");
-                self.take_over(now, TakeOver::Unplanned(SwitchReason::NotDefined));
+            ChassisState::Standby if vouches(peer.view, peer.modifier) => {
+                // The peer vouches: our earlier life served, and nobody has taken over since; unless it said so too
+                // long ago.
+                if now < self.lease {
+                    let modifier = peer.view.map_or(self.modifier, |view| view.modifier);
+                    self.set_modifier(modifier, "the peer vouches for our earlier life");
+                    self.take_over(now, TakeOver::Unplanned(SwitchReason::NotDefined));
+                } else {
+                    self.enter_standby(now, SwitchReason::NotDefined);
+                }
                 true
             }
             ChassisState::Init | ChassisState::Standby => {
@@ -91,7 +96,11 @@ impl Chassis {
             ChassisState::Active => self.follow(now, &peer),
             // It is being decided, and bounded there.
             ChassisState::PendingActive | ChassisState::PendingStandby => false,
-            ChassisState::Init | ChassisState::Standby if !self.knows_our_standing(&peer) => false,
+            ChassisState::Init | ChassisState::Standby
+                if !self.knows_our_standing(&peer) || now < self.rests_until =>
+            {
+                false
+            }
             ChassisState::Standby => {
                 let ours = Rank::contest(self.modifier(), &self.settings.identity);
                 if ours > Rank::contest(peer.modifier, &peer.identity()) {
@@ -102,7 +111,7 @@ impl Chassis {
             }
             ChassisState::Init => {
                 // Its earlier life served: our Hello says so, and it resumes.
-                if self.view.is_some_and(|view| serves(view.state)) || !self.wins_election(&peer) {
+                if vouches(self.view, self.modifier()) || !self.wins_election(&peer) {
                     return false;
                 }
                 self.win_election(now);
@@ -111,8 +120,12 @@ impl Chassis {
         }
     }
 
-    /// Stays behind the Active: one more prepend than it (BGP-4).
+    /// Stays behind the Active: one more prepend than it (BGP-4). Not while it serves with more than an operational
+    /// value: it starts again at the first one as soon as it sees us here, and values do not climb without bound.
     fn follow(&mut self, now: Time, active: &Hello) -> bool {
+        if active.modifier.0 > self.settings.threshold {
+            return false;
+        }
         let behind = active.modifier.next();
         let changed = self.modifier != behind;
         self.set_modifier(behind, "stays behind the Active");
@@ -139,7 +152,7 @@ impl Chassis {
             return true;
         }
         if now >= until {
-            self.fall_back(now, "installation and announcement took longer than the switchover-timeout");
+            self.give_up(now, "installation and announcement took longer than the switchover-timeout");
             return true;
         }
         false
@@ -301,10 +314,11 @@ impl Chassis {
     }
 }
 
-/// In this state a chassis is in service.
-fn serves(state: ChassisState) -> bool {
-    match state {
-        ChassisState::Active | ChassisState::PendingStandby => true,
+/// A Standby with this modifier knows its peer's earlier life as the Active of the pair: serving, and ahead of it. One
+/// that had stood back, or was leaving service, has lost that claim, and the two elect anew.
+fn vouches(view: Option<PeerView>, standby: RouteModifier) -> bool {
+    view.is_some_and(|view| match view.state {
+        ChassisState::Active | ChassisState::PendingStandby => view.modifier < standby,
         ChassisState::Init | ChassisState::Standby | ChassisState::PendingActive => false,
-    }
+    })
 }
