@@ -1,0 +1,335 @@
+//! What goes wrong: the faults, what each does to the world, and a story of them chosen by a seed.
+
+use srp_core::chassis::{Event, Settings};
+use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority, Span, Time};
+
+use super::net::{Arrival, End};
+use super::node::Parcel;
+use super::rng::{Range, Rng};
+use super::world::{Due, NAMES, Pace, ROUTERS, World};
+
+/// Something that happens to the pair.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Nothing arrives at the sides that are true.
+    Cut([bool; 2]),
+    Heal,
+    /// The connection is reset.
+    Disconnect,
+    /// `srpd` dies; the kernel keeps what it holds.
+    Crash(usize),
+    /// The machine loses power.
+    PowerOff(usize),
+    /// The process does not run for a while.
+    Freeze(usize, Span),
+    Switchover(usize, bool),
+    Stop(usize),
+    Validate(usize),
+    /// A BGP session is down for a while.
+    Session {
+        side: usize,
+        router: usize,
+        span: Span,
+    },
+    /// The kernel refuses that many of ten objects for a while.
+    Refuse {
+        side: usize,
+        refuses: u32,
+        span: Span,
+    },
+    /// Everything takes as long as this from now on.
+    Pace(Box<Pace>),
+    /// All of it is over.
+    HealAll,
+}
+
+impl World {
+    pub fn inflict(&mut self, fault: Fault) {
+        if !matches!(fault, Fault::Pace(_)) {
+            self.note_all(format_args!("--- {}", describe(&fault)));
+        }
+        match fault {
+            Fault::Cut(cut) => self.set_cut(cut),
+            Fault::Heal => self.set_cut([false; 2]),
+            Fault::Disconnect => {
+                if self.net.conn.is_some() {
+                    self.transmit(0, Arrival::Down);
+                    self.transmit(1, Arrival::Down);
+                }
+            }
+            Fault::Crash(side) => self.end_life(side, false, false),
+            Fault::PowerOff(side) => self.end_life(side, false, true),
+            Fault::Freeze(side, span) => {
+                if self.nodes[side].chassis.is_some() {
+                    self.nodes[side].frozen = true;
+                    self.after(span, Due::Thaw { side });
+                }
+            }
+            Fault::Switchover(side, force) => {
+                let node = &mut self.nodes[side];
+                if node.chassis.is_none() {
+                    return;
+                }
+                let request = node.next_request;
+                node.next_request += 1;
+                node.requests.insert(request);
+                self.hand_over(side, Parcel::Event(Event::InitiateSwitchover { request, force }));
+            }
+            Fault::Validate(side) => {
+                let node = &mut self.nodes[side];
+                if node.chassis.is_none() {
+                    return;
+                }
+                let request = node.next_request;
+                node.next_request += 1;
+                node.requests.insert(request);
+                self.hand_over(side, Parcel::Event(Event::ValidateSwitchover { request }));
+            }
+            Fault::Stop(side) => {
+                if self.nodes[side].chassis.is_some() {
+                    self.nodes[side].stop_asked.get_or_insert(self.now);
+                    self.hand_over(side, Parcel::Event(Event::Stop));
+                }
+            }
+            Fault::Session { side, router, span } => {
+                self.routers[router].sessions[side].down += 1;
+                self.session_down(side, router, false);
+                self.after(span, Due::SessionFree { side, router });
+            }
+            Fault::Refuse { side, refuses, span } => {
+                self.nodes[side].kernel.refuses = refuses;
+                self.after(span, Due::KernelWilling { side });
+            }
+            Fault::Pace(pace) => self.pace = *pace,
+            Fault::HealAll => self.heal_all(),
+        }
+    }
+
+    fn heal_all(&mut self) {
+        self.pace = brisk();
+        self.set_cut([false; 2]);
+        for side in [0, 1] {
+            self.thaw(side);
+            self.nodes[side].kernel.refuses = 0;
+            if self.nodes[side].chassis.is_none() {
+                self.boot(side);
+            }
+            for router in 0..ROUTERS {
+                self.routers[router].sessions[side].down = 0;
+                self.after(Span::millis(1), Due::SessionUp { side, router });
+            }
+        }
+    }
+}
+
+/// In words an operator would use.
+pub fn describe(fault: &Fault) -> String {
+    match fault {
+        Fault::Cut([true, true]) => "SRP link cut".into(),
+        Fault::Cut([to_east, to_west]) => {
+            let deaf = NAMES[usize::from(*to_west && !to_east)];
+            format!("SRP link cut towards {deaf}")
+        }
+        Fault::Heal => "SRP link healed".into(),
+        Fault::Disconnect => "SRP connection reset".into(),
+        Fault::Crash(side) => format!("srpd of {} dies", NAMES[*side]),
+        Fault::PowerOff(side) => format!("{} loses power", NAMES[*side]),
+        Fault::Freeze(side, span) => format!("{} is suspended for {span}", NAMES[*side]),
+        Fault::Switchover(side, force) => {
+            format!("{}: srp initiate-switchover{}", NAMES[*side], if *force { " force" } else { "" })
+        }
+        Fault::Stop(side) => format!("{}: orderly stop", NAMES[*side]),
+        Fault::Validate(side) => format!("{}: srp validate-switchover", NAMES[*side]),
+        Fault::Session { side, router, span } => {
+            format!("BGP between {} and router {router} down for {span}", NAMES[*side])
+        }
+        Fault::Refuse { side, refuses, span } => {
+            format!("kernel of {} refuses {refuses} of 10 for {span}", NAMES[*side])
+        }
+        Fault::Pace(_) => "other delays".into(),
+        Fault::HealAll => "everything healed".into(),
+    }
+}
+
+/// A good day.
+pub fn brisk() -> Pace {
+    Pace {
+        dial: Range::millis(10, 50),
+        link: Range { low: Span(100), high: Span::millis(3) },
+        kernel: Range { low: Span(100), high: Span::millis(5) },
+        learn: Range { low: Span(100), high: Span::millis(10) },
+        ack: Range { low: Span(100), high: Span::millis(2) },
+        session: Range::millis(1, 60),
+        late: Range { low: Span(0), high: Span::millis(1) },
+    }
+}
+
+/// A bad one.
+fn slow(rng: &mut Rng) -> Pace {
+    let mut pace = brisk();
+    if rng.chance(50) {
+        pace.link = Range::millis(1, 80);
+    }
+    if rng.chance(40) {
+        pace.kernel = Range::millis(1, 200);
+    }
+    if rng.chance(40) {
+        pace.learn = Range::millis(1, 250);
+        pace.ack = Range::millis(1, 50);
+    }
+    if rng.chance(20) {
+        pace.late = Range::millis(0, 20);
+    }
+    pace
+}
+
+/// A pair with settings of all kinds. What must be equal is equal.
+pub fn pair(rng: &mut Rng) -> [Settings; 2] {
+    let threshold = [2, 2, 3, 16][usize::try_from(rng.below(4)).expect("small")];
+    let advertise_in_standby = rng.chance(50);
+    let drain_interval = Span::millis(rng.below(3) * 50);
+    let delay_interval = Span::millis(rng.below(2) * 200);
+    let twins = rng.chance(5);
+    let identity = |rng: &mut Rng, mode| {
+        let mac = Mac([2, 0, 0, 0, 0, u8::try_from(rng.below(3)).expect("small")]);
+        let priority = Priority(u8::try_from(1 + rng.below(2)).expect("small"));
+        Identity { mode, priority, mac, boot: BootId(0) }
+    };
+    let modes = match rng.below(4) {
+        0 => [ChassisMode::Primary; 2],
+        1 => [ChassisMode::Backup; 2],
+        _ => [ChassisMode::Primary, ChassisMode::Backup],
+    };
+    let first = identity(rng, modes[0]);
+    let second = if twins { first } else { identity(rng, modes[1]) };
+    [first, second].map(|identity| Settings {
+        identity,
+        release: String::new(),
+        hello_interval: Span::millis(100),
+        dead_interval: Span::millis(300),
+        delay_interval,
+        threshold,
+        advertise_in_standby,
+        drain_interval,
+        switchover_timeout: Span::secs(1),
+        config_digest: [7; 32],
+    })
+}
+
+/// Faults for five seconds, then everything is healed; returns when that is.
+pub fn plan(world: &mut World, rng: &mut Rng) -> Time {
+    let begin = world.now;
+    for side in [0, 1] {
+        let wait = if rng.chance(30) { Span(0) } else { Span::millis(rng.below(700)) };
+        world.at(begin + wait, Due::Boot { side });
+    }
+    let end = begin + Span::secs(5);
+    let mut at = begin + Span::millis(rng.below(1_500));
+    while at < end {
+        // Troubles seldom come alone.
+        for _ in 0..=rng.below(3) {
+            trouble(world, rng, at);
+            at = at + Span(rng.below(60_000));
+        }
+        at = at + Span::millis(rng.below(1_200));
+    }
+    world.at(end, Due::Fault(Fault::HealAll));
+    end
+}
+
+fn trouble(world: &mut World, rng: &mut Rng, at: Time) {
+    let side = rng.side();
+    let span = Span(match rng.below(3) {
+        0 => 1_000 + rng.below(30_000),
+        1 => 1_000 + rng.below(400_000),
+        _ => 200_000 + rng.below(1_500_000),
+    });
+    let mut fault = |time, fault| world.at(time, Due::Fault(fault));
+    match rng.below(100) {
+        0..15 => {
+            let cut = [[true, true], [true, false], [false, true]][usize::try_from(rng.below(3)).expect("3")];
+            fault(at, Fault::Cut(cut));
+            fault(at + span, Fault::Heal);
+            if rng.chance(30) {
+                // The routers are behind the same cable.
+                for router in 0..ROUTERS {
+                    fault(at, Fault::Session { side, router, span });
+                }
+            }
+        }
+        15..22 => fault(at, Fault::Disconnect),
+        22..32 => {
+            fault(at, Fault::Crash(side));
+            world.at(at + span, Due::Boot { side });
+        }
+        32..38 => {
+            fault(at, Fault::PowerOff(side));
+            world.at(at + span, Due::Boot { side });
+        }
+        38..50 => fault(at, Fault::Freeze(side, span)),
+        50..66 => fault(at, Fault::Switchover(side, rng.chance(50))),
+        66..71 => {
+            let force = rng.chance(50);
+            fault(at, Fault::Switchover(0, force));
+            fault(at, Fault::Switchover(1, force));
+        }
+        71..78 => {
+            fault(at, Fault::Stop(side));
+        }
+        78..80 => fault(at, Fault::Validate(side)),
+        80..86 => {
+            let router = usize::try_from(rng.below(2)).expect("small");
+            fault(at, Fault::Session { side, router, span });
+        }
+        86..89 => {
+            for router in 0..ROUTERS {
+                fault(at, Fault::Session { side, router, span });
+            }
+        }
+        89..94 => {
+            let refuses = if rng.chance(50) { 10 } else { 3 };
+            fault(at, Fault::Refuse { side, refuses, span });
+        }
+        _ => {
+            let pace = slow(rng);
+            fault(at, Fault::Pace(Box::new(pace)));
+            fault(at + span, Fault::Pace(Box::new(brisk())));
+        }
+    }
+}
+
+/// Both ends of the link, for tests that look.
+pub fn link_is_open(world: &World) -> bool {
+    world.net.conn.as_ref().is_some_and(|conn| conn.ends == [End::Open; 2])
+}
+
+/// One whole story. The world is handed back for those who look.
+pub fn tell(seed: u64, sabotage: super::sabotage::Sabotage, verbose: bool, record: bool) -> World {
+    let mut rng = Rng::new(seed);
+    let settings = pair(&mut rng);
+    let mut world = World::new(settings, brisk(), Rng::new(rng.next()));
+    world.sabotage = sabotage;
+    world.restart = Some(Span::millis(300));
+    if verbose {
+        world.trace = Some(Vec::new());
+        world.detail = true;
+    }
+    for node in &mut world.nodes {
+        node.recording = record;
+    }
+    let healed = plan(&mut world, &mut rng);
+    // Time for what was begun to end: a stop, a fall-back, an election, each with its bound.
+    world.run_until(healed + Span::millis(4_500));
+    world.check_settled();
+    // And it stays so, quietly.
+    let before = world.nodes.each_ref().map(|node| node.hellos);
+    world.run_until(healed + Span::millis(5_500));
+    world.check_settled();
+    for (side, before) in before.into_iter().enumerate() {
+        let sent = world.nodes[side].hellos - before;
+        if sent > 12 {
+            world.check.fail(format!("{}: {sent} Hellos in a quiet second", NAMES[side]));
+        }
+    }
+    world
+}

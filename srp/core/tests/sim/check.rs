@@ -1,0 +1,317 @@
+//! What must always hold, asserted after each step.
+//!
+//! 1. Link up and settled: exactly one Active, the other Standby one modifier behind it. Asserted at the end of each
+//!    run, after everything was healed and a bound has passed, and that it stays so.
+//! 2. Link down, both Active: the incumbent (Active alone before, or the one that the pair agreed upon) has the smaller modifier. If it has
+//!    restarted, was suspended or was cut off since the pair last agreed, and the other has not, the other has.
+//! 3. A router that hears both never holds a path of a Standby that is as good as that of an Active one. Not claimed
+//!    until the pair agrees again of an Active that has stepped back (suspended, cut off), nor of one that started,
+//!    met nobody and serves alone (S5) while its Standby is suspended.
+//! 4. Both Standby for no longer than one dead-interval while the link is up, both run and no kernel refuses.
+//! 5. Announced only what is installed; removed only what no router holds; no router prefers a chassis whose kernel
+//!    holds nothing.
+//! 7. The same events at the same times give the same actions: a recorded life is handled again.
+//!
+//! Beside them: no state is Pending beyond its bound; every operator is answered once; an orderly stop ends; the
+//! deadline moves; a wake-up before it changes nothing; a quiet pair sends no more Hellos than its interval says.
+
+use srp_core::chassis::{Chassis, Event, Settings};
+use srp_core::types::{ChassisState, Span, Time};
+
+use super::node::{Node, Record};
+use super::world::{NAMES, World};
+
+/// What the invariants need to remember.
+#[derive(Debug, Default)]
+pub struct Check {
+    /// The first invariant that did not hold.
+    pub broken: Option<String>,
+    /// Has restarted since the pair last agreed.
+    restarted: [bool; 2],
+    /// Was suspended or cut off since the pair last agreed.
+    stood_back: [bool; 2],
+    /// Became Active without having met anybody.
+    alone: [bool; 2],
+    incumbent: Option<usize>,
+    both_standby_since: Option<Time>,
+    pending_since: [Option<Time>; 2],
+    looked: u64,
+    /// Steps at which the router invariants were looked at with both chassis heard.
+    pub heard_both: u64,
+    /// Steps with two Active chassis.
+    pub dual_active: u64,
+}
+
+impl Check {
+    pub fn fail(&mut self, why: String) {
+        self.broken.get_or_insert(why);
+    }
+
+    pub fn started(&mut self, side: usize) {
+        self.restarted[side] = true;
+        self.alone[side] = false;
+        self.pending_since[side] = None;
+    }
+
+    pub fn ended(&mut self, side: usize) {
+        self.pending_since[side] = None;
+    }
+
+    pub fn stood_back(&mut self, side: usize) {
+        self.stood_back[side] = true;
+    }
+
+    /// The core is about to run after a gap.
+    pub fn ran(&mut self, side: usize, gap: Span, settings: &Settings) {
+        if gap > settings.dead_interval {
+            self.pending_since[side] = None;
+        }
+    }
+
+    pub fn serves_alone(&mut self, side: usize) {
+        self.alone[side] = true;
+    }
+
+    /// Elected, or vouched for by its peer: it takes over with a value that the pair agreed upon.
+    pub fn agreed(&mut self, side: usize) {
+        self.restarted[side] = false;
+        self.incumbent = Some(side);
+    }
+
+    fn unproven(&self, side: usize) -> bool {
+        self.restarted[side] || self.stood_back[side]
+    }
+
+    /// Invariant 7, for one life.
+    pub fn replay(&mut self, side: usize, node: &mut Node) {
+        let Some(Record { born: mut chassis, heard, did }) = node.record.take() else { return };
+        let mut again = Vec::with_capacity(did.len());
+        for (time, event) in heard {
+            chassis.handle(time, event);
+            while let Some(action) = chassis.poll_action() {
+                again.push(action);
+            }
+        }
+        if again != did {
+            self.fail(format!("{}: invariant 7: the same events gave other actions", NAMES[side]));
+        }
+    }
+}
+
+impl World {
+    fn state(&self, side: usize) -> Option<ChassisState> {
+        self.nodes[side].chassis.as_ref().map(Chassis::state)
+    }
+
+    fn is(&self, side: usize, state: ChassisState) -> bool {
+        self.state(side) == Some(state)
+    }
+
+    /// A core that was left alone has nothing more to do until its deadline.
+    pub fn check_node(&mut self, side: usize) {
+        self.check.looked += 1;
+        if !self.check.looked.is_multiple_of(16) {
+            return;
+        }
+        let Some(chassis) = &self.nodes[side].chassis else { return };
+        let deadline = chassis.next_deadline();
+        let between = Time(u64::midpoint(self.now.0, deadline.0.max(self.now.0).saturating_sub(1)));
+        for at in [self.now, between] {
+            let mut copy = chassis.clone();
+            copy.handle(at, Event::DeadlineReached);
+            if let Some(action) = copy.poll_action()
+                && at < deadline
+            {
+                self.check.fail(format!(
+                    "{}: {action:?} was due at {} of {}, the deadline",
+                    NAMES[side], at.0, deadline.0
+                ));
+                return;
+            }
+        }
+    }
+
+    /// Invariants that need both chassis and the routers.
+    pub fn check_step(&mut self) {
+        if self.check.broken.is_some() {
+            return;
+        }
+        let states = [self.state(0), self.state(1)];
+        self.check_agreement();
+        self.check_incumbent(states);
+        self.check_routers(states);
+        self.check_standby(states);
+        self.check_bounds(states);
+    }
+
+    /// An agreed pair: what happened before no longer matters.
+    fn check_agreement(&mut self) {
+        if !self.net.is_up() || self.nodes.iter().any(|node| node.frozen) {
+            return;
+        }
+        for active in [0, 1] {
+            let standby = 1 - active;
+            if let (Some(a), Some(s)) = (&self.nodes[active].chassis, &self.nodes[standby].chassis)
+                && (a.state(), s.state()) == (ChassisState::Active, ChassisState::Standby)
+                && s.modifier() == a.modifier().next()
+                && a.modifier().0 <= a.settings().threshold
+            {
+                self.check.restarted = [false; 2];
+                self.check.stood_back = [false; 2];
+                self.check.alone = [false; 2];
+            }
+        }
+    }
+
+    /// Invariant 2.
+    fn check_incumbent(&mut self, states: [Option<ChassisState>; 2]) {
+        let active = states.map(|state| state == Some(ChassisState::Active));
+        let serves = |side: usize| match states[side] {
+            Some(ChassisState::Active | ChassisState::PendingStandby | ChassisState::PendingActive) => true,
+            Some(ChassisState::Init | ChassisState::Standby) | None => false,
+        };
+        let incumbent = self.check.incumbent.filter(|side| serves(*side));
+        self.check.incumbent = incumbent.or_else(|| (0..2).find(|side| active[*side]));
+        let (Some(first), true) = (self.check.incumbent, active == [true; 2]) else { return };
+        self.check.dual_active += 1;
+        if self.net.is_up() {
+            return;
+        }
+        let second = 1 - first;
+        let modifier = |side: usize| self.nodes[side].chassis.as_ref().map(Chassis::modifier);
+        let (better, worse) = match (self.check.unproven(first), self.check.unproven(second)) {
+            (false, _) => (first, second),
+            (true, false) => (second, first),
+            (true, true) => return,
+        };
+        if modifier(better) >= modifier(worse) {
+            let text = format!(
+                "invariant 2: both Active, {} should stand better ({:?} against {:?})",
+                NAMES[better],
+                modifier(better),
+                modifier(worse)
+            );
+            self.check.fail(text);
+        }
+    }
+
+    /// Invariants 3 and 5, as routers see them.
+    fn check_routers(&mut self, states: [Option<ChassisState>; 2]) {
+        for router in 0..self.routers.len() {
+            let heard = [0, 1].map(|side| self.routers[router].heard(side));
+            if let [Some(_), Some(_)] = heard {
+                self.check.heard_both += 1;
+            }
+            for side in [0, 1] {
+                let other = 1 - side;
+                if states[side] == Some(ChassisState::Active)
+                    && states[other] == Some(ChassisState::Standby)
+                    && !self.check.stood_back[side]
+                    && !self.check.alone[side]
+                    && let (Some(active), Some(standby)) = (heard[side], heard[other])
+                    && active >= standby
+                {
+                    let name = NAMES[other];
+                    self.check.fail(format!(
+                        "invariant 3: router {router} holds {standby} prepends of {name}, a Standby, and {active} of the Active"
+                    ));
+                }
+            }
+            if let Some(best) = self.routers[router].prefers()
+                && heard[best].is_some()
+                && self.nodes[best].chassis.is_some()
+                && !self.nodes[best].kernel.holds
+            {
+                self.check.fail(format!(
+                    "invariant 5: router {router} prefers {}, whose kernel holds nothing",
+                    NAMES[best]
+                ));
+            }
+        }
+    }
+
+    /// Invariant 4.
+    fn check_standby(&mut self, states: [Option<ChassisState>; 2]) {
+        let fit = self.nodes.iter().all(|n| !n.frozen && n.kernel.refuses == 0 && n.stop_asked.is_none());
+        let both = states == [Some(ChassisState::Standby); 2];
+        if !(both && fit && self.net.is_up() && self.net.whole()) {
+            self.check.both_standby_since = None;
+            return;
+        }
+        let since = *self.check.both_standby_since.get_or_insert(self.now);
+        if self.now.since(since) > self.nodes[0].settings.dead_interval {
+            self.check.fail("invariant 4: both Standby for longer than the dead-interval".into());
+        }
+    }
+
+    /// Nothing is Pending for ever, and an orderly stop ends.
+    fn check_bounds(&mut self, states: [Option<ChassisState>; 2]) {
+        for side in [0, 1] {
+            let node = &self.nodes[side];
+            let pending =
+                matches!(states[side], Some(ChassisState::PendingActive | ChassisState::PendingStandby));
+            if !pending || node.frozen {
+                self.check.pending_since[side] = None;
+                continue;
+            }
+            let since = *self.check.pending_since[side].get_or_insert(self.now);
+            let bound = node.settings.switchover_timeout.times(2);
+            if self.now.since(since) > bound {
+                self.check.fail(format!("{}: Pending for longer than {bound}", NAMES[side]));
+            }
+        }
+        for side in [0, 1] {
+            let node = &mut self.nodes[side];
+            let Some(asked) = node.stop_asked else { continue };
+            if node.frozen {
+                node.stop_asked = Some(self.now);
+            }
+            let bound = node.settings.switchover_timeout.times(4);
+            if self.now.since(asked) > bound {
+                self.check.fail(format!("{}: an orderly stop took longer than {bound}", NAMES[side]));
+            }
+        }
+    }
+
+    /// A remove is asked for: no router may hold us any more.
+    pub fn check_remove(&mut self, side: usize) {
+        let held = self.routers.iter().any(|r| r.sessions[side].up && r.heard(side).is_some());
+        if held || self.nodes[side].speaker.rib.is_some() {
+            self.check.fail(format!("{}: invariant 5: removed before it is withdrawn", NAMES[side]));
+        }
+    }
+
+    /// Invariant 1, and that every operator has an answer.
+    pub fn check_settled(&mut self) {
+        if self.check.broken.is_some() {
+            return;
+        }
+        let shown: Vec<String> = self
+            .nodes
+            .iter()
+            .map(|node| {
+                node.chassis.as_ref().map_or("off".into(), |c| format!("{} {}", c.state(), c.modifier()))
+            })
+            .collect();
+        let active = (0..2).find(|side| self.is(*side, ChassisState::Active));
+        let settled = active.is_some_and(|active| {
+            let standby = 1 - active;
+            let modifier = |side: usize| self.nodes[side].chassis.as_ref().map(Chassis::modifier);
+            self.is(standby, ChassisState::Standby)
+                && modifier(active).is_some_and(|a| modifier(standby) == Some(a.next()))
+                && self.routers.iter().all(|router| router.prefers() == Some(active))
+        });
+        if !settled {
+            self.check.fail(format!("invariant 1: healed and not settled: {}", shown.join(" / ")));
+        }
+        for side in [0, 1] {
+            if !self.nodes[side].requests.is_empty() {
+                self.check.fail(format!("{}: an operator was never answered", NAMES[side]));
+            }
+            let node = &mut self.nodes[side];
+            let kept = node.record.clone();
+            self.check.replay(side, node);
+            node.record = kept;
+        }
+    }
+}

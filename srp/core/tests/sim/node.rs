@@ -1,0 +1,472 @@
+//! One chassis with the driver, the kernel and the BGP speaker around it.
+
+use std::collections::BTreeSet;
+
+use srp_core::chassis::{Action, Chassis, Event, Fact, Settings, Ticket};
+use srp_core::types::{BootId, ChassisState, SwitchReason, Time};
+use srp_core::wire::{Close, CloseReason, FrameReader, Message, encode};
+
+use super::net::{Arrival, End};
+use super::router::Path;
+use super::world::{Due, NAMES, ROUTERS, World};
+
+/// Something that waits for a node that does not run.
+#[derive(Clone, Debug)]
+pub enum Parcel {
+    Event(Event),
+    Link(u64, Arrival),
+}
+
+/// What the kernel holds of the srp-activated objects.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub holds: bool,
+    /// Of ten objects.
+    pub refuses: u32,
+    free_at: Time,
+}
+
+/// What the speaker says, and who has not yet acknowledged it.
+#[derive(Clone, Debug, Default)]
+pub struct Speaker {
+    pub rib: Option<u16>,
+    /// An announcement or a withdraw was asked for in this life; before, neighbours are told nothing.
+    pub decided: bool,
+    pending: Option<(u64, Event)>,
+    waiting: [bool; ROUTERS],
+    ops: u64,
+}
+
+/// A life as it was lived: the core at its start, all that it heard, all that it did.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub born: Chassis,
+    pub heard: Vec<(Time, Event)>,
+    pub did: Vec<Action>,
+}
+
+/// One chassis.
+#[derive(Debug)]
+pub struct Node {
+    pub settings: Settings,
+    /// `None` while `srpd` does not run.
+    pub chassis: Option<Chassis>,
+    /// Counts starts.
+    pub life: u64,
+    /// Suspended: nothing is handled, what arrives waits.
+    pub frozen: bool,
+    pub inbox: Vec<Parcel>,
+    pub linked: Option<u64>,
+    pub reader: FrameReader,
+    pub kernel: Kernel,
+    pub speaker: Speaker,
+    /// Operators that wait for an answer.
+    pub requests: BTreeSet<u64>,
+    pub next_request: u64,
+    pub last_request: Option<Time>,
+    pub stop_asked: Option<Time>,
+    pub hellos: u64,
+    /// When it last handled an event.
+    pub ran: Time,
+    /// Every event of this life and every action that followed, for the replay.
+    pub record: Option<Record>,
+    pub recording: bool,
+    wake: Option<(Time, Time)>,
+}
+
+impl Node {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            chassis: None,
+            life: 0,
+            frozen: false,
+            inbox: Vec::new(),
+            linked: None,
+            reader: FrameReader::default(),
+            kernel: Kernel { holds: false, refuses: 0, free_at: Time(0) },
+            speaker: Speaker::default(),
+            requests: BTreeSet::new(),
+            next_request: 1,
+            last_request: None,
+            stop_asked: None,
+            hellos: 0,
+            ran: Time(0),
+            record: None,
+            recording: false,
+            wake: None,
+        }
+    }
+
+    /// When the driver's timer fires next.
+    pub fn wake_at(&self) -> Option<Time> {
+        if self.frozen || self.chassis.is_none() { None } else { self.wake.map(|(_, at)| at) }
+    }
+}
+
+impl World {
+    /// Starts `srpd`.
+    pub fn boot(&mut self, side: usize) {
+        if self.nodes[side].chassis.is_some() {
+            return;
+        }
+        let boot = BootId(self.rng.next());
+        let node = &mut self.nodes[side];
+        node.life += 1;
+        node.settings.identity.boot = boot;
+        let chassis = Chassis::new(self.now, node.settings.clone());
+        node.record =
+            node.recording.then(|| Record { born: chassis.clone(), heard: Vec::new(), did: Vec::new() });
+        node.chassis = Some(chassis);
+        node.speaker = Speaker::default();
+        node.ran = self.now;
+        self.set_alarm(side);
+        self.check.started(side);
+        self.note(side, "starts");
+        for router in 0..ROUTERS {
+            let wait = self.rng.span(self.pace.session);
+            self.after(wait, Due::SessionUp { side, router });
+        }
+    }
+
+    /// One event into the core, and all that follows from it.
+    pub fn feed(&mut self, side: usize, mut event: Event) {
+        let now = self.now;
+        let sabotage = self.sabotage;
+        if !sabotage.event(&mut self.nodes[side], &mut event, now) {
+            return;
+        }
+        if self.detail && event != Event::DeadlineReached {
+            self.note(side, format_args!("    < {}", brief(&event)));
+        }
+        let node = &mut self.nodes[side];
+        let Some(chassis) = node.chassis.as_mut() else { return };
+        self.check.ran(side, now.since(node.ran), &node.settings);
+        node.ran = now;
+        if let Some(record) = &mut node.record {
+            record.heard.push((now, event.clone()));
+        }
+        chassis.handle(now, event);
+        let mut actions = Vec::new();
+        while let Some(action) = chassis.poll_action() {
+            actions.push(action);
+        }
+        if let Some(record) = &mut node.record {
+            record.did.extend(actions.iter().cloned());
+        }
+        self.set_alarm(side);
+        self.check_node(side);
+        for mut action in actions {
+            if sabotage.action(&mut self.nodes[side], &mut action) {
+                self.perform(side, action);
+            }
+        }
+    }
+
+    fn set_alarm(&mut self, side: usize) {
+        let node = &mut self.nodes[side];
+        let Some(deadline) = node.chassis.as_ref().map(Chassis::next_deadline) else { return };
+        if node.wake.is_none_or(|(known, _)| known != deadline) {
+            let late = self.rng.span(self.pace.late);
+            node.wake = Some((deadline, deadline + late));
+        }
+    }
+
+    fn perform(&mut self, side: usize, action: Action) {
+        if self.detail {
+            self.note(side, format_args!("    > {}", brief(&action)));
+        }
+        let peer = 1 - side;
+        match action {
+            Action::Send(message) => {
+                if matches!(message, Message::Hello(_)) {
+                    self.nodes[side].hellos += 1;
+                }
+                let linked = self.nodes[side].linked;
+                if linked.is_some() && linked == self.net.conn.as_ref().map(|conn| conn.id) {
+                    self.transmit(peer, Arrival::Octets(encode(&message)));
+                }
+            }
+            Action::CloseLink(reason, text) => {
+                let linked = self.nodes[side].linked.take();
+                if linked.is_some() && linked == self.net.conn.as_ref().map(|conn| conn.id) {
+                    let close = Message::Close(Close { reason, text: text.to_owned() });
+                    self.transmit(peer, Arrival::Octets(encode(&close)));
+                    self.hang_up(side);
+                }
+                if reason != CloseReason::Stopping && self.rng.chance(50) {
+                    self.feed(side, Event::LinkDown);
+                }
+            }
+            Action::Install { ticket } => self.kernel_asked(side, ticket, true),
+            Action::Remove { ticket } => {
+                self.check_remove(side);
+                self.kernel_asked(side, ticket, false);
+            }
+            Action::Announce { ticket, modifier } => {
+                if !self.nodes[side].kernel.holds {
+                    self.check
+                        .fail(format!("{}: invariant 5: announced before it is installed", NAMES[side]));
+                }
+                self.note(side, format_args!("announces with {modifier}"));
+                self.speak(side, Some(modifier.0), Event::Announced { ticket });
+            }
+            Action::Withdraw { ticket } => {
+                if self.nodes[side].speaker.rib.is_some() {
+                    self.note(side, "withdraws");
+                }
+                self.speak(side, None, Event::Withdrawn { ticket });
+            }
+            Action::Flush { ticket } => {
+                let (wait, life) = (self.rng.span(self.pace.link), self.nodes[side].life);
+                self.after(wait, Due::Tell { side, life, event: Event::Flushed { ticket } });
+            }
+            Action::Reply { request, answer } => {
+                self.note(side, format_args!("answers: {answer:?}"));
+                if !self.nodes[side].requests.remove(&request) {
+                    self.check.fail(format!("{}: request {request} is answered twice", NAMES[side]));
+                }
+            }
+            Action::Record(fact) => self.recorded(side, &fact),
+            Action::Stopped => {
+                self.note(side, "has stopped");
+                let node = &self.nodes[side];
+                if node.kernel.holds || node.speaker.rib.is_some() {
+                    self.check.fail(format!("{}: stopped, and left something behind", NAMES[side]));
+                }
+                self.end_life(side, true, false);
+                if let Some(wait) = self.restart {
+                    self.after(wait, Due::Boot { side });
+                }
+            }
+        }
+    }
+
+    fn recorded(&mut self, side: usize, fact: &Fact) {
+        match fact {
+            Fact::State { from, to, reason } => {
+                match (from, to, reason) {
+                    (ChassisState::Init, ChassisState::PendingActive, SwitchReason::DeadTimerExpiry) => {
+                        self.check.serves_alone(side);
+                    }
+                    (_, ChassisState::PendingActive, SwitchReason::NotDefined) => self.check.agreed(side),
+                    _ => {}
+                }
+                self.note(side, format_args!("{from} -> {to} ({reason})"));
+            }
+            Fact::Modifier { from, to, why } => {
+                if *why == "could not take over" {
+                    self.check.stood_back(side);
+                }
+                self.note(side, format_args!("modifier {from} -> {to} ({why})"));
+            }
+            Fact::SwitchoverBegan { .. } => {}
+            Fact::Aborted { why } => self.note(side, format_args!("called off: {why}")),
+            Fact::Suspended { gap } => {
+                self.check.stood_back(side);
+                self.note(side, format_args!("did not run for {gap}"));
+            }
+            Fact::CutOff => {
+                self.check.stood_back(side);
+                self.note(side, "is cut off");
+            }
+            Fact::PeerRestarted => self.note(side, "sees that its peer has restarted"),
+            Fact::Twins => self.note(side, "reports a twin: same mode, priority and MAC on both chassis"),
+            Fact::ConfigInSync(in_sync) => {
+                if !in_sync {
+                    self.note(side, "reports that the configurations differ");
+                }
+            }
+            Fact::KernelRefused { refused } => {
+                self.note(side, format_args!("kernel refuses {refused} objects"));
+            }
+        }
+    }
+
+    // The kernel: one request after the other.
+
+    fn kernel_asked(&mut self, side: usize, ticket: Ticket, install: bool) {
+        let took = self.rng.span(self.pace.kernel);
+        let node = &mut self.nodes[side];
+        let at = node.kernel.free_at.max(self.now) + took;
+        node.kernel.free_at = at;
+        let life = node.life;
+        self.at(at, Due::Kernel { side, life, ticket, install });
+    }
+
+    pub fn kernel_done(&mut self, side: usize, life: u64, ticket: Ticket, install: bool) {
+        if self.nodes[side].life != life || self.nodes[side].chassis.is_none() {
+            return;
+        }
+        let kernel = &mut self.nodes[side].kernel;
+        let event = if install {
+            kernel.holds |= kernel.refuses < 10;
+            let (installed, refused) = (10 - kernel.refuses, kernel.refuses);
+            self.note(side, format_args!("kernel holds {installed} of 10 objects"));
+            Event::Installed { ticket, installed, refused }
+        } else {
+            if kernel.holds {
+                kernel.holds = false;
+                self.note(side, "kernel holds nothing");
+            }
+            Event::Removed { ticket }
+        };
+        self.hand_over(side, Parcel::Event(event));
+    }
+
+    // The BGP speaker.
+
+    fn speak(&mut self, side: usize, rib: Option<u16>, done: Event) {
+        let speaker = &mut self.nodes[side].speaker;
+        speaker.rib = rib;
+        speaker.decided = true;
+        speaker.ops += 1;
+        let op = speaker.ops;
+        speaker.pending = Some((op, done));
+        let up: [bool; ROUTERS] = std::array::from_fn(|router| self.routers[router].sessions[side].up);
+        self.nodes[side].speaker.waiting = up;
+        for router in (0..ROUTERS).filter(|router| up[*router]) {
+            self.update(side, router, op);
+        }
+        // Where nobody listens there is nothing to wait for; still the answer comes as an event of its own.
+        let life = self.nodes[side].life;
+        self.after(self.pace.ack.low, Due::Ack { side, life, router: None, op });
+    }
+
+    /// Sends the present state of our table to one router.
+    fn update(&mut self, side: usize, router: usize, op: u64) {
+        let delay = self.rng.span(self.pace.learn);
+        let prepends = self.nodes[side].speaker.rib;
+        let session = &mut self.routers[router].sessions[side];
+        let at = (self.now + delay).max(session.last);
+        session.last = at;
+        let session = session.id;
+        self.at(at, Due::Learn { side, router, session, prepends, op });
+    }
+
+    pub fn acknowledged(&mut self, side: usize, router: Option<usize>, op: u64) {
+        let speaker = &mut self.nodes[side].speaker;
+        if speaker.pending.as_ref().is_none_or(|(pending, _)| *pending != op) {
+            return;
+        }
+        if let Some(router) = router {
+            speaker.waiting[router] = false;
+        }
+        if speaker.waiting == [false; ROUTERS]
+            && let Some((_, event)) = speaker.pending.take()
+        {
+            self.hand_over(side, Parcel::Event(event));
+        }
+    }
+
+    pub fn session_up(&mut self, side: usize, router: usize) {
+        let session = &mut self.routers[router].sessions[side];
+        if session.up || session.down > 0 || self.nodes[side].chassis.is_none() || self.nodes[side].frozen {
+            return;
+        }
+        session.up = true;
+        session.id += 1;
+        if self.nodes[side].speaker.decided {
+            self.update(side, router, 0);
+        }
+        self.tell_neighbors(side);
+    }
+
+    /// The session ends. `stale`: the router keeps the path for a while, in case the chassis only restarts.
+    pub fn session_down(&mut self, side: usize, router: usize, stale: bool) {
+        let hold = self.rng.span(super::rng::Range::millis(50, 800));
+        let entry = &mut self.routers[router];
+        if !entry.sessions[side].up {
+            return;
+        }
+        entry.sessions[side].up = false;
+        let session = entry.sessions[side].id;
+        entry.paths[side] = entry.paths[side].filter(|_| stale).map(|path| Path { stale: true, ..path });
+        if stale {
+            self.after(hold, Due::Expire { side, router, session });
+        }
+        let life = self.nodes[side].life;
+        if let Some((op, _)) = self.nodes[side].speaker.pending {
+            let router = Some(router);
+            self.after(self.pace.ack.low, Due::Ack { side, life, router, op });
+        }
+        self.tell_neighbors(side);
+    }
+
+    fn tell_neighbors(&mut self, side: usize) {
+        let up = self.routers.iter().filter(|router| router.sessions[side].up).count();
+        let established = u32::try_from(up).expect("a few routers");
+        let configured = u32::try_from(ROUTERS).expect("a few routers");
+        let (wait, life) = (self.pace.ack.low, self.nodes[side].life);
+        let event = Event::BgpNeighbors { configured, established };
+        self.after(wait, Due::Tell { side, life, event });
+    }
+
+    // Ends of life.
+
+    /// This side of the connection is gone; the other side will see it.
+    pub fn hang_up(&mut self, side: usize) {
+        self.transmit(1 - side, Arrival::Down);
+        if let Some(conn) = &mut self.net.conn {
+            conn.ends[side] = End::Closed;
+        }
+    }
+
+    /// `srpd` ends, in good order or not; with `power` gone nobody hears of it.
+    pub fn end_life(&mut self, side: usize, orderly: bool, power: bool) {
+        if self.nodes[side].chassis.is_none() {
+            return;
+        }
+        self.check.replay(side, &mut self.nodes[side]);
+        if power {
+            self.nodes[side].kernel.holds = false;
+            if let Some(conn) = &mut self.net.conn {
+                conn.ends[side] = End::Closed;
+            }
+        } else {
+            self.hang_up(side);
+        }
+        for router in 0..ROUTERS {
+            let stale = power || (!orderly && self.rng.chance(50));
+            self.session_down(side, router, stale);
+        }
+        let node = &mut self.nodes[side];
+        node.chassis = None;
+        node.linked = None;
+        node.frozen = false;
+        node.inbox.clear();
+        node.requests.clear();
+        node.stop_asked = None;
+        node.wake = None;
+        node.kernel.free_at = self.now;
+        self.check.ended(side);
+    }
+
+    /// Runs again after a suspension, with all that has waited.
+    pub fn thaw(&mut self, side: usize) {
+        if !self.nodes[side].frozen {
+            return;
+        }
+        self.note(side, "runs again");
+        self.nodes[side].frozen = false;
+        let parcels = std::mem::take(&mut self.nodes[side].inbox);
+        if self.rng.chance(50) {
+            self.feed(side, Event::DeadlineReached);
+        }
+        for parcel in parcels {
+            self.hand_over(side, parcel);
+        }
+        for router in 0..ROUTERS {
+            self.session_up(side, router);
+        }
+    }
+}
+
+fn brief(what: &impl std::fmt::Debug) -> String {
+    let text = format!("{what:?}");
+    // The digest is constant and long.
+    match (text.find("config_digest"), text.find("session_managers:")) {
+        (Some(from), Some(to)) => format!("{}{}", &text[..from], &text[to..]),
+        _ => text,
+    }
+}

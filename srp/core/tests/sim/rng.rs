@@ -1,0 +1,59 @@
+//! The only source of chance: one seed, one story.
+
+use srp_core::types::Span;
+
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and good enough to choose faults with.
+#[derive(Clone, Debug)]
+pub struct Rng(u64);
+
+impl Rng {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// `0 .. bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn side(&mut self) -> usize {
+        usize::from(self.chance(50))
+    }
+
+    /// Both ends included; no chance is used up where they are equal.
+    pub fn span(&mut self, range: Range) -> Span {
+        if range.low == range.high {
+            return range.low;
+        }
+        Span(range.low.0 + self.below(range.high.0 - range.low.0 + 1))
+    }
+}
+
+/// A span of time that is not known better than this.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    pub low: Span,
+    pub high: Span,
+}
+
+impl Range {
+    pub const fn millis(low: u64, high: u64) -> Self {
+        Self { low: Span::millis(low), high: Span::millis(high) }
+    }
+
+    pub const fn exactly(span: Span) -> Self {
+        Self { low: span, high: span }
+    }
+}
