@@ -119,8 +119,8 @@ pub struct SrpInfo {
     pub last_switch: Option<LastSwitch>,
     /// Switchovers since start.
     pub switchovers: u64,
-    /// Connections and messages refused since start, by reason.
-    pub link_errors: Vec<Counter>,
+    /// Connections and messages of the link since start, and what was refused, by reason.
+    pub link_counters: Vec<Counter>,
     /// Objects that the kernel refused and that are still missing.
     pub kernel_refused: Vec<String>,
 }

@@ -309,7 +309,7 @@ impl Beat {
             last_switch: self.journal.last_switch(),
             switchovers: self.journal.show(clock::wall_us),
             switchover_count: self.journal.count(),
-            link_errors: self
+            link_counters: self
                 .link
                 .counters()
                 .into_iter()

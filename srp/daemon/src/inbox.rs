@@ -70,7 +70,7 @@ pub struct Snapshot {
     /// Switchovers since start.
     pub switchover_count: u64,
     /// Counters of the link.
-    pub link_errors: Vec<(String, u64)>,
+    pub link_counters: Vec<(String, u64)>,
 }
 
 /// The sender; cheap to clone.

@@ -63,8 +63,8 @@ pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String
             reason_text: reason.to_string(),
         }),
         switchovers: snapshot.switchover_count,
-        link_errors: snapshot
-            .link_errors
+        link_counters: snapshot
+            .link_counters
             .iter()
             .map(|(name, count)| Counter { name: name.clone(), count: *count })
             .collect(),

@@ -8,10 +8,10 @@ use super::time::{age, wall};
 pub fn info(info: &SrpInfo, now_us: u64) -> String {
     let sections = [chassis(info), peer(info), link(info, now_us), history(info)];
     let mut text = sections.map(|section| fields(&section)).join("\n");
-    if !info.link_errors.is_empty() {
+    if !info.link_counters.is_empty() {
         let counters =
-            info.link_errors.iter().map(|counter| format!("{:>6}  {}", counter.count, counter.name));
-        text = text + "\nLink Errors:\n" + &indented("  ", counters);
+            info.link_counters.iter().map(|counter| format!("{:>6}  {}", counter.count, counter.name));
+        text = text + "\nLink Counters:\n" + &indented("  ", counters);
     }
     if !info.kernel_refused.is_empty() {
         text = text + "\nRefused By The Kernel:\n" + &indented("  ", info.kernel_refused.iter().cloned());
@@ -138,7 +138,7 @@ mod tests {
                 reason_text: "Dead Timer Expiry".into(),
             }),
             switchovers: 1,
-            link_errors: Vec::new(),
+            link_counters: Vec::new(),
             kernel_refused: Vec::new(),
         }
     }
@@ -196,7 +196,7 @@ Switchovers:                      1
             last_switch: None,
             connection_since_us: 0,
             connection_state: "Connecting: connection refused".into(),
-            link_errors: vec![Counter { name: "wrong certificate".into(), count: 3 }],
+            link_counters: vec![Counter { name: "wrong certificate".into(), count: 3 }],
             kernel_refused: vec!["172.18.0.0/16: no such device".into()],
             ..example()
         };
@@ -212,7 +212,7 @@ Switchovers:                      1
             assert!(text.lines().any(|is| is == line), "no line {line:?} in\n{text}");
         }
         let tail = "
-Link Errors:
+Link Counters:
        3  wrong certificate
 
 Refused By The Kernel:

@@ -102,7 +102,7 @@ fn peer_with_the_wrong_key_is_counted_and_never_a_peer() {
     let east = pair.east.start(&pair.east.configure(&Keys::Files { own: "east", peer: "west" }, ""));
     let mallory = pair.west.start(&pair.west.configure(&Keys::Files { own: "mallory", peer: "east" }, ""));
     let info = east.await_info("a wrong key counted", |info| {
-        info.link_errors.iter().any(|counter| counter.name == "wrong-key" && counter.count > 0)
+        info.link_counters.iter().any(|counter| counter.name == "wrong-key" && counter.count > 0)
     });
     assert_eq!(info.peer, None);
     assert_eq!(info.connection_ups, 0);
