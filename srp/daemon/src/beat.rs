@@ -48,7 +48,7 @@ pub struct Beat {
 struct Watched {
     peer_items: Option<Vec<ConfigItem>>,
     security: Option<String>,
-    connection: String,
+    connection: &'static str,
     connection_since: Time,
     connection_ups: u64,
     hellos: (u64, u64),
@@ -71,7 +71,7 @@ impl Beat {
         let watched = Watched {
             peer_items: None,
             security: None,
-            connection: "Connecting".into(),
+            connection: "Connecting",
             connection_since: clock::now(),
             connection_ups: 0,
             hellos: (0, 0),
@@ -121,7 +121,7 @@ impl Beat {
             self.take_link_events(now);
             if self.stopped.is_none() {
                 let leave_at = *leave_at.get_or_insert(now + GOODBYE);
-                if now >= leave_at || self.watched.security.is_none() {
+                if now >= leave_at || self.link.is_drained() {
                     return Ok(());
                 }
             }
@@ -142,7 +142,7 @@ impl Beat {
                 }
                 LinkEvent::Up { security, peer, .. } => {
                     info!(%peer, security, "SRP link up");
-                    self.watched.connection = "Connected".into();
+                    self.watched.connection = "Connected";
                     self.watched.connection_since = now;
                     self.watched.connection_ups += 1;
                     self.watched.security = Some(security);
@@ -151,7 +151,7 @@ impl Beat {
                 }
                 LinkEvent::Down { peer, why } => {
                     warn!(%peer, %why, "SRP link down");
-                    self.watched.connection = format!("Not connected: {why}");
+                    self.watched.connection = "Not connected";
                     self.watched.connection_since = now;
                     self.watched.security = None;
                     self.watched.peer_items = None;
@@ -163,15 +163,7 @@ impl Beat {
                 }
                 LinkEvent::Message(message) => self.receive(now, message),
                 LinkEvent::Refused { peer, why, unreported } => {
-                    if self.watched.security.is_none() {
-                        self.watched.connection = format!("Connecting: {why}");
-                    }
-                    // Dialling a peer that is not there yet is no news; it stays visible in `show srp info`.
-                    if matches!(why, Fault::Unreachable(_)) {
-                        tracing::debug!(%peer, %why, unreported, "SRP peer not reached");
-                    } else {
-                        warn!(%peer, counter = why.name(), unreported, "SRP connection refused: {why}");
-                    }
+                    warn!(%peer, counter = why.name(), unreported, "SRP connection refused: {why}");
                 }
             }
         }
@@ -279,6 +271,8 @@ impl Beat {
                 self.journal.record(now, self.chassis.state(), &fact);
             }
             Action::Stopped => {
+                // Also where no link is up: half-made connections have an end then, too.
+                self.link.close(now, CloseReason::Stopping, "orderly stop");
                 if let Some(stopped) = self.stopped.take() {
                     let _ = stopped.send(()); // nobody waits any more: the process ends anyway
                 }
@@ -299,7 +293,10 @@ impl Beat {
             chassis: self.chassis.clone(),
             peer: self.chassis.peer().cloned().zip(watched.heard),
             security: watched.security.clone(),
-            connection: watched.connection.clone(),
+            connection: match self.link.last_trouble() {
+                Some(trouble) if !self.link.is_up() => format!("{}: {trouble}", watched.connection),
+                Some(_) | None => watched.connection.to_owned(),
+            },
             connection_since: watched.connection_since,
             connection_ups: watched.connection_ups,
             hellos: watched.hellos,

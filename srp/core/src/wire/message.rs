@@ -33,7 +33,7 @@ pub enum Message {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(map)]
 pub struct Hello {
-    /// Counts up by one with each Hello of one connection, from 1.
+    /// Counts up by one with each Hello of one connection, from 1; the greeting before them is number 0.
     #[n(0)]
     pub sequence: u64,
     /// The sender's clock when it sent this; only its own echo has a meaning.
