@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use srp_core::chassis::{Action, Chassis, Event, Fact, Settings, Ticket};
+use srp_core::api::Check;
+use srp_core::chassis::{Action, Answer, Chassis, Event, Fact, Settings, Ticket};
 use srp_core::types::{BootId, ChassisState, SwitchReason, Time};
-use srp_core::wire::{Close, CloseReason, FrameReader, Message, encode};
+use srp_core::wire::{Close, CloseReason, FrameReader, Hello, Message, encode};
 
 use super::net::{Arrival, End};
-use super::router::Path;
+use super::speaker::Speaker;
 use super::world::{Due, NAMES, ROUTERS, World};
 
 /// Something that waits for a node that does not run.
@@ -24,17 +25,6 @@ pub struct Kernel {
     /// Of ten objects.
     pub refuses: u32,
     free_at: Time,
-}
-
-/// What the speaker says, and who has not yet acknowledged it.
-#[derive(Clone, Debug, Default)]
-pub struct Speaker {
-    pub rib: Option<u16>,
-    /// An announcement or a withdraw was asked for in this life; before, neighbours are told nothing.
-    pub decided: bool,
-    pending: Option<(u64, Event)>,
-    waiting: [bool; ROUTERS],
-    ops: u64,
 }
 
 /// A life as it was lived: the core at its start, all that it heard, all that it did.
@@ -137,7 +127,7 @@ impl World {
             return;
         }
         if self.detail && event != Event::DeadlineReached {
-            self.note(side, format_args!("    < {}", brief(&event)));
+            self.note(side, format_args!("    < {}", heard(&event)));
         }
         let node = &mut self.nodes[side];
         let Some(chassis) = node.chassis.as_mut() else { return };
@@ -173,8 +163,8 @@ impl World {
     }
 
     fn perform(&mut self, side: usize, action: Action) {
-        if self.detail {
-            self.note(side, format_args!("    > {}", brief(&action)));
+        if self.detail && !matches!(action, Action::Record(_)) {
+            self.note(side, format_args!("    > {}", wanted(&action)));
         }
         let peer = 1 - side;
         match action {
@@ -222,7 +212,7 @@ impl World {
                 self.after(wait, Due::Tell { side, life, event: Event::Flushed { ticket } });
             }
             Action::Reply { request, answer } => {
-                self.note(side, format_args!("answers: {answer:?}"));
+                self.note(side, format_args!("answers: {}", spoken(&answer)));
                 if !self.nodes[side].requests.remove(&request) {
                     self.check.fail(format!("{}: request {request} is answered twice", NAMES[side]));
                 }
@@ -314,94 +304,6 @@ impl World {
         self.hand_over(side, Parcel::Event(event));
     }
 
-    // The BGP speaker.
-
-    fn speak(&mut self, side: usize, rib: Option<u16>, done: Event) {
-        let speaker = &mut self.nodes[side].speaker;
-        speaker.rib = rib;
-        speaker.decided = true;
-        speaker.ops += 1;
-        let op = speaker.ops;
-        speaker.pending = Some((op, done));
-        let up: [bool; ROUTERS] = std::array::from_fn(|router| self.routers[router].sessions[side].up);
-        self.nodes[side].speaker.waiting = up;
-        for router in (0..ROUTERS).filter(|router| up[*router]) {
-            self.update(side, router, op);
-        }
-        // Where nobody listens there is nothing to wait for; still the answer comes as an event of its own.
-        let life = self.nodes[side].life;
-        self.after(self.pace.ack.low, Due::Ack { side, life, router: None, op });
-    }
-
-    /// Sends the present state of our table to one router.
-    fn update(&mut self, side: usize, router: usize, op: u64) {
-        let delay = self.rng.span(self.pace.learn);
-        let prepends = self.nodes[side].speaker.rib;
-        let session = &mut self.routers[router].sessions[side];
-        let at = (self.now + delay).max(session.last);
-        session.last = at;
-        let session = session.id;
-        self.at(at, Due::Learn { side, router, session, prepends, op });
-    }
-
-    pub fn acknowledged(&mut self, side: usize, router: Option<usize>, op: u64) {
-        let speaker = &mut self.nodes[side].speaker;
-        if speaker.pending.as_ref().is_none_or(|(pending, _)| *pending != op) {
-            return;
-        }
-        if let Some(router) = router {
-            speaker.waiting[router] = false;
-        }
-        if speaker.waiting == [false; ROUTERS]
-            && let Some((_, event)) = speaker.pending.take()
-        {
-            self.hand_over(side, Parcel::Event(event));
-        }
-    }
-
-    pub fn session_up(&mut self, side: usize, router: usize) {
-        let session = &mut self.routers[router].sessions[side];
-        if session.up || session.down > 0 || self.nodes[side].chassis.is_none() || self.nodes[side].frozen {
-            return;
-        }
-        session.up = true;
-        session.id += 1;
-        if self.nodes[side].speaker.decided {
-            self.update(side, router, 0);
-        }
-        self.tell_neighbors(side);
-    }
-
-    /// The session ends. `stale`: the router keeps the path for a while, in case the chassis only restarts.
-    pub fn session_down(&mut self, side: usize, router: usize, stale: bool) {
-        let hold = self.rng.span(super::rng::Range::millis(50, 800));
-        let entry = &mut self.routers[router];
-        if !entry.sessions[side].up {
-            return;
-        }
-        entry.sessions[side].up = false;
-        let session = entry.sessions[side].id;
-        entry.paths[side] = entry.paths[side].filter(|_| stale).map(|path| Path { stale: true, ..path });
-        if stale {
-            self.after(hold, Due::Expire { side, router, session });
-        }
-        let life = self.nodes[side].life;
-        if let Some((op, _)) = self.nodes[side].speaker.pending {
-            let router = Some(router);
-            self.after(self.pace.ack.low, Due::Ack { side, life, router, op });
-        }
-        self.tell_neighbors(side);
-    }
-
-    fn tell_neighbors(&mut self, side: usize) {
-        let up = self.routers.iter().filter(|router| router.sessions[side].up).count();
-        let established = u32::try_from(up).expect("a few routers");
-        let configured = u32::try_from(ROUTERS).expect("a few routers");
-        let (wait, life) = (self.pace.ack.low, self.nodes[side].life);
-        let event = Event::BgpNeighbors { configured, established };
-        self.after(wait, Due::Tell { side, life, event });
-    }
-
     // Ends of life.
 
     /// This side of the connection is gone; the other side will see it.
@@ -462,11 +364,38 @@ impl World {
     }
 }
 
-fn brief(what: &impl std::fmt::Debug) -> String {
-    let text = format!("{what:?}");
-    // The digest is constant and long.
-    match (text.find("config_digest"), text.find("session_managers:")) {
-        (Some(from), Some(to)) => format!("{}{}", &text[..from], &text[to..]),
-        _ => text,
+fn hello(hello: &Hello) -> String {
+    let echo = hello.echo_standing.map_or("-".into(), |number| number.to_string());
+    let view = hello.view.map_or("-".into(), |view| format!("{} {}", view.state, view.modifier));
+    format!(
+        "Hello {}: {} {}, standing {}, echo {echo}, peer {view}",
+        hello.sequence, hello.state, hello.modifier, hello.standing
+    )
+}
+
+fn heard(event: &Event) -> String {
+    match event {
+        Event::Received(Message::Hello(body)) => hello(body),
+        other => format!("{other:?}"),
+    }
+}
+
+fn wanted(action: &Action) -> String {
+    match action {
+        Action::Send(Message::Hello(body)) => hello(body),
+        other => format!("{other:?}"),
+    }
+}
+
+fn spoken(answer: &Answer) -> String {
+    match answer {
+        Answer::Done { took } => format!("done in {took}"),
+        Answer::Refused(reasons) => format!("refused: {}", reasons.join("; ")),
+        Answer::Validated(checks) => {
+            let word = |check: &Check| if check.passed { "passed" } else { "FAILED" };
+            let lines =
+                checks.iter().map(|check| format!("{} {}: {}", check.name, word(check), check.detail));
+            lines.collect::<Vec<_>>().join("; ")
+        }
     }
 }

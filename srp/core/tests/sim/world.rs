@@ -16,6 +16,8 @@ use super::sabotage::Sabotage;
 
 pub const NAMES: [&str; 2] = ["east", "west"];
 pub const ROUTERS: usize = 2;
+/// When the world begins: not at zero, so that nothing mistakes "never" for "at the start".
+pub const BEGIN: Time = Time(1_000_000);
 
 /// How long things take.
 #[derive(Clone, Debug)]
@@ -120,7 +122,7 @@ impl World {
     pub fn new(settings: [Settings; 2], pace: Pace, rng: Rng) -> Self {
         let [east, west] = settings;
         let mut world = Self {
-            now: Time(1_000_000),
+            now: BEGIN,
             nodes: [Node::new(east), Node::new(west)],
             net: Net::default(),
             routers: std::array::from_fn(|_| Router::new()),
@@ -149,14 +151,14 @@ impl World {
 
     pub fn note(&mut self, side: usize, line: impl Display) {
         if let Some(trace) = &mut self.trace {
-            let ms = Span(self.now.0).as_millis_f64();
+            let ms = self.now.since(BEGIN).as_millis_f64();
             trace.push(format!("{ms:>10.3} {} {line}", NAMES[side]));
         }
     }
 
     pub fn note_all(&mut self, line: impl Display) {
         if let Some(trace) = &mut self.trace {
-            let ms = Span(self.now.0).as_millis_f64();
+            let ms = self.now.since(BEGIN).as_millis_f64();
             trace.push(format!("{ms:>10.3} {line}"));
         }
     }

@@ -1,0 +1,89 @@
+//! The stories in `scenarios/*.txt`, each a test: what happens, line by line, in virtual time.
+//!
+//! `SRP_SCENARIOS=write cargo test -p srp-core --test scenarios` writes them anew; review the difference.
+
+use std::path::PathBuf;
+
+#[allow(dead_code, reason = "shared with the simulator, each uses its part")]
+#[path = "sim/mod.rs"]
+mod sim;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+fn tell(name: &str) {
+    let path = folder().join(format!("{name}.txt"));
+    let written =
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let played = match sim::script::play(&written) {
+        Ok(played) => played,
+        Err(error) => panic!("{name}: {error}"),
+    };
+    if std::env::var("SRP_SCENARIOS").is_ok_and(|mode| mode == "write") {
+        std::fs::write(&path, played).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        return;
+    }
+    for (number, (was, is)) in written.lines().zip(played.lines()).enumerate() {
+        assert_eq!(was, is, "{name}.txt, line {}", number + 1);
+    }
+    assert_eq!(written, played, "{name}.txt");
+}
+
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        $(#[test] fn $name() { tell(stringify!($name)); })*
+
+        #[test]
+        fn every_file_is_told() {
+            let known = [$(stringify!($name)),*];
+            for entry in std::fs::read_dir(folder()).expect("tests/scenarios") {
+                let path = entry.expect("an entry").path();
+                let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+                assert!(known.contains(&name), "{name}.txt is in no list of scenarios.rs");
+            }
+        }
+    };
+}
+
+scenarios! {
+    bgp_3_restart_without_a_link_loses_in_routing
+    bgp_3_restarted_active_is_vouched_for
+    bgp_3_restarted_active_that_is_too_late_stands_by
+    bgp_4_standby_announces_the_longer_path
+    bgp_5_threshold_starts_the_pair_again_at_1_and_2
+    bgp_5_unplanned_take_over_at_the_threshold
+    bgp_6_cut_off_active_comes_back_behind
+    bgp_6_flapping_neighbours_do_not_cut_off
+    bgp_6_short_pause_changes_nothing
+    bgp_6_suspended_active_comes_back_behind
+    ch_10_same_priority_higher_mac_wins
+    ch_10_twins_are_reported_and_still_elect_one
+    ch_11_returning_primary_does_not_preempt
+    ch_1_both_standby_elect_one
+    ch_1_orderly_stop_hands_over_first
+    ch_1_orderly_stop_of_the_standby
+    ch_1_orderly_stop_when_the_standby_cannot
+    ch_1_orderly_stop_without_a_standby
+    ch_2_alone_becomes_active_with_its_initial_modifier
+    ch_4_both_send_a_hello_each_interval
+    ch_5_flapping_link_does_not_switch
+    ch_5_standby_takes_over_after_the_dead_interval
+    ch_6_delay_interval_defers_the_first_dead_interval
+    ch_6_delay_interval_does_not_defer_an_election
+    ch_7_one_way_cut_towards_the_active
+    ch_7_one_way_cut_towards_the_standby
+    ch_7_srp_link_cut_then_healed
+    ch_8_primary_becomes_active_and_backup_stands_by
+    ch_9_same_mode_lower_priority_number_wins
+    sw_1_only_the_active_accepts_a_switchover
+    sw_1_planned_switchover_makes_before_it_breaks
+    sw_1_switchover_and_back
+    sw_1_switchover_falls_back_when_routers_are_slow
+    sw_1_switchover_goes_on_when_the_old_active_dies
+    sw_1_switchover_falls_back_when_the_kernel_refuses
+    sw_1_switchover_falls_back_when_the_link_is_lost
+    sw_1_switchover_falls_back_when_the_peer_is_silent
+    sw_2_force_takes_what_the_kernel_gives
+    sw_2_validation_names_what_is_in_the_way
+}

@@ -1,0 +1,107 @@
+//! The BGP speaker of one chassis: it tells each Established router, and reports when all have it.
+
+use srp_core::chassis::Event;
+
+use super::node::Parcel;
+use super::rng::Range;
+use super::router::Path;
+use super::world::{Due, ROUTERS, World};
+
+/// What the speaker says, and who has not yet acknowledged it.
+#[derive(Clone, Debug, Default)]
+pub struct Speaker {
+    pub rib: Option<u16>,
+    /// An announcement or a withdraw was asked for in this life; before, neighbours are told nothing.
+    pub decided: bool,
+    pending: Option<(u64, Event)>,
+    waiting: [bool; ROUTERS],
+    ops: u64,
+}
+
+impl World {
+    pub fn speak(&mut self, side: usize, rib: Option<u16>, done: Event) {
+        let speaker = &mut self.nodes[side].speaker;
+        speaker.rib = rib;
+        speaker.decided = true;
+        speaker.ops += 1;
+        let op = speaker.ops;
+        speaker.pending = Some((op, done));
+        let up: [bool; ROUTERS] = std::array::from_fn(|router| self.routers[router].sessions[side].up);
+        self.nodes[side].speaker.waiting = up;
+        for router in (0..ROUTERS).filter(|router| up[*router]) {
+            self.update(side, router, op);
+        }
+        // Where nobody listens there is nothing to wait for; still the answer comes as an event of its own.
+        let life = self.nodes[side].life;
+        self.after(self.pace.ack.low, Due::Ack { side, life, router: None, op });
+    }
+
+    /// Sends the present state of our table to one router.
+    fn update(&mut self, side: usize, router: usize, op: u64) {
+        let delay = self.rng.span(self.pace.learn);
+        let prepends = self.nodes[side].speaker.rib;
+        let session = &mut self.routers[router].sessions[side];
+        let at = (self.now + delay).max(session.last);
+        session.last = at;
+        let session = session.id;
+        self.at(at, Due::Learn { side, router, session, prepends, op });
+    }
+
+    pub fn acknowledged(&mut self, side: usize, router: Option<usize>, op: u64) {
+        let speaker = &mut self.nodes[side].speaker;
+        if speaker.pending.as_ref().is_none_or(|(pending, _)| *pending != op) {
+            return;
+        }
+        if let Some(router) = router {
+            speaker.waiting[router] = false;
+        }
+        if speaker.waiting == [false; ROUTERS]
+            && let Some((_, event)) = speaker.pending.take()
+        {
+            self.hand_over(side, Parcel::Event(event));
+        }
+    }
+
+    pub fn session_up(&mut self, side: usize, router: usize) {
+        let session = &mut self.routers[router].sessions[side];
+        if session.up || session.down > 0 || self.nodes[side].chassis.is_none() || self.nodes[side].frozen {
+            return;
+        }
+        session.up = true;
+        session.id += 1;
+        if self.nodes[side].speaker.decided {
+            self.update(side, router, 0);
+        }
+        self.tell_neighbors(side);
+    }
+
+    /// The session ends. `stale`: the router keeps the path for a while, in case the chassis only restarts.
+    pub fn session_down(&mut self, side: usize, router: usize, stale: bool) {
+        let hold = self.rng.span(Range::millis(50, 800));
+        let entry = &mut self.routers[router];
+        if !entry.sessions[side].up {
+            return;
+        }
+        entry.sessions[side].up = false;
+        let session = entry.sessions[side].id;
+        entry.paths[side] = entry.paths[side].filter(|_| stale).map(|path| Path { stale: true, ..path });
+        if stale {
+            self.after(hold, Due::Expire { side, router, session });
+        }
+        let life = self.nodes[side].life;
+        if let Some((op, _)) = self.nodes[side].speaker.pending {
+            let router = Some(router);
+            self.after(self.pace.ack.low, Due::Ack { side, life, router, op });
+        }
+        self.tell_neighbors(side);
+    }
+
+    fn tell_neighbors(&mut self, side: usize) {
+        let up = self.routers.iter().filter(|router| router.sessions[side].up).count();
+        let established = u32::try_from(up).expect("a few routers");
+        let configured = u32::try_from(ROUTERS).expect("a few routers");
+        let (wait, life) = (self.pace.ack.low, self.nodes[side].life);
+        let event = Event::BgpNeighbors { configured, established };
+        self.after(wait, Due::Tell { side, life, event });
+    }
+}
