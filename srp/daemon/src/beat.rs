@@ -174,8 +174,8 @@ impl Beat {
             Message::Hello(hello) => {
                 self.watched.hellos.1 += 1;
                 self.watched.heard = Some(now);
-                if let Some(sent) = hello.echo_sent_at {
-                    self.watched.round_trip = Some(now.since(sent));
+                if let (Some(sent), Some(held)) = (hello.echo_sent_at, hello.echo_held) {
+                    self.watched.round_trip = Some(now.since(sent + held));
                 }
             }
             Message::ConfigItems(theirs) => {

@@ -172,7 +172,7 @@ impl Chassis {
     /// A Hello for a connection that is not yet the link: says who we are, and counts as number 0.
     pub fn greeting(&self, now: Time) -> Hello {
         // What we heard on another connection may be of an earlier life of the peer.
-        Hello { echo_sent_at: None, echo_standing: None, ..self.hello(now, 0) }
+        Hello { echo_sent_at: None, echo_held: None, echo_standing: None, ..self.hello(now, 0) }
     }
 
     /// Present state.
@@ -227,6 +227,7 @@ impl Chassis {
             bgp_neighbors: self.bgp.all,
             bgp_established: self.bgp.working,
             capabilities: 0,
+            echo_held: peer.and(self.heard).map(|heard| now.since(heard)),
         }
     }
 

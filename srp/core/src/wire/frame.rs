@@ -127,7 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::types::{BootId, ChassisMode, ChassisState, Mac, Priority, RouteModifier, Time};
+    use crate::types::{BootId, ChassisMode, ChassisState, Mac, Priority, RouteModifier, Span, Time};
     use crate::wire::{Close, CloseReason, ConfigItem, ConfigItems, Hello, PeerView, SwitchoverRequest};
 
     fn hello() -> Hello {
@@ -151,6 +151,7 @@ mod tests {
             bgp_neighbors: 4,
             bgp_established: 4,
             capabilities: 0,
+            echo_held: Some(Span(50)),
         }
     }
 

@@ -10,7 +10,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::types::{BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Time};
+use crate::types::{BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Span, Time};
 
 /// A message of the SRP link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +90,9 @@ pub struct Hello {
     /// Bits for what later releases can do; unknown bits are ignored.
     #[n(18)]
     pub capabilities: u64,
+    /// How long the sender held that Hello before it sent this one: no part of the round trip.
+    #[n(19)]
+    pub echo_held: Option<Span>,
 }
 
 impl Hello {

@@ -310,6 +310,7 @@ pub fn hello(sequence: u64, boot: u64) -> Hello {
         bgp_neighbors: 0,
         bgp_established: 0,
         capabilities: 0,
+        echo_held: None,
     }
 }
 
