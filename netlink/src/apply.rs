@@ -14,11 +14,12 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
 use crate::codec::{self, FoundAddress, FoundRoute, Mark};
+use crate::frame::Refusal;
 use crate::links::{LinkAddress, Links};
+use crate::names::TableId;
 use crate::plan::{self, Have, Holder, Key, Op, Plan, RouteKey, Want};
 use crate::report::RefuseReason;
-use crate::socket::{DumpSocket, Refusal, WriteSocket};
-use crate::types::TableId;
+use crate::socket::{DumpSocket, WriteSocket};
 
 /// What became of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,9 +19,10 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::links::Link;
+use crate::names::{LinkIndex, Mac, TableId};
 use crate::plan::{AddressKey, Held, HeldTarget, Holder, Op, RouteKey};
 use crate::prefix::{Prefix, max_len};
-use crate::types::{LinkIndex, Mac, NextHop, NextHops, RouteTarget, TableId};
+use crate::types::{NextHop, NextHops, RouteTarget};
 
 /// The number that marks what is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,3 +368,6 @@ pub(crate) fn found_link(message: &LinkMessage) -> Option<Link> {
         addresses: std::collections::BTreeSet::new(),
     })
 }
+
+#[cfg(test)]
+mod tests;

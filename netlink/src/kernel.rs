@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::links::{Links, SharedLinks};
+use crate::names::{LinkName, Mac};
 use crate::report::{KernelEvent, Report};
 use crate::settings::{Settings, SettingsError};
-use crate::types::{LinkName, Mac, RouteChange, Section};
+use crate::types::{RouteChange, Section};
 use crate::worker::{self, Answer, EventSource, Request, Requests};
 
 /// Why the kernel side could not start.

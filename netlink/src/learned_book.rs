@@ -204,7 +204,8 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::types::{NextHop, Route, TableId};
+    use crate::names::TableId;
+    use crate::types::{NextHop, Route};
 
     const METRIC: u32 = 83;
 

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 
 use crate::learned_book::{Judging, LearnedBook};
 use crate::links::Links;
+use crate::names::LinkName;
 use crate::plan::{self, AddressKey, Have, Held, HeldTarget, Holder, Key, Op, Plan, RouteKey, Want};
 use crate::report::{Object, RefuseReason, Refused};
 use crate::settings::Settings;
 use crate::srp_book::SrpBook;
-use crate::types::{LinkName, RouteChange, RouteTarget, Section};
+use crate::types::{RouteChange, RouteTarget, Section};
 
 /// Whose book an object stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

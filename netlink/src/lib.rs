@@ -1,14 +1,38 @@
-//! Kernel state: links, addresses and routes; a pure plan and its application over rtnetlink.
+//! Keeps the kernel as the product wants it: loopback addresses, pool routes, learned routes; and watches links.
+//!
+//! What always holds:
+//! - What is ours carries our mark (route protocol, address protocol), so a new life knows it. What does not is never
+//!   deleted, replaced or merged into; where it is in the way, the wanted object is refused and the holder named.
+//! - Two owners share the crate: the SRP section (addresses and pools, set as a whole) and the learned routes (changed
+//!   one by one). Each has his own metric and book; neither can disturb the other, and the SRP section overtakes.
+//! - Somebody else's change of an object of ours is noticed, by event or by the periodic comparison, repaired, told.
+//! - The kernel's refusals are values with object and reason, in the answer or in an event, not only log lines.
+//!
+//! | Message | From | To |
+//! |---|---|---|
+//! | [`Section`], [`RouteChange`] | owner, through [`Kernel`] | worker: [`plan`], then the kernel |
+//! | [`Report`] with [`Refused`] | worker | owner, as the answer |
+//! | notification (rtnetlink groups link, address, route) | kernel, past a filter | worker: picture of links, comparison |
+//! | [`KernelEvent`] | worker | [`EventReceiver`] |
+//! | [`Links`] | worker | anybody, as a snapshot |
+//!
+//! Read first: `plan.rs` (the rules), `ledger.rs` with its two books, `worker.rs` (the loop), `apply.rs`, `socket.rs`.
+//! `docs/decisions/0004-kernel-ownership.md` says why the mark, the metrics and the own writer are as they are.
+//!
+//! Everything happens in the network namespace of the thread that calls [`Kernel::start`]. Left out: nexthop objects,
+//! policy rules, neighbour entries, gratuitous ARP; next hops that are not directly connected must be resolved first.
 
 mod apply;
 mod codec;
 mod compare;
 mod filter;
+mod frame;
 mod job;
 mod kernel;
 mod learned_book;
 mod ledger;
 mod links;
+mod names;
 pub mod plan;
 mod prefix;
 mod report;
@@ -21,10 +45,10 @@ mod worker;
 
 pub use kernel::{EventReceiver, Kernel, RequestError, StartError};
 pub use links::{Link, LinkAddress, Links};
+pub use names::{LinkIndex, LinkName, LinkNameError, Mac, TableId};
 pub use prefix::{Prefix, PrefixError};
 pub use report::{CompareCause, KernelEvent, LinkDownCause, Object, RefuseReason, Refused, Report};
 pub use settings::{Settings, SettingsError};
 pub use types::{
-    Address, AddressError, LinkIndex, LinkName, LinkNameError, Mac, NextHop, NextHops, Route, RouteChange,
-    RouteError, RouteTarget, Section, TableId,
+    Address, AddressError, NextHop, NextHops, Route, RouteChange, RouteError, RouteTarget, Section,
 };

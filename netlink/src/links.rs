@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::types::{LinkIndex, LinkName, Mac};
+use crate::names::{LinkIndex, LinkName, Mac};
 
 /// One link.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::names::{LinkIndex, TableId};
 use crate::prefix::{Prefix, max_len};
-use crate::types::{LinkIndex, NextHop, NextHops, RouteTarget, TableId};
+use crate::types::{NextHop, NextHops, RouteTarget};
 
 /// What tells one address from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

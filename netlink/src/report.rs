@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::names::{LinkIndex, LinkName, TableId};
 use crate::prefix::Prefix;
-use crate::types::{LinkIndex, LinkName, TableId};
 
 /// Something of ours in the kernel, as an operator would name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,18 +9,15 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer,
-    NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload, Parseable,
-};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
-use nix::errno::Errno;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
 use socket2::SockRef;
 
 use crate::filter;
+use crate::frame::{NLMSG_DONE, NLMSG_ERROR, Refusal, answer, append, decode, frames};
 
 /// Requests to one `sendmsg`. Their worst case, an error for each, stays far below the receive buffer.
 const BATCH: usize = 128;
@@ -30,69 +27,6 @@ const READ_BUFFER: usize = 64 << 10;
 const ANSWER_BUFFER: usize = 1 << 20;
 /// An answer is there when `sendmsg` returns; this only bounds what should never happen.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const NLMSG_HEADER: usize = 16;
-/// `NLMSGERR_ATTR_MSG`: what went wrong, in the kernel's words.
-const ATTR_MSG: u16 = 1;
-
-/// The kernel's no to one request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) errno: Errno,
-    pub(crate) message: Option<String>,
-}
-
-/// One message as it came, undecoded.
-struct Frame<'a> {
-    header: NetlinkHeader,
-    payload: &'a [u8],
-}
-
-/// Splits what one read returned into messages; stops at the first that is not whole.
-fn frames(mut octets: &[u8]) -> impl Iterator<Item = Frame<'_>> {
-    std::iter::from_fn(move || {
-        let buffer = NetlinkBuffer::new_checked(octets).ok()?;
-        let length = usize::try_from(buffer.length()).ok()?;
-        let header = NetlinkHeader::parse(&buffer).ok()?;
-        let payload = octets.get(NLMSG_HEADER..length)?;
-        octets = octets.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Frame { header, payload })
-    })
-}
-
-/// The content of an `NLMSG_ERROR`: `Ok` is an acknowledgement.
-fn answer(frame: &Frame<'_>) -> Result<(), Refusal> {
-    let Some((code, rest)) = frame.payload.split_first_chunk::<4>() else {
-        return Err(Refusal { errno: Errno::EPROTO, message: None });
-    };
-    let code = i32::from_ne_bytes(*code);
-    if code == 0 {
-        return Ok(());
-    }
-    // Behind the code comes the header of the request, the request itself unless capped, then attributes.
-    let request = NetlinkBuffer::new_checked(rest).map_or(NLMSG_HEADER, |buffer| buffer.length() as usize);
-    let skip =
-        if frame.header.flags & NLM_F_CAPPED != 0 { NLMSG_HEADER } else { request.next_multiple_of(4) };
-    let has_attributes = frame.header.flags & NLM_F_ACK_TLVS != 0;
-    let message = rest.get(skip..).filter(|_| has_attributes).and_then(extended_message);
-    Err(Refusal { errno: Errno::from_raw(code.saturating_neg()), message })
-}
-
-fn extended_message(mut attributes: &[u8]) -> Option<String> {
-    while let Some((head, _)) = attributes.split_first_chunk::<4>() {
-        let [l0, l1, k0, k1] = *head;
-        let length = usize::from(u16::from_ne_bytes([l0, l1]));
-        let value = attributes.get(4..length)?;
-        if u16::from_ne_bytes([k0, k1]) == ATTR_MSG {
-            let text = value.strip_suffix(&[0]).unwrap_or(value);
-            return Some(String::from_utf8_lossy(text).into_owned());
-        }
-        attributes = attributes.get(length.next_multiple_of(4)..)?;
-    }
-    None
-}
 
 fn open() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
@@ -107,16 +41,6 @@ fn set_receive_buffer(socket: &Socket, octets: usize) -> io::Result<()> {
     let half = octets.div_ceil(2);
     setsockopt(socket, RcvBufForce, &half).or_else(|_| setsockopt(socket, RcvBuf, &half))?;
     Ok(())
-}
-
-fn append(out: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16, sequence: u32) {
-    let mut message = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(message));
-    message.header.flags = flags | NLM_F_REQUEST;
-    message.header.sequence_number = sequence;
-    message.finalize();
-    let start = out.len();
-    out.resize(start + message.buffer_len().next_multiple_of(4), 0);
-    message.serialize(&mut out[start..]);
 }
 
 /// Carries out requests.
@@ -289,15 +213,6 @@ impl DumpSocket {
             }
         }
     }
-}
-
-/// A message that this version of the decoder does not understand cannot be about an object of ours.
-fn decode(frame: &Frame<'_>) -> Option<RouteNetlinkMessage> {
-    RouteNetlinkMessage::deserialize(&frame.header, frame.payload)
-        .inspect_err(
-            |error| tracing::debug!(%error, kind = frame.header.message_type, "netlink message skipped"),
-        )
-        .ok()
 }
 
 /// Hears of links, addresses and routes.

@@ -13,9 +13,9 @@ use netlink_packet_route::route::RouteMessage;
 
 use crate::codec;
 use crate::links::{Link, LinkAddress, Links};
+use crate::names::LinkIndex;
 use crate::report::{CompareCause, KernelEvent, LinkDownCause};
 use crate::socket::Heard;
-use crate::types::LinkIndex;
 use crate::worker::Worker;
 
 /// Reads of the event socket to one turn of the loop, so that a storm of events does not starve the requests.
@@ -51,7 +51,7 @@ impl Worker {
             }
         }
         if heard_any || overrun {
-            self.publish_links();
+            self.publish();
         }
         Ok(())
     }

@@ -73,22 +73,28 @@ impl EventSource {
     }
 }
 
-/// Events on their way to a reader who may be slow: what finds no room is counted.
+/// Events on their way to a reader who may be slow: what finds no room is counted. They are let out only after the
+/// picture of the links is published, so that whoever hears of a link can look it up.
 pub(crate) struct Outlet {
     channel: events::Sender<KernelEvent>,
+    held_back: Vec<KernelEvent>,
     missed: u64,
 }
 
 impl Outlet {
     pub(crate) fn tell(&mut self, event: KernelEvent) {
-        if self.missed > 0 {
-            match self.channel.try_send(KernelEvent::Missed { count: self.missed }) {
-                Ok(()) => self.missed = 0,
-                Err(_) => return self.missed += 1,
+        self.held_back.push(event);
+    }
+
+    fn let_out(&mut self) {
+        for event in self.held_back.drain(..) {
+            // What was missed is told before anything newer.
+            if self.missed > 0 && self.channel.try_send(KernelEvent::Missed { count: self.missed }).is_ok() {
+                self.missed = 0;
             }
-        }
-        if self.channel.try_send(event).is_err() {
-            self.missed += 1;
+            if self.missed > 0 || self.channel.try_send(event).is_err() {
+                self.missed += 1;
+            }
         }
     }
 }
@@ -122,7 +128,7 @@ pub(crate) fn spawn(settings: Settings, shared: SharedLinks) -> Result<(Requests
         listener,
         links,
         shared,
-        outlet: Outlet { channel, missed: 0 },
+        outlet: Outlet { channel, held_back: Vec::new(), missed: 0 },
         jobs: VecDeque::new(),
         compare_at: Instant::now() + settings.compare_interval,
         settings,
@@ -172,6 +178,7 @@ impl Worker {
                 if let Some(rest) = job.step(&mut self) {
                     self.jobs.push_front(rest);
                 }
+                self.outlet.let_out();
                 continue;
             }
             if let Err(error) = self.wait(wake) {
@@ -309,8 +316,9 @@ impl Worker {
         };
     }
 
-    /// Lets everybody see the links as they are now.
-    pub(crate) fn publish_links(&self) {
+    /// Lets everybody see the links as they are now, then hear what happened.
+    pub(crate) fn publish(&mut self) {
         self.shared.publish(&self.links);
+        self.outlet.let_out();
     }
 }

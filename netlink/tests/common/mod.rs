@@ -171,3 +171,11 @@ pub async fn event(events: &mut EventReceiver, wanted: impl Fn(&KernelEvent) -> 
         }
     }
 }
+
+/// Why the kernel side does not start.
+pub fn start_error() -> String {
+    match Kernel::start(Settings::default()) {
+        Ok(_) => "it started".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
