@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnetwork::IpNetwork;
+
 use crate::cleanup;
 use crate::error::LabError;
 use crate::frr::{self, Frr};
@@ -48,6 +50,28 @@ pub struct Router {
     pub node: Arc<Namespace>,
     /// The routing daemons in it.
     pub frr: Frr,
+}
+
+impl Router {
+    /// The node that the kernel would send a packet for `prefix` to; `None` without a route.
+    pub fn leads_to(&self, topology: &Topology, prefix: &IpNetwork) -> Result<Option<String>, LabError> {
+        let job =
+            Job::new("ip", ["-j".to_owned(), "route".to_owned(), "get".to_owned(), prefix.ip().to_string()]);
+        let output = self.node.run(&job, Duration::from_secs(5))?;
+        if output.code != 0 {
+            return Ok(None); // "Network is unreachable"
+        }
+        let routes: Vec<KernelRoute> = serde_json::from_slice(&output.stdout)
+            .map_err(|error| LabError::Answer { command: job.line(), reason: error.to_string() })?;
+        let device = routes.into_iter().next().map(|route| route.dev);
+        let end = topology.ends(self.node.name()).find(|(own, _)| Some(&own.name) == device.as_ref());
+        Ok(end.map(|(_, far)| far.node.clone()))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct KernelRoute {
+    dev: String,
 }
 
 /// A lab that runs.

@@ -46,8 +46,11 @@ pub fn step_time(switchover: &Switchover, at_ms: f64, ahead: i64) -> Time {
     if at_ms < 0.0 { began - span } else { began + span }
 }
 
+/// A route that is gone for less than this was replaced: FRR 8.4 deletes an IPv6 route before it adds its successor.
+const REPLACED: Duration = Duration::from_millis(5);
+
 /// What the routers' kernels did. Route changes of one router to one chassis that follow each other become one moment,
-/// at the time of the first.
+/// at the time of the first; a deletion that is part of a replacement is none.
 pub fn routers(observations: &[Observation]) -> Vec<Moment> {
     struct Group<'a> {
         first: Time,
@@ -58,8 +61,9 @@ pub fn routers(observations: &[Observation]) -> Vec<Moment> {
     }
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut moments = Vec::new();
-    for one in observations {
+    for (index, one) in observations.iter().enumerate() {
         match &one.news {
+            News::Route { prefix, via: None } if replaced(&observations[index..], prefix) => {}
             News::Route { prefix, via } => {
                 let last = groups.iter_mut().rev().find(|group| group.router == one.router);
                 match last {
@@ -99,6 +103,17 @@ pub fn routers(observations: &[Observation]) -> Vec<Moment> {
         });
     }
     moments
+}
+
+/// Whether the first observation, a deletion of `prefix`, is followed at once by its successor.
+fn replaced(observations: &[Observation], prefix: &ipnetwork::IpNetwork) -> bool {
+    observations.first().is_some_and(|gone| {
+        observations.iter().any(|one| {
+            let successor =
+                matches!(&one.news, News::Route { prefix: found, via: Some(_) } if found == prefix);
+            successor && one.router == gone.router && one.at.since(gone.at) < REPLACED
+        })
+    })
 }
 
 /// What the probes saw: outages, and who answers.
@@ -234,6 +249,21 @@ mod tests {
             [(10, "r1", "routes-via-west"), (11, "r2", "routes-via-west"), (90, "r1", "routes-via-east")];
         assert_eq!(told, expected);
         assert_eq!(moments[0].detail, "203.0.113.1/32, 172.18.0.0/16, all within 2.0 ms");
+    }
+
+    #[test]
+    fn a_route_that_is_deleted_to_be_replaced_is_not_gone() {
+        let gone = |at: u64| Observation {
+            at: Time(at * MS),
+            router: "r1".to_owned(),
+            news: News::Route { prefix: "2001:db8:18::/48".parse().expect("prefix"), via: None },
+        };
+        let told = |observations: &[Observation]| -> Vec<String> {
+            routers(observations).into_iter().map(|moment| moment.event).collect()
+        };
+        assert_eq!(told(&[gone(10), seen(11, "r1", "2001:db8:18::/48", "west")]), ["routes-via-west"]);
+        let late = [gone(10), seen(90, "r1", "2001:db8:18::/48", "west")];
+        assert_eq!(told(&late), ["routes-gone", "routes-via-west"]);
     }
 
     #[test]

@@ -22,7 +22,13 @@ pub fn bgpd(topology: &Topology, router: &str) -> Result<String, LabError> {
         return Err(LabError::Topology { topology: topology.name.clone(), reason });
     };
     let neighbors = topology.neighbors(router);
-    let mut text = format!("hostname {router}\nlog timestamp precision 6\n");
+    let mut text = format!("hostname {router}\n");
+    // Policy comes before its use, and takes hold at once: bgpd denies everything to a neighbour whose route-map is not
+    // there yet, and looks again only after 5 s.
+    text.push_str("bgp route-map delay-timer 0\n");
+    prefix_list(&mut text, "PAIR-SERVICES", &topology.services);
+    prefix_list(&mut text, "OWN-NETWORKS", announces);
+    text.push_str("route-map FROM-PAIR permit 10\nexit\nroute-map TO-PAIR permit 10\nexit\n");
     let mut line = |words: String| {
         text.push_str(&words);
         text.push('\n');
@@ -54,9 +60,6 @@ pub fn bgpd(topology: &Topology, router: &str) -> Result<String, LabError> {
         line(" exit-address-family".to_owned());
     }
     line("exit".to_owned());
-    prefix_list(&mut text, "PAIR-SERVICES", &topology.services);
-    prefix_list(&mut text, "OWN-NETWORKS", announces);
-    text.push_str("route-map FROM-PAIR permit 10\nexit\nroute-map TO-PAIR permit 10\nexit\n");
     Ok(text)
 }
 
@@ -67,7 +70,13 @@ pub fn stand_in(topology: &Topology, chassis: &str, prepends: u16) -> Result<Str
         let reason = format!("{chassis} is no chassis");
         return Err(LabError::Topology { topology: topology.name.clone(), reason });
     };
-    let mut text = format!("hostname {chassis}\nrouter bgp {asn}\n no bgp default ipv4-unicast\n");
+    let mut text = format!("hostname {chassis}\nroute-map PREPEND permit 10\n");
+    if prepends > 0 {
+        let own = vec![asn.to_string(); usize::from(prepends)].join(" ");
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, " set as-path prepend {own}");
+    }
+    let _ = writeln!(text, "exit\nrouter bgp {asn}\n no bgp default ipv4-unicast");
     text.push_str(" no bgp ebgp-requires-policy\n no bgp network import-check\n");
     let mut families = [String::new(), String::new()];
     for (own, far) in topology.ends(chassis) {
@@ -91,11 +100,6 @@ pub fn stand_in(topology: &Topology, chassis: &str, prepends: u16) -> Result<Str
         }
         text.push_str(&activations);
         text.push_str(" exit-address-family\n");
-    }
-    text.push_str("exit\nroute-map PREPEND permit 10\n");
-    if prepends > 0 {
-        let own = vec![asn.to_string(); usize::from(prepends)].join(" ");
-        let _ = writeln!(text, " set as-path prepend {own}");
     }
     text.push_str("exit\n");
     Ok(text)

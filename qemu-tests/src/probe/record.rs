@@ -30,7 +30,7 @@ pub struct Stream {
     pub source: Option<IpAddr>,
     /// The loopback.
     pub destination: Option<IpAddr>,
-    /// Packets by sequence number.
+    /// Packets in the order in which they were sent.
     pub packets: Vec<Packet>,
 }
 
@@ -99,6 +99,13 @@ impl Record {
             {
                 at.0 = at.0.saturating_add_signed(ahead.saturating_neg());
             }
+        }
+    }
+
+    /// Leaves out packets sent before `time`: what happened while a run was getting under way.
+    pub fn forget_before(&mut self, time: Time) {
+        for stream in &mut self.streams {
+            stream.packets.retain(|packet| packet.sent.is_none_or(|sent| sent >= time));
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::record::Record;
-use super::send::{Status, StreamSpec};
+use super::send::{Status, StreamSpec, StreamStatus};
 use crate::error::LabError;
 use crate::lab::Lab;
 use crate::node::{Job, Node, ProcessId, Program, Signal};
@@ -97,9 +97,11 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// Waits until every stream had `packets` answers in a row, the newest from `chassis` if one is named.
+    /// Waits until every stream had `packets` answers in a row since now, all after the last change of chassis, the newest
+    /// from `chassis` if one is named.
     pub fn flows(&self, packets: u32, chassis: Option<&str>, limit: Duration) -> Result<(), LabError> {
         let whom = chassis.unwrap_or("any chassis");
+        let mut begin: Option<Vec<u32>> = None;
         wait::until(
             &format!("{packets} probes in a row answered by {whom} on every stream"),
             limit,
@@ -108,13 +110,19 @@ impl<'a> Running<'a> {
                 let Some(status) = self.status()? else {
                     return Ok(Seen::NotYet("no packet yet".to_owned()));
                 };
-                let good = status.streams.iter().all(|stream| {
+                let begin =
+                    begin.get_or_insert_with(|| status.streams.iter().map(|stream| stream.sent).collect());
+                let good = status.streams.iter().zip(begin.iter()).all(|(stream, begin)| {
                     stream.in_a_row >= packets
+                        && stream.sent >= begin + packets
                         && chassis.is_none_or(|name| stream.responder.as_deref() == Some(name))
                 });
-                let tell = |s: &super::send::StreamStatus| {
-                    let who = s.responder.as_deref().unwrap_or("nobody");
-                    format!("{}: {} sent, {} in a row by {who}", s.name, s.sent, s.in_a_row)
+                let tell = |stream: &StreamStatus| {
+                    let StreamStatus { name, sent, in_a_row, responder, .. } = stream;
+                    format!(
+                        "{name}: {sent} sent, {in_a_row} in a row by {}",
+                        responder.as_deref().unwrap_or("nobody")
+                    )
                 };
                 Ok(if good {
                     Seen::Done(())

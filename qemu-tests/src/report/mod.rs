@@ -210,6 +210,8 @@ pub struct Preference {
     pub prefix: String,
     /// The chassis behind the best path; none if there is no path.
     pub chassis: Option<String>,
+    /// The chassis that the route in the router's kernel leads to.
+    pub kernel: Option<String>,
     /// AS numbers in the best path.
     pub as_path_length: usize,
     /// Of them, the chassis' own beyond the first.

@@ -66,10 +66,12 @@ pub fn step<'a>(
     let leanings = stage.leanings();
     let probe = Running::start(stage.lab, id)?;
     probe.flows(STEADY, None, LIMIT)?;
+    let steady = Time::now() - LEAD;
     let mut notes = Notes::default();
     let zero = act(stage, &mut notes, &probe)?;
     probe.flows(STEADY, None, LIMIT)?;
-    let record = probe.stop()?;
+    let mut record = probe.stop()?;
+    record.forget_before(steady);
 
     let observations = stage.observer.since(zero - LEAD);
     let journals = journals(stage, zero)?;

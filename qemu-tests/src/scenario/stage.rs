@@ -210,16 +210,20 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Waits until all BGP sessions of a chassis are Established.
-    pub fn until_bgp_established(&self, chassis: &str) -> Result<(), LabError> {
-        wait::until(&format!("all BGP sessions of {chassis}"), LIMIT, LOOK, || {
+    /// Waits until all BGP sessions of a chassis are Established and every router's networks have been accepted: without
+    /// them it has no way back to the client.
+    pub fn until_routes_learnt(&self, chassis: &str) -> Result<(), LabError> {
+        wait::until(&format!("{chassis} to have learnt routes from all its neighbours"), LIMIT, LOOK, || {
             let contexts = self.srpd(chassis)?.bgp()?;
             let neighbors = contexts.iter().flat_map(|context| &context.neighbors);
-            let down: Vec<String> = neighbors
-                .filter(|neighbor| neighbor.state != "Established")
-                .map(|neighbor| format!("{} {}", neighbor.address, neighbor.state))
+            let lacking: Vec<String> = neighbors
+                .filter(|neighbor| neighbor.state != "Established" || neighbor.prefixes_accepted == 0)
+                .map(|neighbor| {
+                    let (address, state) = (&neighbor.address, &neighbor.state);
+                    format!("{address} {state}, {} prefixes accepted", neighbor.prefixes_accepted)
+                })
                 .collect();
-            Ok(if down.is_empty() { Seen::Done(()) } else { Seen::NotYet(down.join(", ")) })
+            Ok(if lacking.is_empty() { Seen::Done(()) } else { Seen::NotYet(lacking.join("; ")) })
         })
     }
 
@@ -240,6 +244,7 @@ impl<'a> Stage<'a> {
                     router: name.to_owned(),
                     prefix: service.to_string(),
                     chassis: paths.best().and_then(|best| owner(best.peer)),
+                    kernel: router.leads_to(&self.lab.topology, service)?,
                     as_path_length: paths.best().map_or(0, |best| best.as_path.len()),
                     prepends: paths.best().map_or(0, crate::frr::show::Path::prepends),
                     others: others.filter_map(|path| Some((owner(path.peer)?, path.prepends()))).collect(),

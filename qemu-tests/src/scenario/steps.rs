@@ -52,6 +52,9 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let views = stage.until_settled(&first)?;
     let settled = stage::millis_since(zero);
     stage.until_routes_lead_to(&first)?;
+    stage.until_routes_learnt(&first)?;
+    stage.until_routes_learnt(&second)?;
+    let learnt = stage::millis_since(zero);
     let mut step = Step {
         id: "start".to_owned(),
         title: format!("start both chassis: {first} becomes Active, {second} Standby"),
@@ -69,6 +72,12 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     );
     routers_prefer(&mut step, &first, &views);
     step.check("routers' kernels hold all routes", true, format!("after {:.0} ms", last.millis_since(zero)));
+    // Most of this time is FRR's: it gathers neighbours for a second before it announces anything.
+    step.check(
+        "both chassis learnt the routers' networks",
+        true,
+        format!("seen {learnt:.0} ms after the start"),
+    );
     Ok(judged(step))
 }
 
@@ -164,11 +173,12 @@ pub fn power_on(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         stage.lab.chassis(&returning)?.power_on()?;
         let started = Time::now();
         stage.start(&returning)?;
+        stage.srpd(&returning)?.answers()?;
         notes.did(started, "srpd-started", format!("on {returning}"));
         stage.until_settled(&active)?;
         notes.did(Time::now(), "settled", format!("{active} Active, {returning} Standby, by both"));
-        stage.until_bgp_established(&returning)?;
-        notes.did(Time::now(), "bgp-established", format!("{returning} with all its neighbours"));
+        stage.until_routes_learnt(&returning)?;
+        notes.did(Time::now(), "routes-learnt", format!("{returning} from all its neighbours"));
         probe.flows(2 * STEADY, Some(&active), LIMIT)?;
         Ok(zero)
     })?;
@@ -289,15 +299,18 @@ fn routers_prefer(step: &mut Step, active: &str, views: &BTreeMap<String, View>)
         .iter()
         .filter(|found| {
             found.chassis.as_deref() != Some(active)
+                || found.kernel.as_deref() != Some(active)
                 || found.prepends != modifier
                 || found.as_path_length != modifier + 1
         })
         .map(|found| {
             let chassis = found.chassis.as_deref().unwrap_or("nobody");
-            format!("{} {}: {chassis} with {} prepends", found.router, found.prefix, found.prepends)
+            let kernel = found.kernel.as_deref().unwrap_or("nobody");
+            let (router, prefix, prepends) = (&found.router, &found.prefix, found.prepends);
+            format!("{router} {prefix}: {chassis} with {prepends} prepends, kernel to {kernel}")
         })
         .collect();
-    let name = format!("FRR prefers {active} everywhere, AS path 1 + modifier {modifier}");
+    let name = format!("FRR and kernel of all routers prefer {active}, AS path 1 + modifier {modifier}");
     let found = if wrong.is_empty() {
         format!("{} of {} best paths", step.preferences.len(), step.preferences.len())
     } else {
