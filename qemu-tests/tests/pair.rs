@@ -38,7 +38,7 @@ fn build(out: &Path) -> (Lab, Settings) {
             (name.to_owned(), pair::configuration(name, Kind::Namespace).expect("is there").to_owned())
         })
         .collect();
-    let settings = Settings { srpctl: programs.srpctl.clone(), configurations };
+    let settings = Settings { srpctl: programs.srpctl.clone(), configurations, leave_running: false };
     let lab = Lab::build(Plan { topology, out: out.to_owned(), programs }, None).expect("the lab comes up");
     (lab, settings)
 }

@@ -71,7 +71,7 @@ impl Places {
             };
             configurations.insert(chassis.to_owned(), text);
         }
-        let settings = Settings { srpctl: programs.srpctl.clone(), configurations };
+        let settings = Settings { srpctl: programs.srpctl.clone(), configurations, leave_running: false };
         Ok((Plan { topology, out: self.out.clone(), programs }, settings))
     }
 }
@@ -80,7 +80,8 @@ impl Places {
 pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     interrupt::install();
     cleanup::on_abort();
-    let (plan, settings) = arguments.places.plan(arguments.vm)?;
+    let (plan, mut settings) = arguments.places.plan(arguments.vm)?;
+    settings.leave_running = arguments.keep;
     folder::empty(&plan.out)?;
     let machines = if arguments.vm { Some(machines::factory(&plan.out)?) } else { None };
     let lab = Lab::build(plan, machines.as_ref().map(|factory| factory as &dyn Machines))?;

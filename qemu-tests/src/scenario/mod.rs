@@ -38,6 +38,7 @@ pub fn demo(
         steps: Vec::new(),
         passed: false,
     };
+    let leave_running = settings.leave_running;
     let mut stage = Stage::new(lab, settings)?;
     for act in steps::ALL {
         let began = Time::now();
@@ -54,7 +55,9 @@ pub fn demo(
             return Ok(report);
         }
     }
-    stage.stop()?;
+    if !leave_running {
+        stage.stop()?;
+    }
     report.passed = true;
     Ok(report)
 }

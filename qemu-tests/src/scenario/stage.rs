@@ -33,6 +33,8 @@ pub struct Settings {
     pub srpctl: PathBuf,
     /// Configuration text by chassis.
     pub configurations: BTreeMap<String, String>,
+    /// The daemons run on after the last step, for somebody who wants to look around.
+    pub leave_running: bool,
 }
 
 /// A chassis as it says it is.
