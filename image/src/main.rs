@@ -21,13 +21,16 @@ enum Command {
         /// Folder for vmlinuz, initramfs and manifest.json.
         #[arg(long)]
         out: PathBuf,
-        /// The static srpd (see scripts/build-static).
+        /// Folder of the static programs srpd, srpctl and lab (scripts/build-static makes them).
+        #[arg(long, default_value = "target/static/x86_64-unknown-linux-gnu/release")]
+        programs: PathBuf,
+        /// The static srpd, if not that of the folder.
         #[arg(long)]
-        srpd: PathBuf,
-        /// The static srpctl.
+        srpd: Option<PathBuf>,
+        /// The static srpctl, if not that of the folder.
         #[arg(long)]
-        srpctl: PathBuf,
-        /// The static lab program, for images that a lab commands.
+        srpctl: Option<PathBuf>,
+        /// The static lab program, if not that of the folder.
         #[arg(long)]
         lab: Option<PathBuf>,
         /// How the initramfs is packed.
@@ -40,10 +43,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Command::Build { out, srpd, srpctl, lab, compression, cache } = Arguments::parse().command;
-    let program = |name: &str, file: PathBuf| Program { name: name.to_owned(), file };
-    let mut programs = vec![program("srpd", srpd), program("srpctl", srpctl)];
-    programs.extend(lab.map(|file| program("lab", file)));
+    let Command::Build { out, programs, srpd, srpctl, lab, compression, cache } = Arguments::parse().command;
+    let program = |name: &str, file: Option<PathBuf>| Program {
+        name: name.to_owned(),
+        file: file.unwrap_or_else(|| programs.join(name)),
+    };
+    let programs = vec![program("srpd", srpd), program("srpctl", srpctl), program("lab", lab)];
     match image::build(&Recipe { programs, compression, cache, out }) {
         Ok(image) => {
             report(&image);

@@ -75,19 +75,23 @@ const LOADER: &str = "ld-linux-x86-64.so.2";
 /// Folders where Debian packages keep shared libraries.
 const LIBRARY_FOLDERS: [&str; 4] = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64"];
 
+const SETTINGS: &[u8] =
+    include_bytes!("../../buildroot-ext/board/srp/x86_64/rootfs-overlay/etc/sysctl.d/90-srp.conf");
+
 /// Small files of our own: path, permission bits, contents.
-const FILES: [(&str, u32, &[u8]); 7] = [
+const FILES: [(&str, u32, &[u8]); 8] = [
     ("etc/init.d/rcS", 0o755, include_bytes!("../guest/rcS")),
     ("etc/init.d/rcK", 0o755, include_bytes!("../guest/rcK")),
     ("etc/passwd", 0o644, include_bytes!("../guest/passwd")),
     ("etc/group", 0o644, include_bytes!("../guest/group")),
     ("etc/hosts", 0o644, include_bytes!("../guest/hosts")),
     ("etc/profile", 0o644, include_bytes!("../guest/profile")),
-    // The same script that the production image runs.
+    // As in the production image: its service script and its kernel settings.
     ("etc/init.d/S50srpd", 0o755, include_bytes!("../../buildroot-ext/package/srpd/S50srpd")),
+    ("etc/sysctl.d/90-srp.conf", 0o644, SETTINGS),
 ];
 
-/// A program of ours for the image: its name in `/usr/sbin`, and the file here.
+/// A program of ours for the image: its name in `/usr/bin`, and the file here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Name in the image.
@@ -127,7 +131,7 @@ pub(crate) fn assemble(
     }
 
     for program in programs {
-        tree.file(&format!("usr/sbin/{}", program.name), 0o755, read_static(&program.file)?)?;
+        tree.file(&format!("usr/bin/{}", program.name), 0o755, read_static(&program.file)?)?;
     }
     Ok((tree, unpacked.into_iter().map(|package| (package.name, package.version)).collect()))
 }
@@ -137,6 +141,7 @@ fn skeleton(tree: &mut Tree, with_agent: bool) -> Result<(), ImageError> {
         tree.folder(folder, 0o755)?;
     }
     tree.folder("tmp", 0o1777)?;
+    tree.symlink("var/run", "../run")?;
     // Before devtmpfs is there, init talks to these.
     tree.character_device("dev/console", 0o600, 5, 1)?;
     tree.character_device("dev/null", 0o666, 1, 3)?;
@@ -145,7 +150,7 @@ fn skeleton(tree: &mut Tree, with_agent: bool) -> Result<(), ImageError> {
     }
     let mut inittab = include_bytes!("../guest/inittab").to_vec();
     if with_agent {
-        inittab.extend_from_slice(b"::respawn:/usr/sbin/lab agent\n");
+        inittab.extend_from_slice(b"::respawn:/usr/bin/lab agent\n");
     }
     tree.file("etc/inittab", 0o644, inittab)
 }

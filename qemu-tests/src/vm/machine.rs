@@ -336,9 +336,9 @@ impl Node for Machine {
 
     fn program(&self, program: Program) -> PathBuf {
         PathBuf::from(match program {
-            Program::Srpd => "/usr/sbin/srpd",
-            Program::Srpctl => "/usr/sbin/srpctl",
-            Program::Lab => "/usr/sbin/lab",
+            Program::Srpd => "/usr/bin/srpd",
+            Program::Srpctl => "/usr/bin/srpctl",
+            Program::Lab => "/usr/bin/lab",
         })
     }
 
