@@ -124,10 +124,13 @@ impl Collected {
     /// What has to be there for routes to be announced (RFC 7606 section 3 d).
     pub(crate) fn check_mandatory(&mut self, classic: bool) {
         let missing = "is missing";
-        if self.origin.is_none() {
+        // One that was there and malformed has been told already.
+        let told =
+            |faults: &[Fault], type_code| faults.iter().any(|fault| fault.attribute == Some(type_code));
+        if self.origin.is_none() && !told(&self.faults, ORIGIN) {
             self.fault(Some(ORIGIN), Disposition::TreatAsWithdraw, missing);
         }
-        if self.as_path.is_none() {
+        if self.as_path.is_none() && !told(&self.faults, AS_PATH) {
             self.fault(Some(AS_PATH), Disposition::TreatAsWithdraw, missing);
         }
         // RFC 4760 section 3: NEXT_HOP is to be ignored where MP_REACH_NLRI alone announces.

@@ -115,7 +115,21 @@ impl Neighbor {
         } else {
             info!(neighbor = %self.key, %reason, "no session with neighbor");
         }
-        self.last_error = Some(reason.clone());
+        // A neighbor that has said why it does not want us often only hangs up from then on.
+        let explained = match self.last_error {
+            Some(DownReason::NotificationSent(_) | DownReason::NotificationReceived(_)) => true,
+            Some(DownReason::ConnectFailed(_) | DownReason::ConnectionLost(_) | DownReason::LinkDown)
+            | None => false,
+        };
+        let says_why = match reason {
+            DownReason::NotificationSent(_) | DownReason::NotificationReceived(_) | DownReason::LinkDown => {
+                true
+            }
+            DownReason::ConnectFailed(_) | DownReason::ConnectionLost(_) => was_established,
+        };
+        if says_why || !explained {
+            self.last_error = Some(reason.clone());
+        }
         let neighbor = self.key.clone();
         self.backlog.push_back(RibMessage::Down { id: self.id, neighbor, reason, was_established });
     }

@@ -146,6 +146,7 @@ fn malformed_mandatory_attribute_withdraws_its_routes() {
         let update = Update::decode(&body(&[], attributes, ROUTE), FOUR)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!((&*update.withdrawn, update.announced.len()), (&[route()][..], 0), "{name}");
+        assert_eq!(update.faults.len(), 1, "{name}: {:?}", update.faults);
     }
 }
 

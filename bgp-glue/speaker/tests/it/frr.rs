@@ -1,0 +1,320 @@
+//! Against FRR. Its own show commands give the verdict.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
+
+use bgp_speaker::{Asn, Families, Family, NeighborConfig, NeighborSummary, Originated, SpeakerConfig, State};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid, User, chown};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::netns::{Daemon, Netns};
+use crate::owner::{Owner, PATIENCE, config, neighbor, route};
+
+/// zebra and bgpd in a namespace, at 192.0.2.2 and 2001:db8::2.
+struct Frr {
+    directory: TempDir,
+    bgpd: Daemon,
+    _zebra: Daemon,
+}
+
+impl Frr {
+    /// `bgp` is what stands under `router bgp`.
+    fn start(netns: &Netns, asn: u32, bgp: &str) -> Self {
+        let directory = tempfile::tempdir().expect("there is a directory for temporary files");
+        let user =
+            User::from_name("frr").expect("users can be looked up").expect("FRR (package frr) is installed");
+        chown(directory.path(), Some(user.uid), Some(user.gid)).expect("root may give a directory away");
+        assert!(Uid::effective().is_root());
+        let defaults = " bgp router-id 192.0.2.2\n no bgp ebgp-requires-policy\n no bgp network import-check\n \
+                        no bgp default ipv4-unicast\n";
+        std::fs::write(directory.path().join("zebra.conf"), "").unwrap();
+        std::fs::write(directory.path().join("bgpd.conf"), format!("router bgp {asn}\n{defaults}{bgp}"))
+            .unwrap();
+        let _zebra = daemon(netns, directory.path(), "zebra");
+        until("zebra listens", || directory.path().join("zserv").exists());
+        let bgpd = daemon(netns, directory.path(), "bgpd");
+        let frr = Self { directory, bgpd, _zebra };
+        until("bgpd answers", || !frr.show("show bgp summary").is_empty());
+        frr
+    }
+
+    fn show(&self, command: &str) -> String {
+        self.vtysh(&[command])
+    }
+
+    fn vtysh(&self, commands: &[&str]) -> String {
+        let mut vtysh = std::process::Command::new("vtysh");
+        vtysh.arg("--vty_socket").arg(self.directory.path()).args(["-d", "bgpd"]);
+        vtysh.args(commands.iter().flat_map(|command| ["-c", command]));
+        let output = vtysh.output().expect("vtysh (package frr) is installed");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn json(&self, command: &str) -> Value {
+        serde_json::from_str(&self.show(command)).unwrap_or(Value::Null)
+    }
+
+    /// The AS path that FRR has for a prefix, once it is this one; "none" for no route.
+    fn until_path(&self, prefix: &str, expected: &str) {
+        let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
+        let mut last = Value::Null;
+        let found = try_until(|| {
+            last = self.json(&format!("show bgp {family} unicast {prefix} json"));
+            let path = &last["paths"][0];
+            match path["aspath"]["string"].as_str() {
+                Some(string) => string == expected && path["valid"] == true,
+                None => expected == "none",
+            }
+        });
+        assert!(found, "{prefix} should have the path {expected:?}: {last:#}");
+    }
+
+    fn path(&self, prefix: &str) -> Value {
+        let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
+        self.json(&format!("show bgp {family} unicast {prefix} json"))["paths"][0].clone()
+    }
+
+    fn neighbor(&self, address: &str) -> Value {
+        self.json(&format!("show bgp neighbors {address} json"))[address].clone()
+    }
+}
+
+fn daemon(netns: &Netns, directory: &Path, name: &str) -> Daemon {
+    let file = |suffix: &str| directory.join(format!("{name}{suffix}"));
+    let mut command = netns.command(&format!("/usr/lib/frr/{name}"));
+    command.arg("-z").arg(directory.join("zserv")).arg("--vty_socket").arg(directory);
+    command.arg("-i").arg(file(".pid")).arg("-f").arg(file(".conf"));
+    command.arg("--log").arg(format!("file:{}", file(".log").display()));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Daemon(child.expect("FRR (package frr) is installed"))
+}
+
+fn try_until(mut done: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if done() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Other programs tell nothing by themselves, so they are asked until they agree.
+fn until(what: &str, done: impl FnMut() -> bool) {
+    assert!(try_until(done), "in vain: {what}");
+}
+
+/// Both families with a neighbor at our address.
+fn activated(address: &str, remote_as: u32, more: &str) -> String {
+    format!(
+        " neighbor {address} remote-as {remote_as}\n neighbor {address} timers connect 1\n{more} \
+         address-family ipv4 unicast\n  neighbor {address} activate\n  network 10.9.0.0/16\n exit-address-family\n \
+         address-family ipv6 unicast\n  neighbor {address} activate\n  network 2001:db8:9::/48\n exit-address-family\n"
+    )
+}
+
+fn speaker(netns: &Netns, local_as: u32, neighbor: NeighborConfig) -> Owner {
+    Owner::start(netns, SpeakerConfig { neighbors: vec![neighbor], ..config(local_as, 1) })
+}
+
+fn ours(prepend: u8) -> Vec<Originated> {
+    vec![route("10.1.0.1/32", prepend), route("10.2.0.0/16", prepend), route("2001:db8:1::/48", prepend)]
+}
+
+/// Announce, prepend, learn, withdraw, over the transport of the address.
+fn exchange(our_address: &str, their_address: &str, our_as: u32, their_as: u32) {
+    let (here, there) = Netns::pair();
+    let frr = Frr::start(&there, their_as, &activated(our_address, our_as, ""));
+    let mut owner = speaker(&here, our_as, neighbor(their_address, their_as));
+    owner.originate(ours(2));
+    owner.until_up();
+    assert_eq!(owner.until_route("10.9.0.0/16").as_deref(), Some("192.0.2.2"));
+    let v6 = owner
+        .answer(owner.handle.routes())
+        .into_iter()
+        .find(|route| route.prefix.family() == Family::Ipv6Unicast);
+    let v6 = v6.map_or_else(
+        || owner.until_route("2001:db8:9::/48"),
+        |route| Some(route.attributes.next_hop.to_string()),
+    );
+    assert!(
+        v6.is_some_and(|next_hop| next_hop.starts_with("2001:db8::2")),
+        "the next hop of FRR's IPv6 route"
+    );
+    let external = our_as != their_as;
+    let path = |prepend: usize| {
+        if external { vec![our_as.to_string(); prepend + 1].join(" ") } else { "Local".into() }
+    };
+    for prefix in ["10.1.0.1/32", "10.2.0.0/16", "2001:db8:1::/48"] {
+        frr.until_path(prefix, &path(2));
+    }
+    assert_eq!(frr.path("10.1.0.1/32")["nexthops"][0]["ip"], "192.0.2.1");
+    assert_eq!(frr.path("2001:db8:1::/48")["nexthops"][0]["ip"], "2001:db8::1");
+    if external {
+        owner.originate(ours(16));
+        frr.until_path("10.1.0.1/32", &path(16));
+        frr.until_path("2001:db8:1::/48", &path(16));
+    } else {
+        assert_eq!(frr.path("10.1.0.1/32")["locPrf"], 100);
+        let preferred = ours(0).into_iter().map(|route| Originated { local_pref: Some(300), ..route });
+        owner.originate(preferred.collect());
+        until("the new LOCAL_PREF", || frr.path("10.1.0.1/32")["locPrf"] == 300);
+    }
+    owner.originate(vec![route("10.2.0.0/16", 16)]);
+    frr.until_path("10.1.0.1/32", "none");
+    frr.until_path("2001:db8:1::/48", "none");
+    frr.vtysh(&[
+        "configure terminal",
+        &format!("router bgp {their_as}"),
+        "address-family ipv4 unicast",
+        "no network 10.9.0.0/16",
+    ]);
+    assert_eq!(owner.until_route("10.9.0.0/16"), None);
+    let summary = owner.only_neighbor();
+    assert_eq!((summary.malformed_attributes, summary.established_count), (0, 1));
+    let notified = &frr.neighbor(our_address)["messageStats"]["notificationsRecv"];
+    assert_eq!(notified, 0, "nobody complained");
+}
+
+#[test]
+fn external_session_over_ipv4() {
+    exchange("192.0.2.1", "192.0.2.2", 65000, 65001);
+}
+
+#[test]
+fn external_session_over_ipv6() {
+    exchange("2001:db8::1", "2001:db8::2", 65000, 65001);
+}
+
+#[test]
+fn internal_session_over_ipv4() {
+    exchange("192.0.2.1", "192.0.2.2", 65000, 65000);
+}
+
+#[test]
+fn internal_session_over_ipv6() {
+    exchange("2001:db8::1", "2001:db8::2", 65000, 65000);
+}
+
+#[test]
+fn four_octet_as_numbers_on_both_sides() {
+    exchange("192.0.2.1", "192.0.2.2", 4_200_000_001, 4_200_000_002);
+}
+
+#[test]
+fn neighbor_without_capabilities_is_an_ipv4_speaker_of_two_octets() {
+    let (here, there) = Netns::pair();
+    let more = " neighbor 192.0.2.1 dont-capability-negotiate\n";
+    let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 4_200_000_001, more));
+    let mut owner = speaker(&here, 4_200_000_001, neighbor("192.0.2.2", 65001));
+    owner.originate(ours(1));
+    owner.until_up();
+    assert_eq!(owner.until_route("10.9.0.0/16").as_deref(), Some("192.0.2.2"));
+    assert_eq!(owner.only_neighbor().families, Families::from_iter([Family::Ipv4Unicast]));
+    // FRR has seen our capability all the same, takes us for a four-octet speaker, and so ignores AS4_PATH.
+    frr.until_path("10.1.0.1/32", "23456 23456");
+}
+
+#[test]
+fn link_local_session() {
+    let (here, there) = Netns::pair();
+    let frr = Frr::start(&there, 65001, &activated("fe80::1", 65000, " neighbor fe80::1 interface v0\n"));
+    let mut neighbor = NeighborConfig::new("fe80::2".parse().unwrap(), Asn(65001));
+    neighbor.interface = Some("v0".into());
+    neighbor.import = crate::owner::everything();
+    let mut owner = speaker(&here, 65000, neighbor);
+    owner.originate(vec![route("2001:db8:1::/48", 1)]);
+    owner.until_up();
+    frr.until_path("2001:db8:1::/48", "65000 65000");
+    assert!(owner.until_route("2001:db8:9::/48").is_some());
+}
+
+#[test]
+fn refused_as_is_told_in_words_and_not_tried_in_a_storm() {
+    let (here, there) = Netns::pair();
+    let _frr = Frr::start(&there, 65001, &activated("192.0.2.1", 64999, ""));
+    let mut owner = speaker(&here, 65000, neighbor("192.0.2.2", 65001));
+    let reason = owner.until_down();
+    assert!(reason.starts_with("the neighbor sent NOTIFICATION OPEN error: bad peer AS (2/2)"), "{reason}");
+    let sent = owner.until_summary(|summary| summary.state == State::Idle).messages_out;
+    assert!(sent <= 4, "{sent} messages for one refusal");
+}
+
+#[test]
+fn either_side_may_be_the_one_that_opens() {
+    for (we_wait, more) in [(true, ""), (false, " neighbor 192.0.2.1 passive\n")] {
+        let (here, there) = Netns::pair();
+        let _frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, more));
+        let neighbor = NeighborConfig { passive: we_wait, ..neighbor("192.0.2.2", 65001) };
+        speaker(&here, 65000, neighbor).until_up();
+    }
+}
+
+#[test]
+fn session_comes_back_whenever_both_sides_open_it_at_once() {
+    let (here, there) = Netns::pair();
+    let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, ""));
+    let mut owner = speaker(&here, 65000, neighbor("192.0.2.2", 65001));
+    owner.until_up();
+    for round in 1..=5 {
+        // FRR dials when it is cleared, and so do we when the session ends.
+        frr.vtysh(&["clear bgp *"]);
+        owner.until_up();
+        until("FRR agrees", || frr.neighbor("192.0.2.1")["bgpState"] == "Established");
+        let settled = |summary: &NeighborSummary| summary.state == State::Established;
+        assert!(owner.until_summary(settled).established_count > round);
+    }
+}
+
+#[test]
+fn stopped_neighbor_is_given_up_after_the_hold_time() {
+    let (here, there) = Netns::pair();
+    let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, " neighbor 192.0.2.1 timers 1 3\n"));
+    let mut owner = speaker(&here, 65000, neighbor("192.0.2.2", 65001));
+    assert!(owner.until_route("10.9.0.0/16").is_some());
+    assert_eq!(owner.only_neighbor().hold_time.map(|hold| hold.secs()), Some(3));
+    let bgpd = Pid::from_raw(frr.bgpd.0.id().try_into().unwrap());
+    kill(bgpd, Signal::SIGSTOP).expect("the test may stop its own process");
+    assert_eq!(owner.until_down(), "we sent NOTIFICATION hold timer expired (4/0)");
+    assert_eq!(owner.until_route("10.9.0.0/16"), None);
+    kill(bgpd, Signal::SIGCONT).expect("the test may continue its own process");
+    owner.until_up();
+}
+
+#[test]
+fn shutdown_text_arrives() {
+    let (here, there) = Netns::pair();
+    let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, ""));
+    let mut owner = speaker(&here, 65000, neighbor("192.0.2.2", 65001));
+    owner.until_up();
+    until("FRR agrees", || frr.neighbor("192.0.2.1")["bgpState"] == "Established");
+    owner.answer(owner.handle.shutdown("maintenance until noon"));
+    until("the text", || frr.neighbor("192.0.2.1").to_string().contains("maintenance until noon"));
+}
+
+#[test]
+fn ten_thousand_routes_are_all_there() {
+    let (here, there) = Netns::pair();
+    let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, ""));
+    let mut owner = speaker(&here, 65000, neighbor("192.0.2.2", 65001));
+    owner.until_up();
+    let count = |prepend| -> Vec<Originated> {
+        let v4 = (0..10_000_u32).map(|n| format!("10.{}.{}.0/24", n >> 8, n & 255));
+        let v6 = (0..10_000_u32).map(|n| format!("2001:db8:{n:x}::/48"));
+        v4.chain(v6).map(|prefix| route(&prefix, prepend)).collect()
+    };
+    assert!(owner.originate(count(0)).acknowledged);
+    assert!(owner.originate(count(3)).acknowledged);
+    frr.until_path("10.39.15.0/24", "65000 65000 65000 65000");
+    frr.until_path("2001:db8:270f::/48", "65000 65000 65000 65000");
+    let accepted = |family: &str| {
+        frr.neighbor("192.0.2.1")["addressFamilyInfo"][family]["acceptedPrefixCounter"].clone()
+    };
+    until("all IPv4 routes", || accepted("ipv4Unicast") == 10_000);
+    until("all IPv6 routes", || accepted("ipv6Unicast") == 10_000);
+    owner.originate(Vec::new());
+    until("none is left", || accepted("ipv4Unicast") == 0 && accepted("ipv6Unicast") == 0);
+}

@@ -1,0 +1,9 @@
+//! The speaker against a scripted neighbor, FRR and BIRD. Each test makes network namespaces of its own and all its
+//! traffic stays inside of them. Needs root; needs `ip`, and FRR and BIRD for the tests that name them.
+
+mod bird;
+mod frr;
+mod netns;
+mod owner;
+mod scripted;
+mod scripted_peer;
