@@ -59,3 +59,13 @@ fn invariants_hold_over_many_seeds() {
     );
     assert!(seeds < 1_000 || (dual_active > 0 && heard_both > 0), "the simulator sees too little");
 }
+
+#[test]
+fn every_broken_rule_is_caught() {
+    for sabotage in Sabotage::ALL {
+        let caught =
+            (0..20_000).find_map(|seed| Some((seed, tell(seed, sabotage, false, false).check.broken?)));
+        let Some((seed, broken)) = caught else { panic!("{sabotage:?} breaks a rule and nothing notices") };
+        println!("{sabotage:?}: caught in story {seed}: {broken}");
+    }
+}

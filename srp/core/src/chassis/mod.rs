@@ -113,6 +113,7 @@ impl Chassis {
         match event {
             Event::DeadlineReached => {}
             Event::LinkUp => {
+                self.notice_cut_off(now);
                 if self.link.is_some() {
                     self.lose_link(now);
                 }
@@ -130,6 +131,7 @@ impl Chassis {
             }
             Event::Flushed { ticket } => self.flushed(ticket),
             Event::BgpNeighbors { configured, established } => {
+                self.notice_cut_off(now);
                 self.bgp = Count { all: configured, working: established };
             }
             Event::SessionManagers { configured, connected } => {

@@ -164,14 +164,7 @@ impl Chassis {
             self.leave_service(now);
             return true;
         }
-        let Some(peer) = self.peer().cloned() else {
-            if self.may_be_cut_off() && now >= self.lease {
-                self.out.push_back(Action::Record(Fact::CutOff));
-                self.stand_back(now, "cut off from the peer and from every BGP neighbour");
-                return true;
-            }
-            return false;
-        };
+        let Some(peer) = self.peer().cloned() else { return self.notice_cut_off(now) };
         if !self.knows_our_standing(&peer) {
             return false;
         }
@@ -194,6 +187,16 @@ impl Chassis {
             | ChassisState::Active
             | ChassisState::PendingStandby => false,
         }
+    }
+
+    /// Steps back if we are cut off. Asked also before an event that ends it: the timer may be late.
+    pub(super) fn notice_cut_off(&mut self, now: Time) -> bool {
+        let cut_off = self.may_be_cut_off() && now >= self.lease;
+        if cut_off {
+            self.out.push_back(Action::Record(Fact::CutOff));
+            self.stand_back(now, "cut off from the peer and from every BGP neighbour");
+        }
+        cut_off
     }
 
     /// Active and nobody can be reached: cut off, once the peer may have taken over.

@@ -306,7 +306,8 @@ pub fn link_is_open(world: &World) -> bool {
 /// One whole story. The world is handed back for those who look.
 pub fn tell(seed: u64, sabotage: super::sabotage::Sabotage, verbose: bool, record: bool) -> World {
     let mut rng = Rng::new(seed);
-    let settings = pair(&mut rng);
+    let mut settings = pair(&mut rng);
+    settings[0].dead_interval = sabotage.dead_interval(settings[0].dead_interval);
     let mut world = World::new(settings, brisk(), Rng::new(rng.next()));
     world.sabotage = sabotage;
     world.restart = Some(Span::millis(300));

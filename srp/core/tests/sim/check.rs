@@ -12,14 +12,17 @@
 //!    holds nothing.
 //! 7. The same events at the same times give the same actions: a recorded life is handled again.
 //!
-//! Beside them: no state is Pending beyond its bound; every operator is answered once; an orderly stop ends; the
+//! Beside them: a chassis that steps down withdraws only what routers have from the other (make before break); no state is Pending beyond its bound; every operator is answered once; an orderly stop ends; the
 //! deadline moves; a wake-up before it changes nothing; a quiet pair sends no more Hellos than its interval says.
 
-use srp_core::chassis::{Chassis, Event, Settings};
+use srp_core::chassis::{Chassis, Event};
 use srp_core::types::{ChassisState, Span, Time};
 
 use super::node::{Node, Record};
 use super::world::{NAMES, World};
+
+/// A timer is never later than this.
+const LATE: Span = Span::millis(25);
 
 /// What the invariants need to remember.
 #[derive(Debug, Default)]
@@ -28,11 +31,15 @@ pub struct Check {
     pub broken: Option<String>,
     /// Has restarted since the pair last agreed.
     restarted: [bool; 2],
-    /// Was suspended or cut off since the pair last agreed.
+    /// Says that it has given up its claim since the pair last agreed: suspended, cut off, or could not take over.
     stood_back: [bool; 2],
+    /// Was suspended in service, or cut off while the other served, since the pair last agreed: as the world saw it.
+    missed: [bool; 2],
     /// Became Active without having met anybody.
     alone: [bool; 2],
     incumbent: Option<usize>,
+    /// Active without link and routers while the other serves, since then.
+    cut_off_since: [Option<Time>; 2],
     both_standby_since: Option<Time>,
     pending_since: [Option<Time>; 2],
     looked: u64,
@@ -61,10 +68,14 @@ impl Check {
         self.stood_back[side] = true;
     }
 
-    /// The core is about to run after a gap.
-    pub fn ran(&mut self, side: usize, gap: Span, settings: &Settings) {
-        if gap > settings.dead_interval {
-            self.pending_since[side] = None;
+    /// The core is about to run after more than a dead-interval.
+    pub fn was_suspended(&mut self, side: usize, state: ChassisState) {
+        self.pending_since[side] = None;
+        match state {
+            ChassisState::Active | ChassisState::PendingActive | ChassisState::PendingStandby => {
+                self.missed[side] = true;
+            }
+            ChassisState::Init | ChassisState::Standby => {}
         }
     }
 
@@ -78,8 +89,9 @@ impl Check {
         self.incumbent = Some(side);
     }
 
-    fn unproven(&self, side: usize) -> bool {
-        self.restarted[side] || self.stood_back[side]
+    /// Has every claim to stand better than the other one.
+    fn holds_its_claim(&self, side: usize) -> bool {
+        !self.restarted[side] && !self.stood_back[side] && !self.missed[side]
     }
 
     /// Invariant 7, for one life.
@@ -138,6 +150,7 @@ impl World {
         }
         let states = [self.state(0), self.state(1)];
         self.check_agreement();
+        self.check_cut_off(states);
         self.check_incumbent(states);
         self.check_routers(states);
         self.check_standby(states);
@@ -158,8 +171,23 @@ impl World {
             {
                 self.check.restarted = [false; 2];
                 self.check.stood_back = [false; 2];
+                self.check.missed = [false; 2];
                 self.check.alone = [false; 2];
             }
+        }
+    }
+
+    /// Who is cut off while the other serves must stand back; timers may be a little late.
+    fn check_cut_off(&mut self, states: [Option<ChassisState>; 2]) {
+        for side in [0, 1] {
+            let node = &self.nodes[side];
+            let active = states == [Some(ChassisState::Active); 2] && !node.frozen;
+            if !active || node.linked.is_some() || self.routers.iter().any(|r| r.sessions[side].up) {
+                self.check.cut_off_since[side] = None;
+                continue;
+            }
+            let since = *self.check.cut_off_since[side].get_or_insert(self.now);
+            self.check.missed[side] |= self.now.since(since) > LATE;
         }
     }
 
@@ -179,10 +207,13 @@ impl World {
         }
         let second = 1 - first;
         let modifier = |side: usize| self.nodes[side].chassis.as_ref().map(Chassis::modifier);
-        let (better, worse) = match (self.check.unproven(first), self.check.unproven(second)) {
-            (false, _) => (first, second),
-            (true, false) => (second, first),
-            (true, true) => return,
+        let check = &self.check;
+        let (better, worse) = if check.holds_its_claim(first) {
+            (first, second)
+        } else if check.holds_its_claim(second) && (check.missed[first] || check.restarted[first]) {
+            (second, first)
+        } else {
+            return;
         };
         if modifier(better) >= modifier(worse) {
             let text = format!(
@@ -269,6 +300,27 @@ impl World {
             let bound = node.settings.switchover_timeout.times(4);
             if self.now.since(asked) > bound {
                 self.check.fail(format!("{}: an orderly stop took longer than {bound}", NAMES[side]));
+            }
+        }
+    }
+
+    /// A withdraw for the benefit of the peer: make before break. No router may be left without a path that the peer
+    /// could have given it, unless their session is so young that the peer's first update may be under way.
+    pub fn check_withdraw(&mut self, side: usize) {
+        let peer = 1 - side;
+        let steps_down = self.is(side, ChassisState::PendingStandby) && self.nodes[side].stop_asked.is_none();
+        let relieved = self.is(peer, ChassisState::Active) || self.is(peer, ChassisState::PendingActive);
+        if !(steps_down && relieved && self.net.is_up()) {
+            return;
+        }
+        for (number, router) in self.routers.iter().enumerate() {
+            let session = &router.sessions[peer];
+            let settled = session.up && self.now.since(session.since) > Span::millis(300);
+            if router.heard(side).is_some() && settled && router.heard(peer).is_none() {
+                self.check.fail(format!(
+                    "make before break: {} withdraws, and router {number} has no path of {} yet",
+                    NAMES[side], NAMES[peer]
+                ));
             }
         }
     }

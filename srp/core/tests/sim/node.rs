@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use srp_core::api::Check;
 use srp_core::chassis::{Action, Answer, Chassis, Event, Fact, Settings, Ticket};
-use srp_core::types::{BootId, ChassisState, SwitchReason, Time};
+use srp_core::types::{BootId, ChassisState, Span, SwitchReason, Time};
 use srp_core::wire::{Close, CloseReason, FrameReader, Hello, Message, encode};
 
 use super::net::{Arrival, End};
@@ -61,6 +61,8 @@ pub struct Node {
     /// Every event of this life and every action that followed, for the replay.
     pub record: Option<Record>,
     pub recording: bool,
+    /// Of its last Hello, for those who break rules.
+    pub told: u64,
     wake: Option<(Time, Time)>,
 }
 
@@ -84,6 +86,7 @@ impl Node {
             ran: Time(0),
             record: None,
             recording: false,
+            told: 0,
             wake: None,
         }
     }
@@ -113,6 +116,7 @@ impl World {
         self.set_alarm(side);
         self.check.started(side);
         self.note(side, "starts");
+        self.tell_neighbors(side);
         for router in 0..ROUTERS {
             let wait = self.rng.span(self.pace.session);
             self.after(wait, Due::SessionUp { side, router });
@@ -122,8 +126,7 @@ impl World {
     /// One event into the core, and all that follows from it.
     pub fn feed(&mut self, side: usize, mut event: Event) {
         let now = self.now;
-        let sabotage = self.sabotage;
-        if !sabotage.event(&mut self.nodes[side], &mut event, now) {
+        if !self.sabotage.event(&mut self.nodes[side], &mut event) {
             return;
         }
         if self.detail && event != Event::DeadlineReached {
@@ -131,11 +134,20 @@ impl World {
         }
         let node = &mut self.nodes[side];
         let Some(chassis) = node.chassis.as_mut() else { return };
-        self.check.ran(side, now.since(node.ran), &node.settings);
-        node.ran = now;
+        if now.since(node.ran) > node.settings.dead_interval {
+            self.check.was_suspended(side, chassis.state());
+        }
         if let Some(record) = &mut node.record {
             record.heard.push((now, event.clone()));
         }
+        if let Some(step) = self.sabotage.longest_gap(node.settings.dead_interval) {
+            let mut at = node.ran;
+            while now.since(at) > step {
+                at = at + step;
+                chassis.handle(at, Event::DeadlineReached);
+            }
+        }
+        node.ran = now;
         chassis.handle(now, event);
         let mut actions = Vec::new();
         while let Some(action) = chassis.poll_action() {
@@ -147,7 +159,10 @@ impl World {
         self.set_alarm(side);
         self.check_node(side);
         for mut action in actions {
-            if sabotage.action(&mut self.nodes[side], &mut action) {
+            if let Some(lie) = self.sabotage.action(&mut self.nodes[side], &mut action) {
+                let life = self.nodes[side].life;
+                self.after(Span::ZERO, Due::Tell { side, life, event: lie });
+            } else {
                 self.perform(side, action);
             }
         }
@@ -169,8 +184,9 @@ impl World {
         let peer = 1 - side;
         match action {
             Action::Send(message) => {
-                if matches!(message, Message::Hello(_)) {
+                if let Message::Hello(hello) = &message {
                     self.nodes[side].hellos += 1;
+                    self.nodes[side].told = hello.standing;
                 }
                 let linked = self.nodes[side].linked;
                 if linked.is_some() && linked == self.net.conn.as_ref().map(|conn| conn.id) {
@@ -203,6 +219,7 @@ impl World {
             }
             Action::Withdraw { ticket } => {
                 if self.nodes[side].speaker.rib.is_some() {
+                    self.check_withdraw(side);
                     self.note(side, "withdraws");
                 }
                 self.speak(side, None, Event::Withdrawn { ticket });

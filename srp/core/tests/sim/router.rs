@@ -17,6 +17,7 @@ pub struct Path {
 #[derive(Clone, Copy, Debug)]
 pub struct Session {
     pub up: bool,
+    pub since: Time,
     /// Counts sessions, so that updates of an earlier one are known as such.
     pub id: u64,
     /// Nothing arrives before this: updates stay in order.
@@ -34,7 +35,7 @@ pub struct Router {
 
 impl Router {
     pub fn new() -> Self {
-        let session = Session { up: false, id: 0, last: Time(0), down: 0 };
+        let session = Session { up: false, since: Time(0), id: 0, last: Time(0), down: 0 };
         Self { paths: [None; 2], sessions: [session; 2] }
     }
 

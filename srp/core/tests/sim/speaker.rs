@@ -68,6 +68,7 @@ impl World {
             return;
         }
         session.up = true;
+        session.since = self.now;
         session.id += 1;
         if self.nodes[side].speaker.decided {
             self.update(side, router, 0);
@@ -96,7 +97,8 @@ impl World {
         self.tell_neighbors(side);
     }
 
-    fn tell_neighbors(&mut self, side: usize) {
+    /// How many neighbours there are and work; also at the start.
+    pub fn tell_neighbors(&mut self, side: usize) {
         let up = self.routers.iter().filter(|router| router.sessions[side].up).count();
         let established = u32::try_from(up).expect("a few routers");
         let configured = u32::try_from(ROUTERS).expect("a few routers");
