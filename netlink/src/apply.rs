@@ -140,7 +140,7 @@ impl Hands {
         let keys: BTreeSet<Key> = contested.iter().map(Op::key).collect();
         let mut have = Have::default();
         if keys.iter().any(|key| matches!(key, Key::Address(_))) {
-            for found in self.addresses()? {
+            for found in self.addresses()?.0 {
                 if keys.contains(&Key::Address(found.key)) {
                     have.put_address(found.key, found.held());
                 }
@@ -156,7 +156,7 @@ impl Hands {
         for (table, v6) in tables {
             let mut request = routes_request(v6);
             request.attributes.push(RouteAttribute::Table(table.get()));
-            for message in self.reader.all(&RouteNetlinkMessage::GetRoute(request))? {
+            for message in self.reader.all(&RouteNetlinkMessage::GetRoute(request))?.0 {
                 let RouteNetlinkMessage::NewRoute(message) = message else { continue };
                 let Some(found) = codec::found_route(&message) else { continue };
                 if keys.contains(&Key::Route(found.key)) {
@@ -167,32 +167,34 @@ impl Hands {
         Ok(have)
     }
 
-    /// All addresses, ours and others'.
-    pub(crate) fn addresses(&mut self) -> io::Result<Vec<FoundAddress>> {
-        let found = self.reader.all(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
+    /// All addresses, ours and others'; false if they changed under way, so that some may be missing.
+    pub(crate) fn addresses(&mut self) -> io::Result<(Vec<FoundAddress>, bool)> {
+        let (found, consistent) =
+            self.reader.all(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
         let mark = self.mark;
-        Ok(found
-            .iter()
-            .filter_map(|message| match message {
-                RouteNetlinkMessage::NewAddress(message) => codec::found_address(message, mark),
-                _ => None,
-            })
-            .collect())
+        let addresses = found.iter().filter_map(|message| match message {
+            RouteNetlinkMessage::NewAddress(message) => codec::found_address(message, mark),
+            _ => None,
+        });
+        Ok((addresses.collect(), consistent))
     }
 
-    /// All links with their addresses.
-    pub(crate) fn links(&mut self) -> io::Result<Links> {
+    /// All links with their addresses; false if they changed under way, so that some may be missing.
+    pub(crate) fn links(&mut self) -> io::Result<(Links, bool)> {
         let mut links = Links::default();
-        for message in self.reader.all(&RouteNetlinkMessage::GetLink(LinkMessage::default()))? {
+        let (found, links_consistent) =
+            self.reader.all(&RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+        for message in found {
             if let RouteNetlinkMessage::NewLink(message) = message {
                 links.put_found(codec::found_link(&message));
             }
         }
-        for found in self.addresses()? {
+        let (addresses, consistent) = self.addresses()?;
+        for found in addresses {
             let address = LinkAddress { ip: found.key.ip, prefix_len: found.prefix_len, ours: found.ours };
             links.add_address(found.key.link, address);
         }
-        Ok(links)
+        Ok((links, links_consistent && consistent))
     }
 
     /// The request for a dump of the routes under our mark in all tables of one family.
@@ -217,15 +219,15 @@ impl Hands {
             .filter(move |found| found.protocol == mark.0)
     }
 
-    /// Everything under our mark at once.
+    /// Everything under our mark at once; what is missed because it changed meanwhile, the next comparison finds.
     pub(crate) fn all_ours(&mut self) -> io::Result<Have> {
         let mut have = Have::default();
-        for found in self.addresses()?.into_iter().filter(|found| found.ours) {
+        for found in self.addresses()?.0.into_iter().filter(|found| found.ours) {
             have.put_address(found.key, found.held());
         }
         for v6 in [false, true] {
             let request = self.own_routes_request(v6);
-            let messages = self.reader.all(&request)?;
+            let (messages, _) = self.reader.all(&request)?;
             for found in self.own_routes(messages) {
                 have.put_route(found.key, found.held(self.mark));
             }

@@ -83,7 +83,7 @@ impl FoundRoute {
 
 /// The name that `ip route` shows (`/etc/iproute2/rt_protos`), or the number.
 fn protocol_name(protocol: u8) -> String {
-    const NAMES: [(u8, &str); 23] = [
+    const NAMES: [(u8, &str); 29] = [
         (0, "unspec"),
         (1, "redirect"),
         (2, "kernel"),
@@ -104,9 +104,15 @@ fn protocol_name(protocol: u8) -> String {
         (187, "isis"),
         (188, "ospf"),
         (189, "rip"),
+        (190, "ripng"),
+        (191, "nhrp"),
         (192, "eigrp"),
-        (196, "static of FRR"),
-        (198, "srte of FRR"),
+        (193, "ldp"),
+        (194, "sharp"),
+        (195, "pbr"),
+        (196, "static (FRR)"),
+        (197, "openfabric"),
+        (198, "srte"),
     ];
     NAMES
         .iter()

@@ -48,12 +48,13 @@ impl Reading {
         worker.srp_changed = false;
         worker.ledger.learned.begin_reading();
         let mut srp = Have::default();
-        for found in worker.hands.addresses()? {
+        let (addresses, consistent) = worker.hands.addresses()?;
+        for found in addresses {
             srp.put_address(found.key, found.held());
         }
         let request = worker.hands.own_routes_request(false);
         let dump = worker.hands.reader.start(request)?;
-        Ok(Self { srp, judging: Judging::default(), dump, v6: false, consistent: true })
+        Ok(Self { srp, judging: Judging::default(), dump, v6: false, consistent })
     }
 
     /// Reads the next part: some hundreds of routes.

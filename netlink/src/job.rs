@@ -163,7 +163,7 @@ impl Errand {
     fn finish(mut self) -> Option<Job> {
         self.report.took = self.taken.elapsed();
         if let Some(answer) = self.answer {
-            // Whoever asked may have gone; the kernel is as he wanted it all the same.
+            // Whoever asked may have gone; the kernel is as wanted all the same.
             let _ = answer.send(Ok(self.report));
         }
         None

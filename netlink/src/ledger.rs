@@ -2,7 +2,7 @@
 //!
 //! The SRP section and the learned routes are two books that never meet: the metric of a route tells which book it
 //! stands in, and addresses stand in the SRP book alone. Until an owner has spoken for the first time (`set_srp`,
-//! `sweep_learned`), what an earlier life left in his book is kept.
+//! `sweep_learned`), what an earlier life left in its book is kept.
 
 use std::collections::BTreeMap;
 

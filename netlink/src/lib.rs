@@ -4,7 +4,7 @@
 //! - What is ours carries our mark (route protocol, address protocol), so a new life knows it. What does not is never
 //!   deleted, replaced or merged into; where it is in the way, the wanted object is refused and the holder named.
 //! - Two owners share the crate: the SRP section (addresses and pools, set as a whole) and the learned routes (changed
-//!   one by one). Each has his own metric and book; neither can disturb the other, and the SRP section overtakes.
+//!   one by one). Each has its own metric and book; neither can disturb the other, and the SRP section overtakes.
 //! - Somebody else's change of an object of ours is noticed, by event or by the periodic comparison, repaired, told.
 //! - The kernel's refusals are values with object and reason, in the answer or in an event, not only log lines.
 //!

@@ -196,7 +196,11 @@ impl DumpSocket {
     }
 
     /// A whole dump at once, repeated while the kernel's state changes under it (three times at most).
-    pub(crate) fn all(&mut self, request: &RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+    /// False if it still did, so that objects may be missing.
+    pub(crate) fn all(
+        &mut self,
+        request: &RouteNetlinkMessage,
+    ) -> io::Result<(Vec<RouteNetlinkMessage>, bool)> {
         let mut tries = 0;
         loop {
             let mut dump = self.start(request.clone())?;
@@ -209,7 +213,7 @@ impl DumpSocket {
             };
             tries += 1;
             if consistent || tries == 3 {
-                return Ok(found);
+                return Ok((found, consistent));
             }
         }
     }
@@ -225,7 +229,8 @@ pub(crate) struct EventSocket {
 pub(crate) enum Heard {
     /// Messages with their header flags, in the kernel's order.
     Messages(Vec<(RouteNetlinkMessage, u16)>),
-    /// The receive buffer overflowed: events are lost.
+    /// The receive buffer overflowed: events are lost, and more will be, without another word, until everything
+    /// that is waiting has been read (`NETLINK_S_CONGESTED`).
     Overrun,
     /// Nothing more for now.
     Nothing,

@@ -20,11 +20,13 @@ use crate::worker::Worker;
 
 /// Reads of the event socket to one turn of the loop, so that a storm of events does not starve the requests.
 const READS: usize = 64;
+/// Reads to throw away in one turn after a loss; beyond, it is tried again in the next turn.
+const DISCARDS: usize = 1 << 16;
 
 impl Worker {
     /// Takes what the event socket has.
     pub(crate) fn hear_events(&mut self) -> io::Result<()> {
-        let (mut heard_any, mut overrun) = (false, false);
+        let mut heard_any = false;
         for _ in 0..READS {
             match self.listener.hear()? {
                 Heard::Messages(messages) => {
@@ -33,25 +35,45 @@ impl Worker {
                         self.heard(message, flags);
                     }
                 }
-                Heard::Overrun => overrun = true,
+                Heard::Overrun => {
+                    self.events_lost = true;
+                    self.outlet.tell(KernelEvent::Overrun);
+                    self.want_compare(CompareCause::Overrun);
+                    break;
+                }
                 Heard::Nothing => break,
             }
         }
-        if overrun {
-            self.outlet.tell(KernelEvent::Overrun);
-            self.want_compare(CompareCause::Overrun);
-            match self.hands.links() {
-                Ok(links) => self.relearn(links),
-                Err(error) => {
-                    self.outlet.tell(KernelEvent::CompareFailed {
-                        cause: CompareCause::Overrun,
-                        error: error.to_string(),
-                    });
+        if self.events_lost {
+            self.make_good()?;
+        }
+        if heard_any {
+            self.publish();
+        }
+        Ok(())
+    }
+
+    /// After a loss: throws away what is waiting, since the kernel tells nothing new before that, and reads the links
+    /// and addresses. What changes while they are read is heard of again, or lost again, which is heard of too.
+    fn make_good(&mut self) -> io::Result<()> {
+        for _ in 0..DISCARDS {
+            match self.listener.hear()? {
+                Heard::Messages(_) | Heard::Overrun => {}
+                Heard::Nothing => {
+                    match self.hands.links() {
+                        Ok((links, consistent)) => {
+                            self.relearn(links);
+                            self.events_lost = !consistent;
+                        }
+                        Err(error) => {
+                            let (cause, error) = (CompareCause::Overrun, error.to_string());
+                            self.outlet.tell(KernelEvent::CompareFailed { cause, error });
+                        }
+                    }
+                    self.publish();
+                    return Ok(());
                 }
             }
-        }
-        if heard_any || overrun {
-            self.publish();
         }
         Ok(())
     }

@@ -33,6 +33,9 @@ const EVENTS_KEPT: usize = 4096;
 /// A comparison on account of an event waits this long after the one before, so that a burst of events costs few.
 const COMPARE_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
+/// Before another try to read links and addresses that changed while they were read.
+const RELEARN_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 pub(crate) type Answer = oneshot::Sender<Result<Report, RequestError>>;
 
 #[derive(Debug)]
@@ -112,7 +115,7 @@ pub(crate) fn spawn(settings: Settings, shared: SharedLinks) -> Result<(Requests
     // Listening begins before reading: what changes in between is then heard of.
     let listener = EventSocket::open(settings.event_buffer, own_port, settings.protocol)
         .map_err(doing("open the netlink socket for events"))?;
-    let links = hands.links().map_err(doing("read the links"))?;
+    let (links, consistent) = hands.links().map_err(doing("read the links"))?;
     let found = hands.all_ours().map_err(doing("read the addresses and routes"))?;
     shared.publish(&links);
 
@@ -135,6 +138,7 @@ pub(crate) fn spawn(settings: Settings, shared: SharedLinks) -> Result<(Requests
         compare_cause: CompareCause::Periodic,
         compared_at: None,
         srp_changed: false,
+        events_lost: !consistent,
     };
     let name = "netlink".to_owned();
     std::thread::Builder::new()
@@ -153,6 +157,8 @@ pub(crate) struct Worker {
     pub(crate) listener: EventSocket,
     /// Whether the SRP section was carried out since the comparison under way began, or since it judged.
     pub(crate) srp_changed: bool,
+    /// Whether the picture of the links must be made afresh.
+    pub(crate) events_lost: bool,
     shared: SharedLinks,
     jobs: VecDeque<Job>,
     settings: Settings,
@@ -189,7 +195,11 @@ impl Worker {
     }
 
     fn wait(&self, mut wake: &UnixStream) -> io::Result<()> {
-        let left = self.compare_at.saturating_duration_since(Instant::now());
+        let left = if self.events_lost {
+            RELEARN_PAUSE
+        } else {
+            self.compare_at.saturating_duration_since(Instant::now())
+        };
         // Rounded up, or the last fraction of a millisecond would be spent spinning.
         let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
         let mut fds = [

@@ -147,7 +147,7 @@ fn whatever_somebody_takes_away_from_us_is_put_back_and_told() {
 }
 
 #[test]
-fn a_route_of_ours_that_somebody_replaced_is_reported_and_left_to_him() {
+fn a_route_of_ours_that_somebody_replaced_is_reported_and_left_alone() {
     let namespace = Namespace::with_veth();
     namespace.run(|| async {
         let (kernel, mut events) = start();
@@ -159,7 +159,7 @@ fn a_route_of_ours_that_somebody_replaced_is_reported_and_left_to_him() {
         assert_eq!(refused.len(), 1);
         assert!(refused[0].to_string().contains("(proto static)"), "{}", refused[0]);
         assert!(namespace.ip("route show 10.10.0.0/16").contains("proto static"));
-        // When he lets go of it, it is ours again without anybody asking.
+        // Once the key is free, a comparison makes it ours again.
         namespace.ip("route delete 10.10.0.0/16 proto static metric 8");
         let report = kernel.compare().await.unwrap();
         assert_eq!((report.added, report.refused), (1, vec![]));
@@ -287,8 +287,7 @@ fn the_periodic_comparison_finds_what_no_event_told() {
     namespace.run(|| async {
         let settings = Settings { compare_interval: Duration::from_millis(200), ..Settings::default() };
         let (kernel, mut events) = Kernel::start(settings).unwrap();
-        // Refused at first, since somebody else holds the address; that he lets go of it is an event like any
-        // other, but that the prefix of a route becomes free is none.
+        // That the key of a refused route becomes free is no event that reaches us.
         namespace.ip("route add 10.10.0.0/16 via 192.0.2.9 proto static metric 8");
         let report = kernel.set_srp(section()).await.unwrap();
         assert_eq!(report.refused.len(), 1);
@@ -299,7 +298,7 @@ fn the_periodic_comparison_finds_what_no_event_told() {
 }
 
 #[test]
-fn a_slow_reader_is_told_how_many_events_he_missed() {
+fn a_slow_reader_is_told_how_many_events_were_missed() {
     let namespace = Namespace::with_veth();
     let storm: Vec<String> =
         (0..5000).map(|n| format!("address add 203.{}.{}.1/32 dev east", n >> 8, n & 0xff)).collect();
