@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,13 @@ impl Time {
         let seconds = u64::try_from(at.tv_sec()).unwrap_or(0);
         let nanos = u64::try_from(at.tv_nsec()).unwrap_or(0);
         Self(seconds * 1_000_000_000 + nanos)
+    }
+
+    /// The point of a wall time of this host (microseconds since 1970), as long as nobody has set the wall clock since.
+    pub fn of_wall_us(wall_us: u64) -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = i128::try_from(wall.as_nanos()).unwrap_or(i128::MAX) - i128::from(wall_us) * 1000;
+        Self(u64::try_from(i128::from(Self::now().0) - age).unwrap_or(0))
     }
 
     /// Milliseconds from `origin` to this point; negative when this point is the earlier one.

@@ -2,12 +2,14 @@
 //! return, cut of the SRP link, heal. Each step is measured by a probe stream and judged by what the routers prefer.
 //!
 //! - [`stage`]: the pair on its nodes and what can be waited for
-//! - [`measure`]: a step under probes, and the collection of what all observers saw
+//! - [`measure`]: a step under probes
+//! - [`collect`]: what all observers saw of it
 //! - [`steps`]: the steps themselves
 //! - [`bench`]: steps repeated
 //! - [`phases`]: how the time of an unplanned takeover was spent
 
 pub mod bench;
+pub mod collect;
 pub mod measure;
 pub mod phases;
 pub mod stage;

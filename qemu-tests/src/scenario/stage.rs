@@ -300,8 +300,3 @@ pub fn tell(views: &BTreeMap<String, View>) -> String {
     let one = |(name, view): (&String, &View)| format!("{name} {} (modifier {})", view.state, view.modifier);
     views.iter().map(one).collect::<Vec<_>>().join(", ")
 }
-
-/// Milliseconds since `from`.
-pub fn millis_since(from: Time) -> f64 {
-    Time::now().millis_since(from)
-}

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use srp_core::types::ChassisState;
 
-use super::measure::{self, Measured, STEADY};
+use super::collect::{Before, Measured, Notes, collect};
+use super::measure::{self, STEADY};
 use super::phases;
 use super::stage::{self, LIMIT, Stage, View};
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::node::Kind;
+use crate::probe::record::Record;
 use crate::report::{Step, Timers};
-use crate::timeline;
 
 /// A step: takes the pair from one settled state to the next.
 #[derive(Clone, Copy)]
@@ -43,41 +44,30 @@ const TRAFFIC_BACK_MS: f64 = 300.0;
 /// Both chassis start; the primary becomes Active; the routers hold everything.
 pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let [first, second] = stage.names();
+    let before = Before::now(stage)?;
+    let mut notes = Notes::default();
     let zero = Time::now();
-    stage.start(&first)?;
-    stage.start(&second)?;
+    for chassis in [&first, &second] {
+        stage.start(chassis)?;
+        notes.did(Time::now(), "srpd-started", chassis.clone());
+    }
     let info = stage.srpd(&first)?.answers()?;
     stage.srpd(&second)?.answers()?;
     stage.timers = Some(Timers { hello_ms: info.hello_interval_ms, dead_ms: info.dead_interval_ms });
-    let views = stage.until_settled(&first)?;
-    let settled = stage::millis_since(zero);
+    stage.until_settled(&first)?;
+    notes.did(Time::now(), "settled", format!("{first} Active, {second} Standby, by both"));
     stage.until_routes_lead_to(&first)?;
-    stage.until_routes_learnt(&first)?;
-    stage.until_routes_learnt(&second)?;
-    let learnt = stage::millis_since(zero);
-    let mut step = Step {
-        id: "start".to_owned(),
-        title: format!("start both chassis: {first} becomes Active, {second} Standby"),
-        zero: "both srpd started".to_owned(),
-        preferences: stage.preferences()?,
-        ..Step::default()
-    };
-    let moments = timeline::routers(&stage.observer.since(zero));
-    let last = moments.iter().map(|moment| moment.at).max().unwrap_or(zero);
-    step.events = timeline::merge(moments, zero, zero);
-    step.check(
-        "one Active, one Standby",
-        true,
-        format!("{} (seen {settled:.0} ms after the start)", stage::tell(&views)),
-    );
+    for chassis in [&first, &second] {
+        stage.until_routes_learnt(chassis)?;
+        // Most of this time is FRR's: it gathers neighbours for a second before it announces anything.
+        notes.did(Time::now(), "routes-learnt", format!("{chassis} from all its neighbours"));
+    }
+    let Measured { mut step, views, .. } = collect(stage, &before, zero, notes, &Record::default())?;
+    "start".clone_into(&mut step.id);
+    "srpd is started on both".clone_into(&mut step.zero);
+    step.title = format!("start of both chassis: {first} becomes Active, {second} Standby");
+    roles(&mut step, &first, &second, &views);
     routers_prefer(&mut step, &first, &views);
-    step.check("routers' kernels hold all routes", true, format!("after {:.0} ms", last.millis_since(zero)));
-    // Most of this time is FRR's: it gathers neighbours for a second before it announces anything.
-    step.check(
-        "both chassis learnt the routers' networks",
-        true,
-        format!("seen {learnt:.0} ms after the start"),
-    );
     Ok(judged(step))
 }
 
@@ -108,8 +98,7 @@ pub fn planned(stage: &mut Stage<'_>, id: &str, from: &str, to: &str) -> Result<
             probe.flows(STEADY, Some(to), LIMIT)?;
             Ok(zero)
         })?;
-    let views = stage.views()?;
-    let Measured { mut step, .. } = measured;
+    let Measured { mut step, views, .. } = measured;
     roles(&mut step, to, from, &views);
     routers_prefer(&mut step, to, &views);
     nothing_lost(&mut step);
@@ -137,8 +126,7 @@ pub fn power_off(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         })?;
         Ok(zero)
     })?;
-    let views = stage.views()?;
-    let Measured { mut step, zero, outcomes, journals, observations } = measured;
+    let Measured { mut step, zero, views, outcomes, journals, observations } = measured;
     step.check(
         format!("{to} is Active"),
         views.get(&to).is_some_and(|v| v.state == ChassisState::Active),
@@ -171,10 +159,9 @@ pub fn power_on(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         let zero = Time::now();
         notes.did(zero, "power-on", returning.clone());
         stage.lab.chassis(&returning)?.power_on()?;
-        let started = Time::now();
         stage.start(&returning)?;
+        notes.did(Time::now(), "srpd-started", returning.clone());
         stage.srpd(&returning)?.answers()?;
-        notes.did(started, "srpd-started", format!("on {returning}"));
         stage.until_settled(&active)?;
         notes.did(Time::now(), "settled", format!("{active} Active, {returning} Standby, by both"));
         stage.until_routes_learnt(&returning)?;
@@ -182,8 +169,7 @@ pub fn power_on(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         probe.flows(2 * STEADY, Some(&active), LIMIT)?;
         Ok(zero)
     })?;
-    let views = stage.views()?;
-    let Measured { mut step, .. } = measured;
+    let Measured { mut step, views, .. } = measured;
     roles(&mut step, &active, &returning, &views);
     let after = views.get(&active).map(|view| view.switchovers);
     step.check(
@@ -216,8 +202,7 @@ pub fn cut_srp_link(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         probe.flows(2 * STEADY, Some(&former), LIMIT)?;
         Ok(zero)
     })?;
-    let views = stage.views()?;
-    let Measured { mut step, .. } = measured;
+    let Measured { mut step, views, .. } = measured;
     step.check(
         "both chassis are Active",
         views.values().all(|view| view.state == ChassisState::Active),
@@ -254,8 +239,7 @@ pub fn heal_srp_link(stage: &mut Stage<'_>) -> Result<Step, LabError> {
             probe.flows(2 * STEADY, Some(&right), LIMIT)?;
             Ok(zero)
         })?;
-    let views = stage.views()?;
-    let Measured { mut step, .. } = measured;
+    let Measured { mut step, views, .. } = measured;
     roles(&mut step, &right, &other, &views);
     routers_prefer(&mut step, &right, &views);
     nothing_lost(&mut step);

@@ -20,7 +20,7 @@ const NOTE: f64 = LEFT + PLOT + 14.0;
 const ROW: f64 = 40.0;
 const BAND: f64 = 20.0;
 /// Markers closer than this share a label.
-const CLUSTER: f64 = 15.0;
+const CLUSTER: f64 = 26.0;
 /// Events in the list at most.
 const LISTED: usize = 30;
 const INK: &str = "#111827";
