@@ -33,6 +33,9 @@ use crate::watch::{self, SharedNeighbors};
 /// Beyond a switchover and a drain, an orderly stop takes no longer than this.
 const STOP_SLACK: Duration = Duration::from_secs(5);
 
+/// Learned routes of an earlier life that no neighbour has announced again by then are removed.
+const CONVERGED_AFTER: Duration = Duration::from_mins(1);
+
 /// How long neighbours get to hear that we shut down.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -146,6 +149,8 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     }
     tokio::spawn(watch::kernel(kernel_events, Arc::clone(&kernel), speakers.values().cloned().collect()));
 
+    tokio::spawn(sweep(Arc::clone(&kernel)));
+
     let (step_sender, step_receiver) = mpsc::unbounded_channel();
     let published = SharedPublished::default();
     let in_order = config.contexts.iter().map(|context| speakers.get(&context.name).cloned()).collect();
@@ -216,6 +221,16 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let _ = tokio::task::spawn_blocking(move || beat.join()).await;
     drop(step_sender);
     Ok(())
+}
+
+/// Removes what BGP had learned in an earlier life of the daemon, once it has had time to learn it again.
+async fn sweep(kernel: Arc<Kernel>) {
+    tokio::time::sleep(CONVERGED_AFTER).await;
+    match kernel.sweep_learned().await {
+        Ok(report) if report.removed > 0 => info!(removed = report.removed, "stale learned routes removed"),
+        Ok(_) => {}
+        Err(error) => warn!(%error, "stale learned routes not removed"),
+    }
 }
 
 fn tell(inbox: &Inbox, event: Event) {

@@ -20,7 +20,7 @@ const LEVELS: Choice<&str> =
 const FORMATS: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
 
 /// Route protocol numbers that have an owner (`rtnetlink.h`, iproute2's `rt_protos`).
-const OWNED_PROTOCOLS: [(u8, &str); 25] = [
+const OWNED_PROTOCOLS: [(u8, &str); 26] = [
     (8, "GateD"),
     (9, "router advertisements"),
     (10, "MRT"),
@@ -33,6 +33,7 @@ const OWNED_PROTOCOLS: [(u8, &str); 25] = [
     (17, "a multicast daemon"),
     (18, "keepalived"),
     (42, "babeld"),
+    (84, "OVN"),
     (99, "Open/R"),
     (186, "FRR's bgpd"),
     (187, "FRR's isisd"),

@@ -261,7 +261,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         fact: "a routing protocol number that is BIRD's",
-        from: "protocol = 84",
+        from: "protocol = 85",
         to: "protocol = 12",
         said: &[
             "srp.toml:39: kernel.protocol = 12: protocol number 12 marks the routes of BIRD; srpd would remove them as stale\n    write a number that /etc/iproute2/rt_protos does not list",
@@ -269,8 +269,8 @@ const ROWS: &[Row] = &[
     },
     Row {
         fact: "one metric for two kinds of route",
-        from: "protocol = 84",
-        to: "protocol = 84\nlearned-metric = 20",
+        from: "protocol = 85",
+        to: "protocol = 85\nlearned-metric = 20",
         said: &[
             "srp.toml:40: kernel.learned-metric = 20: the same as kernel.metric, and the metric tells a learned route from one of this chassis\n    write another number, such as 83",
         ],

@@ -49,7 +49,7 @@ fn any_config() -> impl Strategy<Value = Config> {
                 control: ControlConfig { socket, group },
                 log: LogConfig { level, format: if json { LogFormat::Json } else { LogFormat::Text } },
                 kernel: KernelConfig {
-                    protocol: 84,
+                    protocol: 85,
                     metric,
                     learned_metric: if metric == 83 { 84 } else { 83 },
                 },
