@@ -49,7 +49,9 @@ impl SpeakerConfig {
         }
         let mut seen = HashSet::new();
         for neighbor in &self.neighbors {
-            if !seen.insert(neighbor.key()) {
+            // Only a link-local address can stand for two neighbors, one on each of two links.
+            let interface = neighbor.interface.clone().filter(|_| is_link_local(neighbor.address));
+            if !seen.insert((neighbor.address, interface)) {
                 errors.push(ConfigError::Duplicate { neighbor: neighbor.key() });
             }
             neighbor.check(&mut errors);

@@ -259,9 +259,14 @@ impl Engine {
         let mut opened = BTreeMap::new();
         for address in config.listen.iter().map(|address| SocketAddr::new(*address, config.port)) {
             if !self.listeners.contains_key(&address) && !opened.contains_key(&address) {
-                let listener =
-                    socket::listen(address).map_err(|source| StartError::Listen { address, source })?;
-                opened.insert(address, self.listen(listener));
+                match socket::listen(address) {
+                    Ok(listener) => drop(opened.insert(address, self.listen(listener))),
+                    // "Every address" means every one that the kernel knows.
+                    Err(error) if socket::is_unknown_family(&error) && address.ip().is_unspecified() => {
+                        tracing::info!(%address, "not listening: the kernel does not have this IP version");
+                    }
+                    Err(source) => return Err(StartError::Listen { address, source }),
+                }
             }
         }
         Ok(opened)

@@ -32,6 +32,11 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// Whether the kernel was built or booted without the IP version.
+pub(crate) fn is_unknown_family(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+}
+
 /// Opens a connection to a neighbor.
 pub(crate) async fn connect(neighbor: NeighborConfig) -> io::Result<TcpStream> {
     let target = target(&neighbor)?;

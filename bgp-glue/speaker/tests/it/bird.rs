@@ -9,10 +9,10 @@ use tempfile::TempDir;
 use crate::netns::{Daemon, Netns};
 use crate::owner::{Owner, PATIENCE, config, neighbor, route};
 
-/// BIRD in a namespace, at 192.0.2.2 and 2001:db8::2.
+/// BIRD in a namespace, at `192.0.2.2` and `2001:db8::2`.
 struct Bird {
     directory: TempDir,
-    _bird: Daemon,
+    daemon: Daemon,
 }
 
 impl Bird {
@@ -40,7 +40,7 @@ impl Bird {
         command.arg("-f").arg("-c").arg(directory.path().join("bird.conf"));
         command.arg("-s").arg(directory.path().join("ctl")).arg("-P").arg(directory.path().join("pid"));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let bird = Self { _bird: Daemon(child.expect("BIRD (package bird2) is installed")), directory };
+        let bird = Self { daemon: Daemon(child.expect("BIRD (package bird2) is installed")), directory };
         bird.until("show status", |text| text.contains("Daemon is up and running"));
         bird
     }
@@ -170,7 +170,7 @@ fn silent_neighbor_is_given_up_after_the_hold_time() {
     let bird = Bird::start(&there, 65001, "192.0.2.1", 65000, "hold time 3;");
     let mut owner = speaker(&here, 65000, neighbor("192.0.2.2", 65001));
     owner.until_up();
-    let pid = nix::unistd::Pid::from_raw(bird._bird.0.id().try_into().unwrap());
+    let pid = nix::unistd::Pid::from_raw(bird.daemon.0.id().try_into().unwrap());
     kill(pid, Signal::SIGSTOP).expect("the test may stop its own process");
     assert_eq!(owner.until_down(), "we sent NOTIFICATION hold timer expired (4/0)");
 }

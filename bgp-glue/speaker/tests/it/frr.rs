@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
 
-use bgp_speaker::{Asn, Families, Family, NeighborConfig, NeighborSummary, Originated, SpeakerConfig, State};
+use bgp_speaker::{
+    Asn, Families, Family, HoldTime, NeighborConfig, NeighborSummary, Originated, SpeakerConfig, State,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User, chown};
 use serde_json::Value;
@@ -13,7 +15,7 @@ use tempfile::TempDir;
 use crate::netns::{Daemon, Netns};
 use crate::owner::{Owner, PATIENCE, config, neighbor, route};
 
-/// zebra and bgpd in a namespace, at 192.0.2.2 and 2001:db8::2.
+/// zebra and bgpd in a namespace, at `192.0.2.2` and `2001:db8::2`.
 struct Frr {
     directory: TempDir,
     bgpd: Daemon,
@@ -33,10 +35,10 @@ impl Frr {
         std::fs::write(directory.path().join("zebra.conf"), "").unwrap();
         std::fs::write(directory.path().join("bgpd.conf"), format!("router bgp {asn}\n{defaults}{bgp}"))
             .unwrap();
-        let _zebra = daemon(netns, directory.path(), "zebra");
+        let zebra = daemon(netns, directory.path(), "zebra");
         until("zebra listens", || directory.path().join("zserv").exists());
         let bgpd = daemon(netns, directory.path(), "bgpd");
-        let frr = Self { directory, bgpd, _zebra };
+        let frr = Self { directory, bgpd, _zebra: zebra };
         until("bgpd answers", || !frr.show("show bgp summary").is_empty());
         frr
     }
@@ -275,7 +277,7 @@ fn stopped_neighbor_is_given_up_after_the_hold_time() {
     let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, " neighbor 192.0.2.1 timers 1 3\n"));
     let mut owner = speaker(&here, 65000, neighbor("192.0.2.2", 65001));
     assert!(owner.until_route("10.9.0.0/16").is_some());
-    assert_eq!(owner.only_neighbor().hold_time.map(|hold| hold.secs()), Some(3));
+    assert_eq!(owner.only_neighbor().hold_time.map(HoldTime::secs), Some(3));
     let bgpd = Pid::from_raw(frr.bgpd.0.id().try_into().unwrap());
     kill(bgpd, Signal::SIGSTOP).expect("the test may stop its own process");
     assert_eq!(owner.until_down(), "we sent NOTIFICATION hold timer expired (4/0)");

@@ -21,7 +21,7 @@ impl Netns {
         netns
     }
 
-    /// Two namespaces joined by a link `v0`: 192.0.2.1 and 2001:db8::1 here, .2 and ::2 there.
+    /// Two namespaces joined by a link `v0`: `192.0.2.1` and `2001:db8::1` here, `.2` and `::2` there.
     pub fn pair() -> (Self, Self) {
         let (here, there) = (Self::new(), Self::new());
         ip(&[

@@ -124,7 +124,7 @@ impl ScriptedPeer {
                 self.input.drain(..frame.wire_len());
                 return said;
             }
-            let mut buffer = [0; 65536];
+            let mut buffer = [0; 16384];
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Said::Nothing,
                 Ok(count) => self.input.extend_from_slice(&buffer[..count]),
