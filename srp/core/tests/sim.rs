@@ -69,3 +69,32 @@ fn every_broken_rule_is_caught() {
         println!("{sabotage:?}: caught in story {seed}: {broken}");
     }
 }
+
+/// The rows of the table in the document: from, to, reasons.
+fn documented() -> Vec<(String, String, Vec<u8>)> {
+    let text = include_str!("../../../docs/state-machine.md");
+    let rows = text.lines().skip_while(|line| !line.starts_with("| From | To | Reason |")).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|')).map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let reasons = cells[2].split(',').map(|number| number.trim().parse().expect("a reason number"));
+        (cells[0].to_owned(), cells[1].to_owned(), reasons.collect())
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_table_of_states_is_what_the_cores_do() {
+    let rows = documented();
+    let mut reached = vec![false; rows.len()];
+    for seed in 0..3_000 {
+        for (from, to, reason) in tell(seed, Sabotage::None, false, false).check.changes {
+            let (from, to, reason) = (from.to_string(), to.to_string(), reason.number());
+            let row = rows.iter().position(|row| row.0 == from && row.1 == to && row.2.contains(&reason));
+            let Some(row) = row else { panic!("seed {seed}: {from} -> {to} ({reason}) is not in the table") };
+            reached[row] = true;
+        }
+    }
+    for (row, reached) in rows.iter().zip(reached) {
+        assert!(reached, "no story reaches {} -> {} ({:?})", row.0, row.1, row.2);
+    }
+}

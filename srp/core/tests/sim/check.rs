@@ -15,14 +15,19 @@
 //! Beside them: a chassis that steps down withdraws only what routers have from the other (make before break); no state is Pending beyond its bound; every operator is answered once; an orderly stop ends; the
 //! deadline moves; a wake-up before it changes nothing; a quiet pair sends no more Hellos than its interval says.
 
+use std::collections::BTreeSet;
+
 use srp_core::chassis::{Chassis, Event};
-use srp_core::types::{ChassisState, Span, Time};
+use srp_core::types::{ChassisState, Span, SwitchReason, Time};
 
 use super::node::{Node, Record};
 use super::world::{NAMES, World};
 
 /// A timer is never later than this.
 const LATE: Span = Span::millis(25);
+
+/// From, to and why.
+pub type Change = (ChassisState, ChassisState, SwitchReason);
 
 /// What the invariants need to remember.
 #[derive(Debug, Default)]
@@ -43,6 +48,8 @@ pub struct Check {
     both_standby_since: Option<Time>,
     pending_since: [Option<Time>; 2],
     looked: u64,
+    /// Every change of state that the cores recorded.
+    pub changes: BTreeSet<Change>,
     /// Steps at which the router invariants were looked at with both chassis heard.
     pub heard_both: u64,
     /// Steps with two Active chassis.

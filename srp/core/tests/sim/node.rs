@@ -252,6 +252,7 @@ impl World {
     fn recorded(&mut self, side: usize, fact: &Fact) {
         match fact {
             Fact::State { from, to, reason } => {
+                self.check.changes.insert((*from, *to, *reason));
                 match (from, to, reason) {
                     (ChassisState::Init, ChassisState::PendingActive, SwitchReason::DeadTimerExpiry) => {
                         self.check.serves_alone(side);
