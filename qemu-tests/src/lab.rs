@@ -159,12 +159,6 @@ impl Lab {
             .find(|router| router.node.name() == name)
             .ok_or_else(|| missing(&self.topology, name))
     }
-
-    /// Whether `client` reaches `address` through its network, by one ping.
-    pub fn reaches(&self, address: &str) -> Result<bool, LabError> {
-        let ping = Job::new("ping", ["-n", "-c", "1", "-W", "1", address]);
-        Ok(self.client.run(&ping, Duration::from_secs(5))?.code == 0)
-    }
 }
 
 fn missing(topology: &Topology, what: &str) -> LabError {

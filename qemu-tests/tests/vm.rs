@@ -20,31 +20,39 @@ use lab::wait::until_true;
 const LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// The image with our own programs in it, built once for all tests of this file.
-fn parts() -> Parts {
-    static PARTS: OnceLock<Parts> = OnceLock::new();
-    let build = || {
+/// The image with our own programs in it, built once for all tests of a process.
+fn built() -> &'static image::Image {
+    static IMAGE: OnceLock<image::Image> = OnceLock::new();
+    IMAGE.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository");
         let built =
             Command::new(root.join("scripts/build-static")).output().expect("scripts/build-static starts");
         assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let folder = target.join("static/x86_64-unknown-linux-gnu/release");
-        let programs = ["srpd", "srpctl", "lab"]
-            .map(|name| image::Program { name: name.to_owned(), file: folder.join(name) });
-        let image = image::build(&image::Recipe {
-            programs: programs.to_vec(),
+        let program = |name: &str| image::Program { name: name.to_owned(), file: folder.join(name) };
+        let recipe = image::Recipe {
+            programs: ["srpd", "srpctl", "lab"].map(program).to_vec(),
             compression: image::Compression::None,
             cache: target.join("image-cache"),
             out: Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm-image"),
-        })
-        .expect("the image is built");
+        };
+        let image = image::build(&recipe).unwrap_or_else(|error| panic!("{error}"));
         println!("initramfs: {} octets", image.manifest.initramfs.octets);
-        let choice = accelerator::choose(&image.kernel, &image.initramfs);
+        image
+    })
+}
+
+/// What machines are made of here.
+fn parts() -> Parts {
+    static PARTS: OnceLock<Parts> = OnceLock::new();
+    let choose = || {
+        let (kernel, initramfs) = (built().kernel.clone(), built().initramfs.clone());
+        let choice = accelerator::choose(&kernel, &initramfs);
         println!("{choice}");
-        Parts { kernel: image.kernel, initramfs: image.initramfs, choice, memory_mib: 256 }
+        Parts { kernel, initramfs, choice, memory_mib: 256 }
     };
-    PARTS.get_or_init(build).clone()
+    PARTS.get_or_init(choose).clone()
 }
 
 /// A machine with one wire to a router that is a namespace.
@@ -110,19 +118,12 @@ impl Bench {
 }
 
 #[test]
-fn a_probe_machine_runs_to_its_end_where_everything_is_emulated() {
-    let parts = parts();
-    let took = accelerator::probe(Accelerator::Tcg, &parts.kernel, &parts.initramfs, LIMIT)
-        .expect("TCG always runs");
+fn a_probe_machine_comes_to_its_end_under_emulation_and_is_given_up_where_it_does_not() {
+    let (kernel, initramfs) = (&built().kernel, &built().initramfs);
+    let took = accelerator::probe(Accelerator::Tcg, kernel, initramfs, LIMIT).expect("TCG always runs");
     println!("a probe machine under TCG took {} ms", took.as_millis());
-}
-
-#[test]
-fn a_probe_machine_that_stands_still_is_given_up() {
-    let parts = parts();
-    let limit = Duration::from_millis(200);
-    let why =
-        accelerator::probe(Accelerator::Tcg, &parts.kernel, &parts.initramfs, limit).expect_err("too short");
+    let why = accelerator::probe(Accelerator::Tcg, kernel, initramfs, Duration::from_millis(100));
+    let why = why.expect_err("no kernel starts in a tenth of a second under TCG");
     assert!(why.contains("did not come to its end"), "{why}");
 }
 

@@ -1,5 +1,6 @@
 //! The probe on the nodes of a lab: responders on the chassis, the sender on the client.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,12 +55,20 @@ pub fn respond(node: &dyn Node, loopbacks: &[IpAddr]) -> Result<ProcessId, LabEr
     Ok(process)
 }
 
+/// How far the clocks of all chassis with power are ahead of ours.
+fn clocks(lab: &Lab) -> Result<BTreeMap<String, i64>, LabError> {
+    let on = lab.chassis.iter().filter(|node| node.is_on());
+    on.map(|node| Ok((node.name().to_owned(), node.clock_ahead()?))).collect()
+}
+
 /// A sender that runs on the client.
 pub struct Running<'a> {
     lab: &'a Lab,
     process: ProcessId,
     record: PathBuf,
     status: PathBuf,
+    /// How far each chassis' clock was ahead when the run began: one that loses its power cannot be asked afterwards.
+    ahead: BTreeMap<String, i64>,
 }
 
 impl<'a> Running<'a> {
@@ -81,7 +90,8 @@ impl<'a> Running<'a> {
         }
         let job = Job::new(client.program(Program::Lab), args).logged("sender.log");
         let process = client.spawn(&job)?;
-        Ok(Self { lab, process, record, status })
+        let ahead = clocks(lab)?;
+        Ok(Self { lab, process, record, status, ahead })
     }
 
     /// What the sender last said of itself; `None` before it said anything.
@@ -143,8 +153,10 @@ impl<'a> Running<'a> {
             command: "lab probe send".to_owned(),
             reason: error.to_string(),
         })?;
-        for node in self.lab.chassis.iter().filter(|node| node.is_on()) {
-            record.shift(node.name(), node.clock_ahead()?);
+        let mut ahead = self.ahead.clone();
+        ahead.extend(clocks(self.lab)?);
+        for (chassis, ahead) in ahead {
+            record.shift(&chassis, ahead);
         }
         Ok(record)
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
+use srp_core::api::BgpNeighbor;
 use srp_core::types::ChassisState;
 
 use crate::clock::Time;
@@ -212,14 +213,29 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Waits until all BGP sessions of a chassis are Established and every router's networks have been accepted: without
-    /// them it has no way back to the client.
+    /// Waits until all BGP sessions of a chassis are Established.
+    pub fn until_bgp_established(&self, chassis: &str) -> Result<(), LabError> {
+        self.until_neighbors(chassis, "to have all its BGP sessions", |_| true)
+    }
+
+    /// Waits until a chassis has accepted every router's networks: without them it has no way back to the client.
     pub fn until_routes_learnt(&self, chassis: &str) -> Result<(), LabError> {
-        wait::until(&format!("{chassis} to have learnt routes from all its neighbours"), LIMIT, LOOK, || {
+        self.until_neighbors(chassis, "to have learnt routes from all its neighbours", |neighbor| {
+            neighbor.prefixes_accepted > 0
+        })
+    }
+
+    fn until_neighbors(
+        &self,
+        chassis: &str,
+        what: &str,
+        wanted: impl Fn(&BgpNeighbor) -> bool,
+    ) -> Result<(), LabError> {
+        wait::until(&format!("{chassis} {what}"), LIMIT, LOOK, || {
             let contexts = self.srpd(chassis)?.bgp()?;
             let neighbors = contexts.iter().flat_map(|context| &context.neighbors);
             let lacking: Vec<String> = neighbors
-                .filter(|neighbor| neighbor.state != "Established" || neighbor.prefixes_accepted == 0)
+                .filter(|neighbor| neighbor.state != "Established" || !wanted(neighbor))
                 .map(|neighbor| {
                     let (address, state) = (&neighbor.address, &neighbor.state);
                     format!("{address} {state}, {} prefixes accepted", neighbor.prefixes_accepted)

@@ -58,6 +58,10 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     notes.did(Time::now(), "settled", format!("{first} Active, {second} Standby, by both"));
     stage.until_routes_lead_to(&first)?;
     for chassis in [&first, &second] {
+        stage.until_bgp_established(chassis)?;
+        notes.did(Time::now(), "bgp-established", format!("{chassis} with all its neighbours"));
+    }
+    for chassis in [&first, &second] {
         stage.until_routes_learnt(chassis)?;
         // Most of this time is FRR's: it gathers neighbours for a second before it announces anything.
         notes.did(Time::now(), "routes-learnt", format!("{chassis} from all its neighbours"));
@@ -164,6 +168,8 @@ pub fn power_on(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         stage.srpd(&returning)?.answers()?;
         stage.until_settled(&active)?;
         notes.did(Time::now(), "settled", format!("{active} Active, {returning} Standby, by both"));
+        stage.until_bgp_established(&returning)?;
+        notes.did(Time::now(), "bgp-established", format!("{returning} with all its neighbours"));
         stage.until_routes_learnt(&returning)?;
         notes.did(Time::now(), "routes-learnt", format!("{returning} from all its neighbours"));
         probe.flows(2 * STEADY, Some(&active), LIMIT)?;

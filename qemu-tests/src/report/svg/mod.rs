@@ -30,7 +30,8 @@ const RED: &str = "#dc2626";
 const CHASSIS: [(&str, &str); 2] = [("#2563eb", "#bfdbfe"), ("#d97706", "#fde68a")];
 
 /// Events that happen long after the switchover is over for the network; they do not stretch the axis.
-const AFTERMATH: [&str; 6] = ["removing", "removed", "draining", "settled", "routes-learnt", "both-announce"];
+const AFTERMATH: [&str; 7] =
+    ["removing", "removed", "draining", "settled", "bgp-established", "routes-learnt", "both-announce"];
 
 /// Writes a picture per step, and one with all of them, into `folder`.
 pub fn write(report: &Report, folder: &Path) -> Result<(), LabError> {
