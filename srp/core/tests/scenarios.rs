@@ -51,6 +51,7 @@ scenarios! {
     bgp_3_restarted_active_is_vouched_for
     bgp_3_restarted_active_that_is_too_late_stands_by
     bgp_4_standby_announces_the_longer_path
+    bgp_4_standby_whose_kernel_refuses_tries_again
     bgp_5_threshold_starts_the_pair_again_at_1_and_2
     bgp_5_unplanned_take_over_at_the_threshold
     bgp_6_cut_off_active_comes_back_behind
@@ -65,6 +66,7 @@ scenarios! {
     ch_1_orderly_stop_of_the_standby
     ch_1_orderly_stop_when_the_standby_cannot
     ch_1_orderly_stop_without_a_standby
+    ch_1_take_over_that_fails_is_tried_again
     ch_2_alone_becomes_active_with_its_initial_modifier
     ch_4_both_send_a_hello_each_interval
     ch_5_flapping_link_does_not_switch

@@ -9,6 +9,7 @@ mod sim;
 
 use sim::chaos::tell;
 use sim::sabotage::Sabotage;
+use sim::script;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.replace('_', "").parse().ok()
@@ -96,5 +97,22 @@ fn the_table_of_states_is_what_the_cores_do() {
     }
     for (row, reached) in rows.iter().zip(reached) {
         assert!(reached, "no story reaches {} -> {} ({:?})", row.0, row.1, row.2);
+    }
+}
+
+#[test]
+fn ch_5_a_link_that_flaps_at_any_period_moves_no_router() {
+    for period_ms in [1, 2, 5, 10, 20, 50, 100, 150, 200, 250, 290, 300, 310, 400, 500, 1_000, 3_000, 10_000]
+    {
+        let world = script::play(&format!(
+            "pair east=primary west=backup advertise-in-standby=yes\n> start both; run 1s\n{}> run 2s\n",
+            format!("> cut; run {period_ms}ms\n> heal; run {period_ms}ms\n").repeat(20)
+        ));
+        let told = world.unwrap_or_else(|broken| panic!("flaps every {period_ms} ms: {broken}"));
+        let summaries: Vec<&str> = told.lines().filter(|line| line.starts_with("   = ")).collect();
+        for summary in &summaries {
+            assert!(summary.ends_with("routers prefer east east"), "flaps every {period_ms} ms: {summary}");
+        }
+        assert_eq!(summaries.last(), Some(&"   = east Active 1, west Standby 2, routers prefer east east"));
     }
 }

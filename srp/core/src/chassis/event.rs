@@ -35,11 +35,11 @@ pub struct Settings {
 pub enum Event {
     /// The time that `next_deadline` named has come; harmless at any other time.
     DeadlineReached,
-    /// The SRP link is established.
+    /// The SRP link is established. There is one at a time: a second `LinkUp` ends the first link.
     LinkUp,
-    /// It is gone.
+    /// It is gone. Harmless after `Action::CloseLink`, but not after the `LinkUp` of another link.
     LinkDown,
-    /// A message came over it.
+    /// A message came over it: over the present link, never over an earlier one.
     Received(Message),
     /// The kernel holds `installed` of the wanted objects and refused `refused`.
     Installed {
@@ -50,7 +50,7 @@ pub enum Event {
         /// Objects refused.
         refused: u32,
     },
-    /// Every Established neighbour has acknowledged the announcement.
+    /// Every Established neighbour has acknowledged the announcement, as far as the driver can know.
     Announced {
         /// Of `Action::Announce`.
         ticket: Ticket,

@@ -98,12 +98,18 @@ impl Chassis {
         if refused > 0 {
             self.out.push_back(Action::Record(Fact::KernelRefused { refused }));
         }
-        let planned = matches!(
-            self.role,
-            Role::PendingActive { take_over: TakeOver::Planned { force: false, .. }, .. }
-        );
         // Half a service is better than none, but not better than the whole one that the old Active still gives.
-        let unfit = refused > 0 && (planned || installed == 0);
+        let unfit = refused > 0
+            && match self.role {
+                Role::PendingActive { take_over: TakeOver::Planned { force, .. }, .. } => {
+                    !force || installed == 0
+                }
+                Role::Init
+                | Role::Standby
+                | Role::PendingActive { take_over: TakeOver::Unplanned(_), .. }
+                | Role::Active
+                | Role::PendingStandby { .. } => installed == 0,
+            };
         if unfit && self.presence.is_installing(ticket) {
             self.give_up(now, &format!("the kernel refused {refused} of {} objects", installed + refused));
             return;
@@ -112,15 +118,25 @@ impl Chassis {
         self.take(step);
     }
 
-    /// Cannot take over. If nobody asked us to, whoever else can shall not lose to us, and we rest before we try again.
+    /// Cannot install, or not in time. If nobody asked us to take over, whoever else can shall not lose to us. We rest
+    /// before we try again of our own accord.
     pub(super) fn give_up(&mut self, now: Time, why: &str) {
-        if let Role::PendingActive { take_over: TakeOver::Unplanned(_), .. } = self.role {
-            let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
-            let peers = self.peer().map_or(initial, |peer| peer.modifier.next());
-            self.set_modifier(initial.max(peers).max(self.modifier), "could not take over");
-            self.rests_until = now + self.settings.dead_interval;
+        let rested = now + self.settings.dead_interval;
+        match self.role {
+            Role::PendingActive { take_over: TakeOver::Unplanned(_), .. } => {
+                self.rests_until = rested;
+                let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
+                let peers = self.peer().map_or(initial, |peer| peer.modifier.next());
+                self.set_modifier(initial.max(peers).max(self.modifier), "could not take over");
+                self.fall_back(now, why);
+            }
+            Role::PendingActive { take_over: TakeOver::Planned { .. }, .. } => self.fall_back(now, why),
+            // A Standby that should announce too.
+            Role::Init | Role::Standby | Role::Active | Role::PendingStandby { .. } => {
+                self.rests_until = rested;
+                self.aim(now, Target::Absent { drain: Span::ZERO });
+            }
         }
-        self.fall_back(now, why);
     }
 
     /// Pending-Active, and it shall not be: back to Standby. If nobody serves, the dead-interval starts again.

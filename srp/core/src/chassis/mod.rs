@@ -143,7 +143,11 @@ impl Chassis {
                 self.out.push_back(Action::Reply { request, answer });
             }
             Event::Stop => self.stop(now),
-            Event::Reconfigured(settings) => self.settings = *settings,
+            Event::Reconfigured(settings) => {
+                self.settings = *settings;
+                // The peer may wait for less than our old interval, and shall compare configurations now.
+                self.hello_at = now;
+            }
         }
         self.apply_rules(now);
         self.tell_peer(now);

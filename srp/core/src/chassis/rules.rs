@@ -13,11 +13,8 @@ impl Chassis {
     pub(super) fn apply_rules(&mut self, now: Time) {
         let step = self.presence.advance(now);
         self.take(step);
-        for _ in 0..PASSES {
-            if !self.apply_rule(now) {
-                return;
-            }
-        }
+        let settled = (0..PASSES).any(|_| !self.apply_rule(now));
+        debug_assert!(settled, "two rules undo each other in {}", self.state());
     }
 
     /// Applies the first rule that changes something.
@@ -129,12 +126,16 @@ impl Chassis {
         let behind = active.modifier.next();
         let changed = self.modifier != behind;
         self.set_modifier(behind, "stays behind the Active");
-        let target = self.standby_target(Span::ZERO);
-        let moved = self.settings.advertise_in_standby && self.presence.target() != target;
-        if moved {
-            self.aim(now, target);
+        let moves = match self.presence.target() {
+            Target::Present(have) => have != behind || !self.settings.advertise_in_standby,
+            Target::Absent { .. } | Target::AsFound => {
+                self.settings.advertise_in_standby && now >= self.rests_until
+            }
+        };
+        if moves {
+            self.aim(now, self.standby_target(self.settings.drain_interval));
         }
-        changed || moved
+        changed || moves
     }
 
     /// Pending-Active: S17, and S18 does not happen.

@@ -37,6 +37,8 @@ pub enum Fault {
         refuses: u32,
         span: Span,
     },
+    /// The configuration is reloaded: announces as Standby or not, drains for this long.
+    Reload(usize, bool, Span),
     /// Everything takes as long as this from now on.
     Pace(Box<Pace>),
     /// All of it is over.
@@ -100,6 +102,13 @@ impl World {
                 self.nodes[side].kernel.refuses = refuses;
                 self.after(span, Due::KernelWilling { side });
             }
+            Fault::Reload(side, advertise_in_standby, drain_interval) => {
+                let node = &mut self.nodes[side];
+                node.settings.advertise_in_standby = advertise_in_standby;
+                node.settings.drain_interval = drain_interval;
+                let settings = Box::new(node.settings.clone());
+                self.hand_over(side, Parcel::Event(Event::Reconfigured(settings)));
+            }
             Fault::Pace(pace) => self.pace = *pace,
             Fault::HealAll => self.heal_all(),
         }
@@ -145,6 +154,10 @@ pub fn describe(fault: &Fault) -> String {
         }
         Fault::Refuse { side, refuses, span } => {
             format!("kernel of {} refuses {refuses} of 10 for {span}", NAMES[*side])
+        }
+        Fault::Reload(side, advertise, drain) => {
+            let routes = if *advertise { "announces" } else { "does not announce" };
+            format!("{} is reconfigured: {routes} as Standby, drains for {drain}", NAMES[*side])
         }
         Fault::Pace(_) => "other delays".into(),
         Fault::HealAll => "everything healed".into(),
@@ -276,8 +289,9 @@ fn trouble(world: &mut World, rng: &mut Rng, at: Time) {
         71..78 => {
             fault(at, Fault::Stop(side));
         }
-        78..80 => fault(at, Fault::Validate(side)),
-        80..86 => {
+        78 => fault(at, Fault::Validate(side)),
+        79..81 => fault(at, Fault::Reload(side, rng.chance(50), Span::millis(rng.below(60)))),
+        81..86 => {
             let router = usize::try_from(rng.below(2)).expect("small");
             fault(at, Fault::Session { side, router, span });
         }
@@ -311,6 +325,7 @@ pub fn tell(seed: u64, sabotage: super::sabotage::Sabotage, verbose: bool, recor
     let mut world = World::new(settings, brisk(), Rng::new(rng.next()));
     world.sabotage = sabotage;
     world.restart = Some(Span::millis(300));
+    world.never_flushed = 3;
     if verbose {
         world.trace = Some(Vec::new());
         world.detail = true;

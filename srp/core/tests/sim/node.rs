@@ -224,6 +224,7 @@ impl World {
                 }
                 self.speak(side, None, Event::Withdrawn { ticket });
             }
+            Action::Flush { .. } if self.rng.chance(self.never_flushed) => {}
             Action::Flush { ticket } => {
                 let (wait, life) = (self.rng.span(self.pace.link), self.nodes[side].life);
                 self.after(wait, Due::Tell { side, life, event: Event::Flushed { ticket } });

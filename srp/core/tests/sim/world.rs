@@ -109,6 +109,8 @@ pub struct World {
     pub sabotage: Sabotage,
     /// After an orderly stop, `srpd` is started again this much later.
     pub restart: Option<Span>,
+    /// That many of a hundred flushes are never reported done.
+    pub never_flushed: u64,
     /// Lines for people; `None` while nobody reads.
     pub trace: Option<Vec<String>>,
     /// Every message and action too, not only what an operator would see.
@@ -131,6 +133,7 @@ impl World {
             check: Check::default(),
             sabotage: Sabotage::None,
             restart: None,
+            never_flushed: 0,
             trace: None,
             detail: false,
             queue: BTreeMap::new(),
