@@ -6,6 +6,7 @@ pub mod error;
 pub mod frr;
 pub mod interrupt;
 pub mod lab;
+pub mod machines;
 pub mod namespace;
 pub mod netns;
 pub mod node;

@@ -5,6 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lab::error::LabError;
 
 /// Labs of the redundancy pair: two chassis, FRR routers, a client, and probes that measure.
 #[derive(Parser)]
@@ -28,11 +29,17 @@ enum Command {
     Probe(cli::probe::Probe),
 }
 
+fn agent() -> Result<ExitCode, LabError> {
+    lab::vm::agent::serve()
+        .map(|()| ExitCode::SUCCESS)
+        .map_err(|error| LabError::Answer { command: "lab agent".to_owned(), reason: error.to_string() })
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(demo) => cli::demo::run(&demo),
         Command::Bench(bench) => cli::bench::run(&bench),
-        Command::Agent => cli::machines::agent(),
+        Command::Agent => agent(),
         Command::Probe(probe) => cli::probe::run(&probe),
     };
     match result {

@@ -7,9 +7,10 @@ use lab::cleanup;
 use lab::error::LabError;
 use lab::interrupt;
 use lab::lab::Lab;
+use lab::machines;
 use lab::scenario::bench::{self, Figures};
 
-use super::demo::Places;
+use super::demo::{Places, target};
 use super::folder;
 
 /// Arguments of `lab bench`.
@@ -21,7 +22,7 @@ pub struct Bench {
     #[arg(long, default_value_t = 20)]
     planned: u32,
     /// Power cuts.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 20)]
     power: u32,
 }
 
@@ -31,7 +32,8 @@ pub fn run(arguments: &Bench) -> Result<ExitCode, LabError> {
     cleanup::on_abort();
     let (plan, settings) = arguments.places.plan(false)?;
     folder::empty(&plan.out)?;
-    let srpd = plan.programs.srpd.clone();
+    let built = target().join(machines::STATIC).join("srpd");
+    let srpd = if built.exists() { built } else { plan.programs.srpd.clone() };
     let lab = Lab::build(plan, None)?;
     let figures = bench::run(&lab, settings, &srpd, arguments.planned, arguments.power, &mut |line| {
         println!("{line}");

@@ -10,6 +10,7 @@ use lab::cleanup;
 use lab::error::LabError;
 use lab::interrupt;
 use lab::lab::{Lab, Machines, Plan};
+use lab::machines;
 use lab::namespace::Programs;
 use lab::node::{Kind, Node};
 use lab::pair;
@@ -17,7 +18,7 @@ use lab::report::{self, Report};
 use lab::scenario::{self, stage::Settings};
 use lab::topology::Topology;
 
-use super::{folder, machines};
+use super::folder;
 
 /// Where the programs and the files of a lab are.
 #[derive(Args)]
@@ -83,7 +84,13 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     let (plan, mut settings) = arguments.places.plan(arguments.vm)?;
     settings.leave_running = arguments.keep;
     folder::empty(&plan.out)?;
-    let machines = if arguments.vm { Some(machines::factory(&plan.out)?) } else { None };
+    let machines = if arguments.vm {
+        let (factory, said) = machines::factory(&target(), &plan.out.join("image"))?;
+        println!("{said}");
+        Some(factory)
+    } else {
+        None
+    };
     let lab = Lab::build(plan, machines.as_ref().map(|factory| factory as &dyn Machines))?;
     let mut number = 0;
     let report = scenario::demo(&lab, settings, &mut |report, step| {
@@ -100,6 +107,11 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
         look_around(&lab)?;
     }
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Cargo's target folder.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 /// Writes the report in all its forms.

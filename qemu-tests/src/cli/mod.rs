@@ -3,5 +3,4 @@
 pub mod bench;
 pub mod demo;
 pub mod folder;
-pub mod machines;
 pub mod probe;

@@ -24,7 +24,9 @@ pub struct Figures {
     pub series: Vec<Series>,
     /// Resident memory of an idle `srpd`, KiB.
     pub srpd_rss_kib: u64,
-    /// Size of the `srpd` program, octets.
+    /// The `srpd` program whose size is given: the static one where it is built.
+    pub srpd_program: String,
+    /// Its size, octets.
     pub srpd_octets: u64,
 }
 
@@ -90,6 +92,7 @@ pub fn run(
         timers_ms: timers,
         series: series.0,
         srpd_rss_kib: idle,
+        srpd_program: srpd.display().to_string(),
         srpd_octets: std::fs::metadata(srpd).map_or(0, |file| file.len()),
     })
 }
@@ -172,7 +175,8 @@ impl Figures {
         }
         #[expect(clippy::cast_precision_loss, reason = "sizes in megabytes, for people")]
         let (rss, size) = (self.srpd_rss_kib as f64 / 1024.0, self.srpd_octets as f64 / 1_048_576.0);
-        let _ = writeln!(text, "srpd: {rss:.1} MiB resident when idle, program {size:.1} MiB");
+        let _ =
+            writeln!(text, "srpd: {rss:.1} MiB resident when idle; {} is {size:.1} MiB", self.srpd_program);
         text
     }
 }
