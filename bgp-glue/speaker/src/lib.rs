@@ -28,7 +28,7 @@ mod rib_task;
 mod socket;
 mod summary;
 
-pub use bgp_proto::attributes::{Community, LargeCommunity, NextHop};
+pub use bgp_proto::attributes::{AsPath, Attributes, Community, LargeCommunity, NextHop, Origin};
 pub use bgp_proto::originate::Originated;
 pub use bgp_proto::policy::{BadRule, ImportPolicy, ImportRule, Verdict};
 pub use bgp_proto::prefix::{BadPrefix, Prefix};

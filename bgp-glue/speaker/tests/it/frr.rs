@@ -289,7 +289,8 @@ fn stopped_neighbor_is_given_up_after_the_hold_time() {
 #[test]
 fn shutdown_text_arrives() {
     let (here, there) = Netns::pair();
-    let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, ""));
+    // One that dials again soon has another reason for being down.
+    let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, " neighbor 192.0.2.1 passive\n"));
     let mut owner = speaker(&here, 65000, neighbor("192.0.2.2", 65001));
     owner.until_up();
     until("FRR agrees", || frr.neighbor("192.0.2.1")["bgpState"] == "Established");
