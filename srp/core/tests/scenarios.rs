@@ -52,8 +52,10 @@ scenarios! {
     bgp_3_restarted_active_that_is_too_late_stands_by
     bgp_4_standby_announces_the_longer_path
     bgp_4_standby_whose_kernel_refuses_tries_again
+    bgp_5_cut_while_the_pair_starts_again
     bgp_5_threshold_starts_the_pair_again_at_1_and_2
     bgp_5_unplanned_take_over_at_the_threshold
+    bgp_6_both_suspended_start_again
     bgp_6_cut_off_active_comes_back_behind
     bgp_6_flapping_neighbours_do_not_cut_off
     bgp_6_short_pause_changes_nothing
@@ -62,7 +64,9 @@ scenarios! {
     ch_10_twins_are_reported_and_still_elect_one
     ch_11_returning_primary_does_not_preempt
     ch_1_both_standby_elect_one
+    ch_1_orderly_stop_during_a_switchover
     ch_1_orderly_stop_hands_over_first
+    ch_1_orderly_stop_of_the_new_active_during_a_switchover
     ch_1_orderly_stop_of_the_standby
     ch_1_orderly_stop_when_the_standby_cannot
     ch_1_orderly_stop_without_a_standby
@@ -70,6 +74,7 @@ scenarios! {
     ch_2_alone_becomes_active_with_its_initial_modifier
     ch_4_both_send_a_hello_each_interval
     ch_5_flapping_link_does_not_switch
+    ch_5_power_returns_within_the_dead_interval
     ch_5_standby_takes_over_after_the_dead_interval
     ch_6_delay_interval_defers_the_first_dead_interval
     ch_6_delay_interval_does_not_defer_an_election

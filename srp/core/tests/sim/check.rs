@@ -126,6 +126,12 @@ impl World {
         self.state(side) == Some(state)
     }
 
+    /// Its modifier is one of a pair that agrees, not an initial one.
+    pub fn is_operational(&self, side: usize) -> bool {
+        let chassis = self.nodes[side].chassis.as_ref();
+        chassis.is_some_and(|chassis| chassis.modifier().0 <= chassis.settings().threshold)
+    }
+
     /// A core that was left alone has nothing more to do until its deadline.
     pub fn check_node(&mut self, side: usize) {
         self.check.looked += 1;

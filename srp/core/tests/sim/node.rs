@@ -258,7 +258,11 @@ impl World {
                     (ChassisState::Init, ChassisState::PendingActive, SwitchReason::DeadTimerExpiry) => {
                         self.check.serves_alone(side);
                     }
-                    (_, ChassisState::PendingActive, SwitchReason::NotDefined) => self.check.agreed(side),
+                    (_, ChassisState::PendingActive, SwitchReason::NotDefined)
+                        if self.is_operational(side) =>
+                    {
+                        self.check.agreed(side);
+                    }
                     _ => {}
                 }
                 self.note(side, format_args!("{from} -> {to} ({reason})"));
