@@ -15,5 +15,7 @@
 pub mod api;
 pub mod chassis;
 pub mod config;
+mod hex;
+pub mod trace;
 pub mod types;
 pub mod wire;

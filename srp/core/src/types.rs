@@ -141,6 +141,7 @@ impl fmt::Display for Priority {
 
 /// Chassis MAC address: the last tie-break an operator can see (CH-10).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
+#[serde(into = "String", try_from = "String")]
 #[cbor(transparent)]
 pub struct Mac(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 6]);
 
@@ -151,6 +152,19 @@ impl fmt::Display for Mac {
             write!(f, "{colon}{octet:02x}")?;
         }
         Ok(())
+    }
+}
+
+impl From<Mac> for String {
+    fn from(mac: Mac) -> Self {
+        mac.to_string()
+    }
+}
+
+impl TryFrom<String> for Mac {
+    type Error = MacError;
+    fn try_from(text: String) -> Result<Self, MacError> {
+        text.parse()
     }
 }
 
@@ -218,8 +232,23 @@ impl fmt::Display for RouteModifier {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
 )]
+#[serde(into = "String", try_from = "String")]
 #[cbor(transparent)]
 pub struct BootId(#[n(0)] pub u64);
+
+// As text: many readers of JSON keep no more than 53 bits of a number.
+impl From<BootId> for String {
+    fn from(boot: BootId) -> Self {
+        boot.to_string()
+    }
+}
+
+impl TryFrom<String> for BootId {
+    type Error = std::num::ParseIntError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        u64::from_str_radix(&text, 16).map(Self)
+    }
+}
 
 impl fmt::Display for BootId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,12 +1,14 @@
 //! What goes into a chassis and what comes out of it.
 
+use serde::{Deserialize, Serialize};
+
 use super::presence::Ticket;
 use crate::api::Check;
 use crate::types::{ChassisState, Identity, RouteModifier, Span, SwitchReason, Time};
 use crate::wire::{CloseReason, Message};
 
 /// What a chassis must know of its configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Settings {
     /// Who it is.
     pub identity: Identity,
@@ -27,11 +29,13 @@ pub struct Settings {
     /// A switchover that takes longer falls back.
     pub switchover_timeout: Span,
     /// Digest of the configuration items that must be equal (CH-12).
+    #[serde(with = "crate::hex")]
     pub config_digest: [u8; 32],
 }
 
 /// What happened. Reports of steps carry the ticket of the action that asked for them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The time that `next_deadline` named has come; harmless at any other time.
     DeadlineReached,
@@ -103,7 +107,8 @@ pub enum Event {
 }
 
 /// What is to be done, in this order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Send this over the link.
     Send(Message),
@@ -150,7 +155,8 @@ pub enum Action {
 }
 
 /// Answers to operators.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// The switchover is complete.
     Done {
@@ -164,7 +170,8 @@ pub enum Answer {
 }
 
 /// What the journal keeps.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fact {
     /// The state changed.
     State {

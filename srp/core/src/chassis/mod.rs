@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 
 pub use event::{Action, Answer, Event, Fact, Settings};
 pub use presence::Ticket;
+use serde::{Deserialize, Serialize};
 
 use crate::types::{ChassisState, RouteModifier, Span, SwitchReason, Time};
 use crate::wire::{CloseReason, Hello, Message, PeerView};
@@ -25,7 +26,7 @@ use presence::{Presence, Step, Target};
 use role::{HandOver, Role, TakeOver};
 
 /// One chassis.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Chassis {
     settings: Settings,
     role: Role,
@@ -55,18 +56,19 @@ pub struct Chassis {
     next_switchover: u64,
     stopping: bool,
     stopped: bool,
+    #[serde(skip)]
     out: VecDeque<Action>,
 }
 
 /// Things of which some work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Count {
     all: u32,
     working: u32,
 }
 
 /// An established SRP link.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Link {
     sequence: u64,
     /// The peer's last Hello on this link.

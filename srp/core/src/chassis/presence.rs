@@ -12,14 +12,16 @@
 //!
 //! A withdraw comes before every remove, also where this life has announced nothing: an earlier one may have.
 
+use serde::{Deserialize, Serialize};
+
 use crate::types::{RouteModifier, Span, Time};
 
 /// Names one step, so that a late report of an abandoned one is known as such.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
 
 /// Where the chassis wants to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Target {
     /// As it was found at start: after a crash, the kernel may still hold what the chassis served with.
     AsFound,
@@ -30,7 +32,7 @@ pub(super) enum Target {
 }
 
 /// Where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Stage {
     AsFound,
     Absent,
@@ -52,7 +54,7 @@ pub(super) enum Step {
 }
 
 /// The machine.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Presence {
     stage: Stage,
     target: Target,

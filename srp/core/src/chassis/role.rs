@@ -1,10 +1,12 @@
 //! The states of a chassis with the data that only they need.
 
+use serde::{Deserialize, Serialize};
+
 use super::presence::Ticket;
 use crate::types::{ChassisState, SwitchReason, Time};
 
 /// What the chassis is, and what it waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Role {
     /// Until the peer is heard, or is dead.
     Init,
@@ -19,7 +21,7 @@ pub(super) enum Role {
 }
 
 /// Why it takes over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum TakeOver {
     /// Nobody serves.
     Unplanned(SwitchReason),
@@ -28,7 +30,7 @@ pub(super) enum TakeOver {
 }
 
 /// How far it has stepped down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum HandOver {
     /// Waits for critical checkpoints to reach the peer.
     Flushing { id: u64, ticket: Ticket, force: bool, asked: Option<Asked> },
@@ -39,7 +41,7 @@ pub(super) enum HandOver {
 }
 
 /// The operator's request behind a switchover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Asked {
     pub(super) request: u64,
     pub(super) at: Time,

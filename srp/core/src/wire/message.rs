@@ -9,11 +9,13 @@
 //! | [`Close`] | either | peer | I close the link, and why |
 
 use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
 use crate::types::{BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Span, Time};
 
 /// A message of the SRP link.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Message {
     /// State, configuration digest and priority of the sender (CH-2 .. CH-4).
     Hello(Hello),
@@ -30,7 +32,7 @@ pub enum Message {
 }
 
 /// State of the sender, and what it last heard of the receiver.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct Hello {
     /// Counts up by one with each Hello of one connection, from 1; the greeting before them is number 0.
@@ -74,6 +76,7 @@ pub struct Hello {
     pub view: Option<PeerView>,
     /// SHA-256 over the configuration items that must be equal on both chassis.
     #[cbor(n(13), with = "minicbor::bytes")]
+    #[serde(with = "crate::hex")]
     pub config_digest: [u8; 32],
     /// Session managers configured on the sender.
     #[n(14)]
@@ -103,7 +106,7 @@ impl Hello {
 }
 
 /// What a chassis believes of its peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct PeerView {
     /// Last state heard of the peer's established life.
@@ -115,7 +118,7 @@ pub struct PeerView {
 }
 
 /// One line of the part of the configuration that must be equal on both chassis.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct ConfigItem {
     /// Where it stands, such as `pool dynamic`.
@@ -127,7 +130,7 @@ pub struct ConfigItem {
 }
 
 /// All items behind the sender's configuration digest, in configured order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct ConfigItems {
     /// The items.
@@ -136,7 +139,7 @@ pub struct ConfigItems {
 }
 
 /// Asks the Standby to take over (SW-1); its Hello that says Active is the confirmation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct SwitchoverRequest {
     /// Number of this switchover, of the sender's choice; every answer repeats it.
@@ -151,7 +154,7 @@ pub struct SwitchoverRequest {
 }
 
 /// A switchover ends where it began: the old Active stays.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct SwitchoverAbort {
     /// Number of the switchover.
@@ -163,7 +166,7 @@ pub struct SwitchoverAbort {
 }
 
 /// The sender closes the link.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(map)]
 pub struct Close {
     /// Why.
@@ -175,8 +178,9 @@ pub struct Close {
 }
 
 /// Why a link is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(index_only)]
+#[serde(rename_all = "kebab-case")]
 pub enum CloseReason {
     /// The sender stops in good order: it has withdrawn and no longer serves.
     #[n(0)]
