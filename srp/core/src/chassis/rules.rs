@@ -103,6 +103,8 @@ impl Chassis {
                 if ours > Rank::contest(peer.modifier, &peer.identity()) {
                     return false;
                 }
+                // As in a first agreement: nobody serves, and a Standby that announces must not tie with us.
+                self.set_modifier(RouteModifier::FIRST, "both stood by: the pair starts again");
                 self.take_over(now, TakeOver::Unplanned(SwitchReason::DualStandby));
                 true
             }
