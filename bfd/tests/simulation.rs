@@ -25,7 +25,7 @@ impl Random {
     fn timers(&mut self) -> Timers {
         let mut interval = || Interval::millis(10 + u32::try_from(self.below(290)).expect("small"));
         let (min_tx, min_rx) = (interval(), interval());
-        let multiplier = 2 + u8::try_from(self.below(4)).expect("small");
+        let multiplier = 3 + u8::try_from(self.below(3)).expect("small");
         Timers::new(min_tx, min_rx, multiplier).expect("in range")
     }
 }
@@ -309,7 +309,10 @@ fn timers_change_any_number_of_times_without_a_session_going_down() {
         for _ in 0..20 {
             let side = usize::from(random.below(2) == 1);
             wanted[side] = random.timers();
+            // The packet that announces them may be lost.
+            simulation.path.cut[side] = random.below(2) == 0;
             simulation.feed(side, Event::SetTimers(wanted[side]));
+            simulation.path.cut = [false; 2];
             simulation.run(random.below(400 * MS));
         }
         simulation.run(4 * SECOND);

@@ -369,8 +369,12 @@ impl Session {
         // when the contents of that packet would differ from that in the previously transmitted packet (other than the
         // Poll and Final bits)".
         let is_new = self.last_sent != Some(self.content());
-        if is_new || self.periodic_packet_at().is_some_and(|at| at <= now) {
+        let is_due = self.periodic_packet_at().is_some_and(|at| at <= now);
+        if is_new || is_due {
             self.send(false);
+        }
+        // News does not put off the periodic packet: if it is lost, the next is no later than it would have been.
+        if is_due {
             self.sent_at = now;
             self.shortening = self.jitter();
         }
