@@ -8,17 +8,25 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use lab::clock::Time;
-use lab::lab::Machines;
-use lab::namespace::Port;
+use lab::lab::{Lab, Machines, Plan};
+use lab::machines::STATIC;
+use lab::namespace::{Port, Programs};
 use lab::netns::{Netns, next_prefix};
-use lab::node::{Job, Node, NodeError, Program, Signal};
-use lab::topology::{End, Link};
+use lab::node::{Job, Kind, Node, NodeError, Program, Signal};
+use lab::pair::{self, Srpd};
+use lab::scenario::stage::{Settings, Stage};
+use lab::topology::{End, Link, Topology};
 use lab::vm::machine::Parts;
 use lab::vm::{Accelerator, Factory, Machine, accelerator};
 use lab::wait::until_true;
 
 const LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(5);
+
+fn target() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
 
 /// The image with our own programs in it, built once for all tests of a process.
 fn built() -> &'static image::Image {
@@ -28,13 +36,12 @@ fn built() -> &'static image::Image {
         let built =
             Command::new(root.join("scripts/build-static")).output().expect("scripts/build-static starts");
         assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        let folder = target.join("static/x86_64-unknown-linux-gnu/release");
-        let program = |name: &str| image::Program { name: name.to_owned(), file: folder.join(name) };
+        let program =
+            |name: &str| image::Program { name: name.to_owned(), file: target().join(STATIC).join(name) };
         let recipe = image::Recipe {
             programs: ["srpd", "srpctl", "lab"].map(program).to_vec(),
             compression: image::Compression::None,
-            cache: target.join("image-cache"),
+            cache: target().join("image-cache"),
             out: Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm-image"),
         };
         let image = image::build(&recipe).unwrap_or_else(|error| panic!("{error}"));
@@ -240,4 +247,41 @@ fn carriers_go_and_come_on_both_sides() {
     wait("the carrier after power on", &|| bench.router_has_carrier());
     assert!(machine.get_file(Path::new("mark")).is_err(), "memory is all a machine has");
     wait("an answer after power on", &|| bench.ping("10.9.0.1"));
+}
+
+/// Says how long a chassis takes from nothing to sessions with its routers. Nothing is judged but that it comes up.
+#[test]
+fn a_chassis_comes_up_from_no_power_to_established_sessions() {
+    let parts = parts();
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = |name: &str| target().join(STATIC).join(name);
+    let programs = Programs { srpd: program("srpd"), srpctl: program("srpctl"), lab: program("lab") };
+    let topology = Topology::pair();
+    let configurations = topology.chassis().into_iter().map(|name| {
+        (name.to_owned(), pair::configuration(name, Kind::Machine).expect("is built in").to_owned())
+    });
+    let settings = Settings {
+        srpctl: programs.srpctl.clone(),
+        configurations: configurations.collect(),
+        leave_running: false,
+    };
+    let plan = Plan { topology, out: folder.path().to_owned(), programs };
+    let lab = Lab::build(plan, Some(&Factory::new(parts))).unwrap_or_else(|error| panic!("{error}"));
+    let mut stage = Stage::new(&lab, settings).expect("a stage");
+    let east = lab.chassis("east").expect("east");
+    east.power_off().expect("off");
+
+    let began = Time::now();
+    let mut stages = Vec::new();
+    let mut reached = |what: &str| stages.push(format!("{:7.0} ms  {what}", Time::now().millis_since(began)));
+    east.power_on().expect("on");
+    reached("agent ready, links up");
+    stage.start("east").expect("srpd starts");
+    reached("configuration put and checked, srpd started");
+    stage.srpd("east").and_then(Srpd::answers).expect("answers");
+    reached("srpd answers");
+    stage.until_bgp_established("east").expect("sessions");
+    reached("BGP Established with all four neighbours (two FRR routers, IPv4 and IPv6)");
+    println!("from QEMU's start:\n{}", stages.join("\n"));
+    stage.stop().expect("stops");
 }
