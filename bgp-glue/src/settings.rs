@@ -58,7 +58,7 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         port: config.port,
         hold_time,
         passive: config.passive,
-        families: Families::from_iter(families.into_iter().filter_map(|(on, family)| on.then_some(family))),
+        families: families.into_iter().filter_map(|(on, family)| on.then_some(family)).collect::<Families>(),
         next_hop_v4: config.next_hop_ipv4,
         next_hop_v6: config.next_hop_ipv6,
         import: import.collect::<Result<ImportPolicy, _>>()?,
