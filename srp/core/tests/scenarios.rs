@@ -91,6 +91,7 @@ scenarios! {
     sw_1_switchover_falls_back_when_the_kernel_refuses
     sw_1_switchover_falls_back_when_the_link_is_lost
     sw_1_switchover_falls_back_when_the_peer_is_silent
+    sw_1_switchover_waits_until_the_pair_agrees
     sw_2_force_takes_what_the_kernel_gives
     sw_2_validation_names_what_is_in_the_way
 }

@@ -17,7 +17,10 @@ use crate::wire::{CloseReason, Message, SwitchoverAbort, SwitchoverRequest};
 impl Chassis {
     /// An operator wants the peer to be Active (SW-1, SW-2).
     pub(super) fn initiate(&mut self, now: Time, request: u64, force: bool) {
-        let reasons = self.obstacles(force);
+        let mut reasons = self.obstacles(force);
+        if reasons.is_empty() {
+            reasons.extend(self.unsettled());
+        }
         if reasons.is_empty() {
             self.begin_hand_over(
                 now,

@@ -50,6 +50,16 @@ impl Chassis {
         checks
     }
 
+    /// The pair is about to change its modifiers: who took over now would do so with a value that is not operational.
+    /// A matter of order, which nothing overrides; it takes a round trip.
+    pub(super) fn unsettled(&self) -> Option<String> {
+        let (ours, theirs) = (self.modifier(), self.peer()?.modifier);
+        let settled = theirs == ours.next() && ours == self.modifier && ours.0 < self.settings.threshold;
+        (!settled).then(|| {
+            format!("route modifiers are {ours} here and {theirs} on the peer and about to change: try again")
+        })
+    }
+
     /// What is in the way of a switchover to the peer; `force` skips what an operator may judge better.
     pub(super) fn obstacles(&self, force: bool) -> Vec<String> {
         if self.state() != ChassisState::Active {
