@@ -69,6 +69,26 @@ struct Bench {
     _folder: tempfile::TempDir,
 }
 
+/// One chassis whose peer is not there, for the service script.
+const SERVICE_CONFIGURATION: &str = r#"
+[srp]
+chassis-mode = "primary"
+bind-address = "10.9.0.1"
+peer-ip-address = "10.9.0.2"
+plaintext = true
+
+[control]
+socket = "/run/srp/srpd.sock"
+
+[[context]]
+name = "destination"
+
+[[context.loopback]]
+name = "gateway"
+address = "203.0.113.1/32"
+srp-activate = true
+"#;
+
 const IN_ROUTER: &str = "m1";
 const IN_MACHINE: &str = "r1";
 
@@ -203,6 +223,17 @@ fn a_machine_does_what_a_chassis_needs() {
     until_true("its first line", LIMIT, LOOK, || Ok(log() == b"began\n")).expect("logged");
     machine.signal(process, Signal::Kill).expect("signals");
     until_true("the process to end", LIMIT, LOOK, || Ok(!machine.is_running(process)?)).expect("ends");
+
+    // The service script of the production image, with the real daemon.
+    machine.put_file(Path::new("/etc/srp/srpd.toml"), SERVICE_CONFIGURATION.as_bytes(), 0o644).expect("put");
+    bench.shell("/etc/init.d/S50srpd start");
+    let show = Job::new(machine.program(Program::Srpctl), ["show", "srp", "info"]);
+    let answers = || machine.run(&show, LIMIT).is_ok_and(|output| output.code == 0);
+    until_true("srpd to answer", LIMIT, LOOK, || Ok(answers())).expect("answers");
+    bench.shell(
+        "/etc/init.d/S50srpd reload && /etc/init.d/S50srpd stop && ! pidof srpd && ! test -e /run/srpd.pid",
+    );
+    bench.shell("/etc/init.d/S50srpd start");
 
     // Its clock can be read well enough to put its time stamps on the host's line.
     let ahead = machine.clock_ahead().expect("clock");

@@ -29,6 +29,10 @@ use crate::rtnl::Rtnl;
 /// Multicast group of link news (`RTNLGRP_LINK`).
 const LINK_NEWS: u32 = 1;
 
+/// Packets that wait for QEMU. Longer than the kernel's 1000: an emulated processor that the host leaves waiting for a
+/// second should find its packets late, not lost, because no real one pauses so.
+const TAP_QUEUE: u32 = 20_000;
+
 /// A machine's namespace with its wires.
 #[derive(Debug)]
 pub struct Place {
@@ -47,7 +51,7 @@ impl Place {
             let (bridge, tap, veth) = (format!("br{at}"), tap(at), &port.name);
             lines.push(format!("link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"));
             lines.push(format!("tuntap add {tap} mode tap"));
-            lines.push(format!("link set {tap} master {bridge} up"));
+            lines.push(format!("link set {tap} master {bridge} txqueuelen {TAP_QUEUE} up"));
             lines.push(format!("link set {veth} master {bridge}"));
             lines.push(format!("link set {bridge} up"));
         }
