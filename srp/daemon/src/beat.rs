@@ -4,7 +4,7 @@
 //! actions, in their order. Kernel and BGP steps are handed to the step thread and reported back through the inbox, so
 //! no Hello waits for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::clock;
 use crate::inbox::{Input, Noted, Snapshot};
 use crate::journal::Journal;
 use crate::link::{Fault, Link, LinkEvent};
+use crate::record::Recorder;
 use crate::steps::Step;
 
 /// Token of the inbox; the link has the ones from 1 on.
@@ -41,6 +42,7 @@ pub struct Beat {
     asked: HashMap<u64, oneshot::Sender<Answer>>,
     next_request: u64,
     items: Vec<ConfigItem>,
+    recorder: Option<Box<Recorder>>,
     watched: Watched,
 }
 
@@ -90,8 +92,16 @@ impl Beat {
             asked: HashMap::new(),
             next_request: 1,
             items,
+            recorder: None,
             watched,
         }
+    }
+
+    /// Records from the start on.
+    #[must_use]
+    pub fn recorded_by(mut self, recorder: Option<Recorder>) -> Self {
+        self.recorder = recorder.map(Box::new);
+        self
     }
 
     /// Runs until the chassis has stopped in good order. An error is one of `epoll` itself.
@@ -222,6 +232,7 @@ impl Beat {
                 self.feed(now, Event::Reconfigured(settings));
                 self.send_items(now);
             }
+            Input::Record(recorder) => self.recorder = recorder,
         }
     }
 
@@ -232,14 +243,32 @@ impl Beat {
         request
     }
 
+    /// Tells the state machine, and does what it says; what follows at once from that is told after it.
     fn feed(&mut self, now: Time, event: Event) {
-        self.chassis.handle(now, event);
-        while let Some(action) = self.chassis.poll_action() {
-            self.perform(now, action);
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.handle(now, event) {
+                events.extend(self.perform(now, action));
+            }
         }
     }
 
-    fn perform(&mut self, now: Time, action: Action) {
+    fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
+        let chassis = &mut self.chassis;
+        let recorded = self.recorder.as_mut().map(|recorder| {
+            recorder.before(chassis);
+            event.clone()
+        });
+        chassis.handle(now, event);
+        let actions: Vec<Action> = std::iter::from_fn(|| chassis.poll_action()).collect();
+        if let (Some(recorder), Some(event)) = (&mut self.recorder, recorded) {
+            recorder.step(now, event, actions.clone(), chassis.next_deadline());
+        }
+        actions
+    }
+
+    /// Returns the event that the action itself is, if it is one.
+    fn perform(&mut self, now: Time, action: Action) -> Option<Event> {
         match action {
             Action::Send(message) => {
                 self.watched.hellos.0 += u64::from(matches!(message, Message::Hello(_)));
@@ -253,7 +282,7 @@ impl Beat {
             Action::Withdraw { ticket } => self.hand_over(now, "withdrawing", Step::Withdraw { ticket }),
             Action::Remove { ticket } => self.hand_over(now, "removing", Step::Remove { ticket }),
             // No session manager is configured in this release, so nothing is ever left to flush.
-            Action::Flush { ticket } => self.chassis.handle(now, Event::Flushed { ticket }),
+            Action::Flush { ticket } => return Some(Event::Flushed { ticket }),
             Action::Reply { request, answer } => {
                 if let Answer::Validated(checks) = &answer {
                     let failed = checks.iter().filter(|check| !check.passed).count();
@@ -278,6 +307,7 @@ impl Beat {
                 }
             }
         }
+        None
     }
 
     fn hand_over(&mut self, now: Time, name: &'static str, step: Step) {

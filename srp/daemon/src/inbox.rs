@@ -10,6 +10,8 @@ use srp_core::types::{SwitchReason, Time};
 use srp_core::wire::{ConfigItem, Hello};
 use tokio::sync::oneshot;
 
+use crate::record::Recorder;
+
 /// Something for the chassis thread.
 pub enum Input {
     /// An event for the state machine, with the steps of the journal that it brings.
@@ -27,6 +29,8 @@ pub enum Input {
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// The configuration was reloaded.
     Reconfigured(Box<Settings>, Vec<ConfigItem>),
+    /// From here on the state machine is recorded so, or not at all.
+    Record(Option<Box<Recorder>>),
 }
 
 /// A step for the journal of switchovers.

@@ -3,6 +3,7 @@
 //! ```text
 //!  srpd-chassis thread   state machine, SRP link: one epoll loop, real-time priority, waits for nobody   [beat, link]
 //!      | steps (in order)              ^ reports, operators' requests                                    [inbox]
+//!      |                               |        (and every event and action to the srpd-record thread)  [record]
 //!      v                               |
 //!  srpd-steps thread     install, announce, withdraw, remove                                             [steps]
 //!      |              |
@@ -21,7 +22,9 @@ pub mod link;
 pub mod notify;
 pub mod realtime;
 pub mod reload;
+pub mod record;
 pub mod show;
+pub mod replay;
 pub mod start;
 pub mod steps;
 pub mod watch;

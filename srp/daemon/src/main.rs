@@ -1,11 +1,11 @@
-//! `srpd run FILE` and `srpd check FILE`.
+//! `srpd run FILE`, `srpd check FILE` and `srpd replay FILE`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use srp_core::config::{Config, LogConfig, LogFormat};
-use srpd::start;
+use srpd::{replay, start};
 
 /// Redundancy daemon of one chassis.
 #[derive(Parser)]
@@ -27,6 +27,15 @@ enum Command {
         /// Configuration, TOML.
         file: PathBuf,
     },
+    /// Feed recorded events to a state machine of this release, and print what it does; the first difference ends it.
+    Replay {
+        /// What [record] names in the configuration, or its older half (.old).
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Print the result alone.
+        #[arg(short, long)]
+        quiet: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -38,6 +47,12 @@ fn main() -> ExitCode {
             }
             Err(error) => fail(&error),
         },
+        Command::Replay { files, quiet } => {
+            // Every file is replayed, also after one that fails.
+            let failed =
+                files.iter().filter(|file| replay::print(file, quiet).inspect_err(report).is_err()).count();
+            if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
         Command::Run { file } => match start::load(&file) {
             Ok(config) => run(file, config),
             Err(error) => fail(&error),
@@ -58,8 +73,12 @@ fn run(file: PathBuf, config: Config) -> ExitCode {
 }
 
 fn fail(error: &start::StartError) -> ExitCode {
-    eprintln!("srpd: {error}");
+    report(error);
     ExitCode::FAILURE
+}
+
+fn report(error: &impl std::fmt::Display) {
+    eprintln!("srpd: {error}");
 }
 
 fn log_to_stderr(config: &LogConfig) {

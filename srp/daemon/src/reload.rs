@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use crate::answer::Answers;
 use crate::clock;
 use crate::inbox::Input;
+use crate::record::Recording;
 use crate::start::{chassis_settings, load};
 use crate::steps::Step;
 use crate::watch;
@@ -32,7 +33,7 @@ pub struct Reload<'a> {
 
 impl Reload<'_> {
     /// Reads the file again. What cannot be taken over leaves everything as it was, and the log says why.
-    pub async fn run(self) {
+    pub async fn run(self, recording: &mut Recording) {
         let new = match load(self.file) {
             Ok(new) => new,
             Err(error) => {
@@ -57,6 +58,9 @@ impl Reload<'_> {
         }
         for change in &differences {
             info!("reload: {}", change.what);
+        }
+        if old.record != new.record {
+            recording.change(&self.answers.inbox, new.record.as_ref()).await;
         }
         self.apply(new).await;
     }

@@ -26,6 +26,7 @@ use crate::clock;
 use crate::control::{self, Claim, ControlError};
 use crate::inbox::{Inbox, Input};
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
+use crate::record::Recording;
 use crate::reload;
 use crate::steps::{self, SharedPublished, Steps};
 use crate::watch::{self, SharedNeighbors};
@@ -134,19 +135,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
 
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts);
-    let mut speakers: BTreeMap<String, SpeakerHandle> = BTreeMap::new();
-    for context in &config.contexts {
-        let Some(bgp) = &context.bgp else { continue };
-        let name = context.name.clone();
-        let speaker = speaker_config(bgp)
-            .map_err(|source| StartError::SpeakerSettings { context: name.clone(), source })?;
-        let (handle, events) = Speaker::start(speaker)
-            .map_err(|source| StartError::Speaker { context: name.clone(), source })?;
-        let table = TableId::new(context.table).unwrap_or(TableId::MAIN);
-        let (kernel, neighbors) = (Arc::clone(&kernel), Arc::clone(&neighbors));
-        tokio::spawn(watch::bgp(name.clone(), table, events, kernel, neighbors, inbox.clone()));
-        speakers.insert(name, handle);
-    }
+    let speakers = start_speakers(&config, &kernel, &neighbors, &inbox)?;
     tokio::spawn(watch::kernel(kernel_events, Arc::clone(&kernel), speakers.values().cloned().collect()));
 
     tokio::spawn(sweep(Arc::clone(&kernel)));
@@ -159,9 +148,15 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     steps::spawn(performer, step_receiver)?;
 
     let (stopped_sender, mut stopped) = oneshot::channel();
-    let chassis = Chassis::new(clock::now(), settings);
+    let (mut recording, mut recorder) = Recording::begin(config.record.as_ref())?;
+    let now = clock::now();
+    if let Some(recorder) = &mut recorder {
+        recorder.start(now, &settings);
+    }
+    let chassis = Chassis::new(now, settings);
     let items = config.comparison_items();
-    let beat = Beat::new(poll, link, chassis, items, inputs, step_sender.clone(), stopped_sender);
+    let beat = Beat::new(poll, link, chassis, items, inputs, step_sender.clone(), stopped_sender)
+        .recorded_by(recorder);
     let beat = std::thread::Builder::new().name("srpd-chassis".into()).spawn(move || {
         crate::realtime::enter();
         if let Err(error) = beat.run() {
@@ -197,7 +192,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
             _ = interrupt.recv() => break,
             _ = hangup.recv() => {
                 let change = reload::Reload { file: &file, answers: &answers, steps: &step_sender, mac, boot };
-                change.run().await;
+                change.run(&mut recording).await;
             }
             _ = &mut stopped => return Err(StartError::ChassisGone),
         }
@@ -219,6 +214,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     }
     // It has said goodbye to the peer, or has waited long enough for it to listen.
     let _ = tokio::task::spawn_blocking(move || beat.join()).await;
+    recording.finish().await;
     drop(step_sender);
     Ok(())
 }
@@ -231,6 +227,29 @@ async fn sweep(kernel: Arc<Kernel>) {
         Ok(_) => {}
         Err(error) => warn!(%error, "stale learned routes not removed"),
     }
+}
+
+/// A speaker for each context with BGP, and a task that follows it.
+fn start_speakers(
+    config: &Config,
+    kernel: &Arc<Kernel>,
+    neighbors: &SharedNeighbors,
+    inbox: &Inbox,
+) -> Result<BTreeMap<String, SpeakerHandle>, StartError> {
+    let mut speakers = BTreeMap::new();
+    for context in &config.contexts {
+        let Some(bgp) = &context.bgp else { continue };
+        let name = context.name.clone();
+        let speaker = speaker_config(bgp)
+            .map_err(|source| StartError::SpeakerSettings { context: name.clone(), source })?;
+        let (handle, events) = Speaker::start(speaker)
+            .map_err(|source| StartError::Speaker { context: name.clone(), source })?;
+        let table = TableId::new(context.table).unwrap_or(TableId::MAIN);
+        let (kernel, neighbors) = (Arc::clone(kernel), Arc::clone(neighbors));
+        tokio::spawn(watch::bgp(name.clone(), table, events, kernel, neighbors, inbox.clone()));
+        speakers.insert(name, handle);
+    }
+    Ok(speakers)
 }
 
 fn tell(inbox: &Inbox, event: Event) {

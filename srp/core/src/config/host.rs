@@ -1,11 +1,11 @@
-//! `[control]`, `[log]` and `[kernel]`: how `srpd` sits on its host.
+//! `[control]`, `[log]`, `[kernel]` and `[record]`: how `srpd` sits on its host.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
-use super::kind::{Choice, FilePath, Integer, Name};
-use super::model::{ControlConfig, KernelConfig, LogConfig, LogFormat};
+use super::kind::{Choice, FilePath, Integer, Name, Size};
+use super::model::{ControlConfig, KernelConfig, LogConfig, LogFormat, Octets, RecordConfig};
 use super::reader::{Reported, Section};
 
 /// Where `srpctl` finds `srpd` unless told otherwise.
@@ -92,5 +92,15 @@ pub(super) fn read_kernel(s: Option<Section<'_, '_>>) -> Result<KernelConfig, Re
             return Err(s.report(&learned.at, Fault::SameMetric));
         }
         Ok(KernelConfig { protocol: protocol.value, metric: metric.value, learned_metric: learned.value })
+    })
+}
+
+pub(super) fn read_record(s: Option<Section<'_, '_>>, base: &Path) -> Result<Option<RecordConfig>, Reported> {
+    let Some(s) = s else { return Ok(None) };
+    s.read(|s| {
+        let size = Size { min: Octets::kib(64), max: Octets::gib(16) };
+        let file = s.required("file", &FilePath { base });
+        let max_size = s.or("max-size", &size, Octets::mib(16));
+        Ok(Some(RecordConfig { file: file?.value, max_size: max_size?.value }))
     })
 }

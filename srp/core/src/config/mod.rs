@@ -33,7 +33,8 @@ pub use fault::{ConfigError, Fault, Place};
 pub use host::DEFAULT_SOCKET;
 pub use model::{
     Action, BgpConfig, Config, ContextConfig, ControlConfig, ImportRule, KernelConfig, LogConfig, LogFormat,
-    LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, PoolConfig, Security, SrpConfig,
+    LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets, PoolConfig, RecordConfig, Security,
+    SrpConfig,
 };
 pub use reload::{Change, Reload, changes};
 
@@ -99,6 +100,7 @@ fn read_root(root: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result
     let control = root.table("control").and_then(|control| host::read_control(control, base));
     let log = root.table("log").and_then(host::read_log);
     let kernel = root.table("kernel").and_then(host::read_kernel);
+    let record = root.table("record").and_then(|record| host::read_record(record, base));
     let contexts = match root.tables("context", "name") {
         Ok(contexts) => {
             let contexts: Vec<_> =
@@ -110,5 +112,12 @@ fn read_root(root: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result
             Err(reported)
         }
     };
-    Ok(Config { srp: srp?, control: control?, log: log?, kernel: kernel?, contexts: contexts? })
+    Ok(Config {
+        srp: srp?,
+        control: control?,
+        log: log?,
+        kernel: kernel?,
+        record: record?,
+        contexts: contexts?,
+    })
 }

@@ -1,5 +1,6 @@
 //! What a checked configuration holds.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -18,6 +19,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[kernel]`: how our kernel state is marked.
     pub kernel: KernelConfig,
+    /// `[record]`: what the state machine is told and answers goes to a file.
+    pub record: Option<RecordConfig>,
     /// `[[context]]`, in configured order; names are unique.
     pub contexts: Vec<ContextConfig>,
 }
@@ -125,6 +128,47 @@ pub struct KernelConfig {
     pub metric: u32,
     /// Metric of learned BGP routes; another than `metric`, which tells the two apart; default 83.
     pub learned_metric: u32,
+}
+
+/// The record of the state machine, for replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordConfig {
+    /// The file; an older half is beside it, with `.old` added to its name.
+    pub file: PathBuf,
+    /// Both halves together, 64 KiB ..= 16 GiB; default 16 MiB.
+    pub max_size: Octets,
+}
+
+/// A size in octets. Prints in the largest unit that needs no fraction: `16MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Octets(pub u64);
+
+impl Octets {
+    /// 1024 octets, so many times.
+    pub const fn kib(kib: u64) -> Self {
+        Self(kib.saturating_mul(1 << 10))
+    }
+
+    /// 1024 x 1024 octets, so many times.
+    pub const fn mib(mib: u64) -> Self {
+        Self(mib.saturating_mul(1 << 20))
+    }
+
+    /// 1024 x 1024 x 1024 octets, so many times.
+    pub const fn gib(gib: u64) -> Self {
+        Self(gib.saturating_mul(1 << 30))
+    }
+}
+
+impl fmt::Display for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            octets if octets % (1 << 30) == 0 => write!(f, "{}GiB", octets >> 30),
+            octets if octets % (1 << 20) == 0 => write!(f, "{}MiB", octets >> 20),
+            octets if octets % (1 << 10) == 0 => write!(f, "{}KiB", octets >> 10),
+            octets => write!(f, "{octets}B"),
+        }
+    }
 }
 
 /// One context: a routing domain with its loopbacks, pools and BGP instance.

@@ -30,7 +30,7 @@ impl Reload {
 
 /// What changes from `old` to `new`, in words.
 ///
-/// Live: timers and switchover settings of `[srp]`, monitors, and loopbacks, pools, neighbours and networks of a context
+/// Live: timers and switchover settings of `[srp]`, monitors, the record, and loopbacks, pools, neighbours and networks of a context
 /// that stays. Everything that makes a chassis who it is (role, priority, link, keys), how it marks its kernel state,
 /// and the BGP instances themselves need a new start.
 pub fn changes(old: &Config, new: &Config) -> Reload {
@@ -84,6 +84,7 @@ fn is_live_table(table: &Table) -> bool {
     matches!(
         table.header,
         "srp.monitor.bgp"
+            | "record"
             | "context.loopback"
             | "context.pool"
             | "context.bgp.neighbor"
@@ -170,6 +171,13 @@ mod tests {
         let reload = changes(&parse(FULL), &new);
         assert_eq!(reload.changes.len(), 2);
         assert_eq!(reload.needing_restart().count(), 2);
+    }
+
+    #[test]
+    fn recording_begins_and_ends_in_the_running_daemon() {
+        let expected = ["record: removed"];
+        assert_eq!(lines("[record]\nfile = \"run/east.trace\"\nmax-size = \"32MiB\"\n", ""), expected);
+        assert_eq!(lines("\"32MiB\"", "\"1GiB\""), ["record.max-size: \"32MiB\" -> \"1GiB\""]);
     }
 
     #[test]

@@ -113,6 +113,9 @@ pub(super) fn tables(config: &Config) -> Vec<Table> {
             .bare("metric", kernel.metric)
             .bare("learned-metric", kernel.learned_metric),
     );
+    tables.extend(config.record.iter().map(|record| {
+        Table::new("record").text("file", record.file.display()).text("max-size", record.max_size)
+    }));
     tables.extend(config.contexts.iter().flat_map(context));
     tables
 }

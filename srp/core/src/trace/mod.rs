@@ -5,7 +5,7 @@
 //!
 //! | Line | Says |
 //! |---|---|
-//! | `{"trace":{"version":1,"release":..,"wall-us":..}}` | first line of a file and of each run of `srpd` within it |
+//! | `{"trace":{"version":1,"release":..,"wall-us":..}}` | first line of a file, and of each part of it: `srpd` has opened it again |
 //! | `{"start":{"at":..,"settings":{..}}}` | a chassis that has just started |
 //! | `{"resume":{..}}` | a running chassis with all that it knows: a trace may begin, or go on after a gap, at any time |
 //! | `{"step":{"at":..,"event":..,"actions":[..],"next":..}}` | one event, the actions in their order, the next deadline |

@@ -13,7 +13,7 @@ use crate::types::{ChassisState, Time};
 /// What a trace told, line by line (counted from 1).
 #[derive(Debug)]
 pub enum Told<'t> {
-    /// A run of `srpd` begins.
+    /// A part begins.
     Head(usize, &'t Head),
     /// A chassis starts.
     Start(usize, Time),
@@ -32,8 +32,8 @@ pub enum Told<'t> {
 pub struct Summary {
     /// Steps replayed.
     pub steps: u64,
-    /// Runs of `srpd`.
-    pub runs: u64,
+    /// Parts, each from a first line to the next.
+    pub parts: u64,
     /// Gaps, and the steps missing in them.
     pub gaps: (u64, u64),
     /// State at the end.
@@ -157,7 +157,7 @@ pub fn replay(mut trace: impl BufRead, mut told: impl FnMut(Told<'_>)) -> Result
     if let Some((cut, _)) = unread {
         told(Told::CutShort(cut));
     }
-    if replay.summary.runs == 0 {
+    if replay.summary.parts == 0 {
         return Err(ReplayError::NotATrace);
     }
     replay.summary.state = replay.chassis.map(|chassis| chassis.state());
@@ -182,10 +182,10 @@ impl Replay {
             }
             Line::Trace(head) => {
                 self.chassis = None;
-                self.summary.runs += 1;
+                self.summary.parts += 1;
                 told(Told::Head(line, &head));
             }
-            _ if self.summary.runs == 0 => return Err(ReplayError::NotATrace),
+            _ if self.summary.parts == 0 => return Err(ReplayError::NotATrace),
             Line::Start { at, settings } => {
                 self.chassis = Some(Chassis::new(at, *settings));
                 told(Told::Start(line, at));

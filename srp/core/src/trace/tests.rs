@@ -237,7 +237,7 @@ fn a_line_cut_short_by_a_crash_is_told_and_does_no_harm() {
     assert_eq!(replay(&*text, &mut note).expect("a trace").steps, 3);
     text.push(b'\n');
     text.extend(lonely().text);
-    assert_eq!(replay(&*text, &mut note).expect("two runs").runs, 2);
+    assert_eq!(replay(&*text, &mut note).expect("two parts").parts, 2);
     assert_eq!(cut, [6, 6]);
 
     let error = replay(&*[&text[..], b"{}\n{}\n"].concat(), |_| {}).expect_err("rubbish at the end");

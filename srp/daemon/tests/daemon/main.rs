@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod pair;
+mod record;
 mod support;

@@ -2,6 +2,7 @@
 
 mod address;
 mod duration;
+mod size;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,6 +15,7 @@ use crate::types::Mac;
 
 pub(super) use address::{Address, AddressV4, AddressV6, HostAddress, Prefix, RouterId, Rule};
 pub(super) use duration::{Duration, HoldTime};
+pub(super) use size::Size;
 
 /// A kind of value.
 pub(super) trait Kind {

@@ -43,7 +43,9 @@ const ROWS: &[Row] = &[
         fact: "an unknown table",
         from: "[log]",
         to: "[logging]",
-        said: &["srp.toml:34: logging: unknown key\n    known here: srp, control, log, kernel, context"],
+        said: &[
+            "srp.toml:34: logging: unknown key\n    known here: srp, control, log, kernel, record, context",
+        ],
     },
     Row {
         fact: "a required key that is missing",
@@ -522,6 +524,22 @@ const ROWS: &[Row] = &[
         to: "[[srp.monitor.bgp]]\ncontext = \"destination\"\naddress = \"10.1.1.2\"\n\n[control]",
         said: &[
             "srp.toml:32: srp.monitor.bgp[10.1.1.2].address = \"10.1.1.2\": the same neighbour as srp.monitor.bgp[10.1.1.2].address (line 27)\n    remove one of the two",
+        ],
+    },
+    Row {
+        fact: "a size without a unit",
+        from: "\"32MiB\"",
+        to: "\"32\"",
+        said: &[
+            "srp.toml:86: record.max-size = \"32\": cannot be read as a size\n    write it like this: \"16MiB\" (units: KiB, MiB, GiB)",
+        ],
+    },
+    Row {
+        fact: "a size beyond its bounds",
+        from: "\"32MiB\"",
+        to: "\"32KiB\"",
+        said: &[
+            "srp.toml:86: record.max-size = \"32KiB\": out of range\n    allowed: size \"64KiB\" .. \"16GiB\"",
         ],
     },
 ];

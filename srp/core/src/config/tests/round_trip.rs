@@ -36,9 +36,10 @@ fn the_full_example_survives_too() {
 }
 
 fn any_config() -> impl Strategy<Value = Config> {
-    let host = (any_path(), option::of("[a-z]{1,8}"), any_level(), any::<bool>(), 1_u32..);
+    let record = option::of((any_path(), 64_u64..1 << 24));
+    let host = (any_path(), option::of("[a-z]{1,8}"), any_level(), any::<bool>(), 1_u32.., record);
     (any_srp(), host, vec(any_context(), 0..3)).prop_map(
-        |(srp, (socket, group, level, json, metric), mut contexts)| {
+        |(srp, (socket, group, level, json, metric, record), mut contexts)| {
             // Names and tables of their own keep the contexts out of each other's way.
             for (table, context) in (300..).zip(&mut contexts) {
                 context.name = format!("{}{table}", context.name);
@@ -53,6 +54,7 @@ fn any_config() -> impl Strategy<Value = Config> {
                     metric,
                     learned_metric: if metric == 83 { 84 } else { 83 },
                 },
+                record: record.map(|(file, kib)| RecordConfig { file, max_size: Octets::kib(kib) }),
                 contexts,
             }
         },
