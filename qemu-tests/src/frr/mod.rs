@@ -17,7 +17,7 @@ use std::time::Duration;
 use ipnetwork::IpNetwork;
 
 use crate::error::LabError;
-use crate::node::{Job, Node, ProcessId, Signal};
+use crate::node::{Job, Node, ProcessId};
 use crate::wait::{self, Seen};
 use show::{Paths, Summary};
 
@@ -32,7 +32,6 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A running FRR.
 pub struct Frr {
     node: Arc<dyn Node>,
-    processes: [ProcessId; 2],
 }
 
 impl Frr {
@@ -62,7 +61,7 @@ impl Frr {
             Ok(socket.exists())
         })?;
         let bgpd = node.spawn(&daemon("bgpd", &["-p", "179"]))?;
-        let frr = Self { node, processes: [zebra, bgpd] };
+        let frr = Self { node };
         wait::until(&format!("bgpd of {}", frr.node.name()), START, LOOK, || {
             alive(frr.node.as_ref(), bgpd, "bgpd")?;
             match frr.vtysh("show bgp summary json") {
@@ -72,11 +71,6 @@ impl Frr {
             }
         })?;
         Ok(frr)
-    }
-
-    /// The node that FRR runs on.
-    pub fn node(&self) -> &Arc<dyn Node> {
-        &self.node
     }
 
     /// All paths to `prefix`, as FRR tells them.
@@ -96,17 +90,6 @@ impl Frr {
     pub fn vtysh(&self, command: &str) -> Result<String, LabError> {
         let job = Job::new("vtysh", ["--vty_socket", ".", "--config_dir", ".", "-c", command]);
         Ok(self.node.run_ok(&job, ANSWER)?.text())
-    }
-
-    /// Stops both daemons in good order: peers get a farewell, zebra takes its routes back.
-    pub fn stop(&self) -> Result<(), LabError> {
-        for process in self.processes.iter().rev() {
-            self.node.signal(*process, Signal::Terminate)?;
-            wait::until_true(&format!("the end of FRR on {}", self.node.name()), START, LOOK, || {
-                Ok(!self.node.is_running(*process)?)
-            })?;
-        }
-        Ok(())
     }
 }
 

@@ -85,6 +85,12 @@ impl<'a> Running<'a> {
             args.push(format!("{}={}@{}", stream.name, stream.source, stream.destination));
         }
         for (option, path) in [("--record", &record), ("--status", &status)] {
+            // The files of an earlier run of this name would be taken for this one's.
+            if let Err(error) = std::fs::remove_file(path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(LabError::file("removing", path)(error));
+            }
             args.push(option.to_owned());
             args.push(path.display().to_string());
         }

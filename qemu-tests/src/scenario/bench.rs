@@ -160,7 +160,7 @@ impl Figures {
         let Host { cpus, cpu_model, kernel, load } = &self.host;
         let mut text = format!(
             "machine: {cpus} processors ({cpu_model}), Linux {kernel}, load {load}; routers: {}; hello {} ms, dead {} ms\n\
-             {:<48} {:>5} {:>10} {:>10} {:>10}\n",
+             {:<54} {:>5} {:>10} {:>10} {:>10}\n",
             self.routers, self.timers_ms.0, self.timers_ms.1, "", "runs", "least", "median", "worst"
         );
         for series in &self.series {
@@ -169,7 +169,7 @@ impl Figures {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "{name:<48} {:>5} {least:>10.1} {median:>10.1} {worst:>10.1}",
+                "{name:<54} {:>5} {least:>10.1} {median:>10.1} {worst:>10.1}",
                 series.values.len()
             );
         }
