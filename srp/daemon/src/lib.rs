@@ -14,6 +14,7 @@
 
 pub mod answer;
 pub mod beat;
+pub mod bfd;
 pub mod clock;
 pub mod control;
 pub mod inbox;

@@ -1,0 +1,217 @@
+//! Against FRR's bfdd. Its own show command gives the verdict.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use bfd::{DownCause, State};
+use lab::netns::Netns;
+use nix::unistd::{User, chown};
+use serde_json::Value;
+use srp_core::types::Span;
+use srpd::bfd::SessionSettings;
+use srpd::clock;
+use tempfile::TempDir;
+
+use crate::bench::{
+    Bench, Daemon, FIRST, LINK_LOCAL, ROUTED_V4, ROUTED_V6, V4, V6, command, linked, multihop, routed,
+    session, since, timers_of,
+};
+
+/// zebra and bfdd in a place.
+struct Frr {
+    folder: TempDir,
+    bfdd: Option<Daemon>,
+    _zebra: Daemon,
+    /// The peer as its configuration names it.
+    peer: String,
+}
+
+impl Frr {
+    /// At the other end of our session.
+    fn start(bench: &mut Bench, place: &Netns, ours: &SessionSettings) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let user = User::from_name("frr").expect("users can be looked up");
+        let user = user.expect("FRR (package frr) is installed");
+        chown(folder.path(), Some(user.uid), Some(user.gid)).expect("root may give a folder away");
+        let path = match &ours.interface {
+            Some(interface) => format!("local-address {} interface {interface}", ours.peer),
+            None => format!("multihop local-address {}", ours.peer),
+        };
+        let peer = format!("peer {} {path}", ours.local_address);
+        let more = if ours.interface.is_none() { "  minimum-ttl 254\n" } else { "" };
+        let timers = "  detect-multiplier 5\n  receive-interval 100\n  transmit-interval 100\n";
+        let configuration = format!("bfd\n {peer}\n{timers}{more} !\n!\n");
+        std::fs::write(folder.path().join("zebra.conf"), "").expect("zebra.conf");
+        std::fs::write(folder.path().join("bfdd.conf"), configuration).expect("bfdd.conf");
+        let zebra = daemon(place, folder.path(), "zebra", &[]);
+        let listens = || folder.path().join("zserv").exists().then_some(()).ok_or_else(|| "no".into());
+        bench.run_until_told("zebra listens", listens);
+        let control = folder.path().join("bfdd.sock").display().to_string();
+        let bfdd = Some(daemon(place, folder.path(), "bfdd", &["--bfdctl", &control]));
+        let frr = Self { folder, bfdd, _zebra: zebra, peer };
+        bench.run_until_told("bfdd answers", || frr.ask());
+        frr
+    }
+
+    /// All that bfdd knows of the session, or what went wrong.
+    fn ask(&self) -> Result<Value, String> {
+        let text = self.vtysh(&["show bfd peers json"]);
+        let peers: Value = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+        peers.get(0).cloned().ok_or(text)
+    }
+
+    fn await_that(&self, bench: &mut Bench, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        bench.run_until_told(what, || {
+            let peer = self.ask()?;
+            if holds(&peer) { Ok(peer) } else { Err(format!("{peer:#}")) }
+        })
+    }
+
+    fn await_status(&self, bench: &mut Bench, status: &str) -> Value {
+        self.await_that(bench, &format!("bfdd says {status}"), |peer| peer["status"] == status)
+    }
+
+    /// Configures the peer anew.
+    fn configure(&self, line: &str) {
+        self.vtysh(&["configure terminal", "bfd", &self.peer, line]);
+    }
+
+    fn vtysh(&self, commands: &[&str]) -> String {
+        let mut vtysh = std::process::Command::new("vtysh");
+        vtysh.arg("--vty_socket").arg(self.folder.path()).args(["-d", "bfdd"]);
+        vtysh.args(commands.iter().flat_map(|command| ["-c", command]));
+        let output = vtysh.output().expect("vtysh (package frr) is installed");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+fn daemon(place: &Netns, folder: &Path, name: &str, more: &[&str]) -> Daemon {
+    let file = |suffix: &str| folder.join(format!("{name}{suffix}"));
+    let mut command = command(place, &format!("/usr/lib/frr/{name}"));
+    command.arg("-z").arg(folder.join("zserv")).arg("--vty_socket").arg(folder);
+    command.arg("-i").arg(file(".pid")).arg("-f").arg(file(".conf")).args(more);
+    command.arg("--log").arg(format!("file:{}", file(".log").display()));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Daemon(child.expect("FRR (package frr) is installed"))
+}
+
+/// Up at both ends, with the timers that both want.
+fn up(here: &Netns, there: &Netns, settings: &SessionSettings) -> (Bench, Frr) {
+    let mut bench = Bench::with(here, settings.clone());
+    let frr = Frr::start(&mut bench, there, settings);
+    bench.await_up(0);
+    bench.await_agreed(0);
+    let peer = frr.await_that(&mut bench, "bfdd has our timers", |peer| {
+        peer["status"] == "up" && peer["remote-transmit-interval"] == 100
+    });
+    assert_eq!(peer["remote-receive-interval"], 100, "{peer:#}");
+    assert_eq!(peer["remote-detect-multiplier"], 5);
+    assert_eq!(peer["remote-id"], bench.view(0).local_discriminator.get());
+    let view = bench.view(0);
+    assert_eq!(view.detection_time, Some(Span::millis(500)));
+    assert_eq!((view.refused, bench.downs()), (0, 0));
+    (bench, frr)
+}
+
+#[test]
+fn single_hop_over_ipv4() {
+    let (here, there) = linked();
+    up(&here, &there, &session(V4));
+}
+
+#[test]
+fn single_hop_over_ipv6() {
+    let (here, there) = linked();
+    up(&here, &there, &session(V6));
+}
+
+#[test]
+fn single_hop_between_link_local_addresses() {
+    let (here, there) = linked();
+    up(&here, &there, &session(LINK_LOCAL));
+}
+
+#[test]
+fn multihop_over_ipv4() {
+    let (here, _router, there) = routed();
+    up(&here, &there, &multihop(ROUTED_V4, 254));
+}
+
+#[test]
+fn multihop_over_ipv6() {
+    let (here, _router, there) = routed();
+    up(&here, &there, &multihop(ROUTED_V6, 254));
+}
+
+#[test]
+fn killed_bfdd_is_noticed() {
+    let (here, there) = linked();
+    let (mut bench, mut frr) = up(&here, &there, &session(V4));
+    let killed_at = clock::now();
+    frr.bfdd = None;
+    let (at, cause) = bench.await_down(0);
+    assert_eq!(cause, DownCause::DetectionTimeExpired { after: bfd::Span(500_000) });
+    println!("bfdd, 100 ms x 5: noticed {:.1} ms after the kill", since(killed_at, at));
+    assert!(since(killed_at, at) < 5_000.0);
+}
+
+#[test]
+fn our_death_is_noticed_by_bfdd() {
+    let (here, there) = linked();
+    let (mut bench, frr) = up(&here, &there, &session(V4));
+    bench.kill(0);
+    let peer = frr.await_status(&mut bench, "down");
+    assert_eq!(peer["diagnostic"], "control detection time expired", "{peer:#}");
+    // A new life is met.
+    bench.open(0, &here, vec![session(V4)]);
+    bench.await_up(0);
+    frr.await_status(&mut bench, "up");
+}
+
+#[test]
+fn operator_at_either_end_takes_the_session_down() {
+    let (here, there) = linked();
+    let (mut bench, frr) = up(&here, &there, &session(V6));
+    bench.bfd(0).set_admin_down(clock::now(), FIRST, true);
+    assert_eq!(bench.await_down(0).1, DownCause::Disabled);
+    let peer = frr.await_status(&mut bench, "down");
+    assert_eq!(peer["remote-diagnostic"], "administratively down", "{peer:#}");
+    bench.bfd(0).set_admin_down(clock::now(), FIRST, false);
+    bench.await_up(0);
+    frr.await_status(&mut bench, "up");
+    frr.configure("shutdown");
+    assert_eq!(bench.await_down(0).1, DownCause::RemoteAdminDown);
+    frr.configure("no shutdown");
+    bench.await_up(0);
+    frr.await_status(&mut bench, "up");
+}
+
+#[test]
+fn timers_change_at_either_end_while_the_session_stays_up() {
+    let (here, there) = linked();
+    let (mut bench, frr) = up(&here, &there, &session(V4));
+    bench.bfd(0).set_timers(clock::now(), FIRST, timers_of(250, 200, 4));
+    let peer = frr.await_that(&mut bench, "bfdd has our new timers", |peer| {
+        peer["remote-transmit-interval"] == 250 && peer["remote-detect-multiplier"] == 4
+    });
+    assert_eq!(peer["remote-receive-interval"], 200);
+    bench.run_until("Final has come", |bench| {
+        let view = bench.view(0);
+        view.transmit_interval == Some(Span::millis(250)) && view.detection_time == Some(Span::millis(1_000))
+    });
+    bench.bfd(0).set_timers(clock::now(), FIRST, timers_of(100, 100, 5));
+    frr.await_that(&mut bench, "bfdd has the old timers again", |peer| {
+        peer["remote-transmit-interval"] == 100
+    });
+    frr.configure("transmit-interval 300");
+    bench.run_until("bfdd's new interval", |bench| bench.view(0).detection_time == Some(Span::millis(1_500)));
+    frr.configure("receive-interval 400");
+    bench
+        .run_until("bfdd's new interval", |bench| bench.view(0).transmit_interval == Some(Span::millis(400)));
+    frr.configure("detect-multiplier 7");
+    bench.run_until("bfdd's new multiplier", |bench| {
+        bench.view(0).detection_time == Some(Span::millis(2_100))
+    });
+    assert_eq!((bench.state(0), bench.downs()), (State::Up, 0));
+    assert_eq!(frr.ask().expect("bfdd answers")["status"], "up");
+}

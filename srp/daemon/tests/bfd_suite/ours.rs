@@ -1,0 +1,248 @@
+//! Our driver at both ends.
+
+use std::time::Duration;
+
+use bfd::{Diagnostic, DownCause, State};
+use lab::netns::Netns;
+use srp_core::types::Span;
+use srpd::bfd::SessionSettings;
+use srpd::clock;
+
+use crate::bench::{
+    Bench, FIRST, LINK, LINK_LOCAL, ROUTED_V4, ROUTED_V6, V4, V6, configure, ip, linked, mirrored, multihop,
+    routed, session, since, timers_of, wire,
+};
+
+fn comes_up(here: &Netns, there: &Netns, settings: &SessionSettings) {
+    let mut bench = Bench::pair(here, there, settings);
+    bench.await_both_up();
+    for node in [0, 1] {
+        let view = bench.view(node);
+        assert_eq!((view.state, view.diagnostic), (State::Up, Diagnostic::None));
+        assert_eq!(view.transmit_interval, Some(Span::millis(100)));
+        assert_eq!(view.detection_time, Some(Span::millis(500)));
+        assert_eq!((view.refused, view.send_failures), (0, 0));
+    }
+    let remote = bench.view(0).remote.expect("heard");
+    assert_eq!(remote.discriminator, bench.view(1).local_discriminator);
+}
+
+#[test]
+fn single_hop_session_comes_up_over_ipv4() {
+    let (here, there) = linked();
+    comes_up(&here, &there, &session(V4));
+}
+
+#[test]
+fn single_hop_session_comes_up_over_ipv6() {
+    let (here, there) = linked();
+    comes_up(&here, &there, &session(V6));
+}
+
+#[test]
+fn single_hop_session_comes_up_between_link_local_addresses() {
+    let (here, there) = linked();
+    comes_up(&here, &there, &session(LINK_LOCAL));
+}
+
+#[test]
+fn single_hop_session_comes_up_without_an_interface() {
+    let (here, there) = linked();
+    comes_up(&here, &there, &SessionSettings { interface: None, ..session(V4) });
+}
+
+#[test]
+fn multihop_session_comes_up_over_a_router_ipv4() {
+    let (here, _router, there) = routed();
+    comes_up(&here, &there, &multihop(ROUTED_V4, 254));
+}
+
+#[test]
+fn multihop_session_comes_up_over_a_router_ipv6() {
+    let (here, _router, there) = routed();
+    comes_up(&here, &there, &multihop(ROUTED_V6, 254));
+}
+
+#[test]
+fn many_sessions_share_their_receivers() {
+    let (here, there) = linked();
+    let mut bench = Bench::new();
+    let all = [session(V4), session(V6), session(LINK_LOCAL), multihop(V4, 255), multihop(V6, 255)];
+    bench.open(0, &here, all.to_vec());
+    bench.open(1, &there, all.iter().map(mirrored).collect());
+    for _ in &all {
+        bench.await_up(0);
+        bench.await_up(1);
+    }
+    let views = bench.bfd(0).sessions();
+    let ids: Vec<u32> = views.iter().map(|view| view.id.0).collect();
+    assert_eq!(ids, [0, 1, 2, 3, 4]);
+    assert!(views.iter().all(|view| view.state == State::Up));
+}
+
+#[test]
+fn killed_peer_is_noticed_after_the_detection_time() {
+    let (here, there) = linked();
+    let mut settings = session(V4);
+    settings.timers = timers_of(50, 50, 3);
+    let mut bench = Bench::pair(&here, &there, &settings);
+    bench.await_both_up();
+    let killed_at = clock::now();
+    bench.kill(1);
+    let (at, cause) = bench.await_down(0);
+    assert_eq!(cause, DownCause::DetectionTimeExpired { after: bfd::Span(150_000) });
+    println!("50 ms x 3: noticed {:.1} ms after the kill", since(killed_at, at));
+    // At most a detection time after the last packet; the rest is how late a busy machine may wake us.
+    assert!(since(killed_at, at) < 5_000.0);
+    let view = bench.view(0);
+    assert_eq!((view.state, view.diagnostic), (State::Down, Diagnostic::DetectionTimeExpired));
+    assert!(view.remote.is_none());
+    // It comes back with another discriminator, from another port.
+    bench.open(1, &there, vec![mirrored(&settings)]);
+    bench.await_up(0);
+    bench.await_up(1);
+}
+
+#[test]
+fn operator_takes_the_session_down_and_lets_it_come_up_again_at_either_end() {
+    let (here, there) = linked();
+    let mut bench = Bench::pair(&here, &there, &session(V6));
+    bench.await_both_up();
+    for (own, other) in [(0, 1), (1, 0)] {
+        bench.bfd(own).set_admin_down(clock::now(), FIRST, true);
+        assert_eq!(bench.await_down(own).1, DownCause::Disabled);
+        let (_, cause) = bench.await_down(other);
+        assert_eq!(cause, DownCause::RemoteAdminDown);
+        assert!(cause.is_intended());
+        assert_eq!((bench.state(own), bench.state(other)), (State::AdminDown, State::Down));
+        assert_eq!(bench.view(own).diagnostic, Diagnostic::AdministrativelyDown);
+        assert!(bench.view(own).settings.admin_down);
+        bench.bfd(own).set_admin_down(clock::now(), FIRST, false);
+        bench.await_up(own);
+        bench.await_up(other);
+    }
+}
+
+#[test]
+fn session_that_begins_held_down_comes_up_when_it_is_let() {
+    let (here, there) = linked();
+    let settings = SessionSettings { admin_down: true, ..session(V4) };
+    let mut bench = Bench::with(&here, settings);
+    bench.open(1, &there, vec![mirrored(&session(V4))]);
+    bench.run_until("the peer hears that it is held down", |bench| {
+        bench.view(1).remote.is_some_and(|remote| remote.state == State::AdminDown)
+    });
+    bench.bfd(0).set_admin_down(clock::now(), FIRST, false);
+    bench.await_both_up();
+}
+
+#[test]
+fn timers_change_while_the_session_stays_up() {
+    let (here, there) = linked();
+    let mut bench = Bench::pair(&here, &there, &session(V4));
+    bench.await_both_up();
+    // Slower, faster, and the other multiplier; each way is a Poll Sequence.
+    for (node, min_tx, min_rx, multiplier) in
+        [(0, 300, 100, 5), (1, 100, 200, 4), (0, 100, 100, 6), (1, 50, 50, 10)]
+    {
+        bench.bfd(node).set_timers(clock::now(), FIRST, timers_of(min_tx, min_rx, multiplier));
+        bench.run_until("both ends count with the new timers", |bench| {
+            let (one, other) = (bench.view(node), bench.view(1 - node));
+            let agreed =
+                |own: &bfd::Timers, others: &bfd::Timers| u64::from(own.min_tx().max(others.min_rx()).0);
+            let (out, back) = (agreed(&one.timers, &other.timers), agreed(&other.timers, &one.timers));
+            one.transmit_interval == Some(Span(out))
+                && other.transmit_interval == Some(Span(back))
+                && other.detection_time == Some(Span(out).times(multiplier.into()))
+                && one.detection_time == Some(Span(back).times(other.timers.multiplier().get().into()))
+        });
+    }
+    assert_eq!(bench.downs(), 0);
+}
+
+#[test]
+fn link_that_goes_down_takes_its_sessions_with_it_at_once() {
+    let (here, there) = linked();
+    for settings in [session(V4), SessionSettings { interface: None, ..session(V4) }] {
+        let mut bench = Bench::pair(&here, &there, &settings);
+        bench.await_both_up();
+        let index = here.enter(|| nix::net::if_::if_nametoindex(LINK)).expect("inside").expect("the link");
+        bench.bfd(0).link_down(clock::now(), index + 1);
+        assert_eq!(bench.state(0), State::Up, "another link");
+        bench.bfd(0).link_down(clock::now(), index);
+        assert_eq!(bench.await_down(0).1, DownCause::PathFailed);
+        let (_, cause) = bench.await_down(1);
+        assert_eq!(cause, DownCause::SignaledDown(Diagnostic::PathDown), "the other direction works");
+        bench.await_up(0);
+        bench.await_up(1);
+    }
+}
+
+#[test]
+fn link_that_goes_down_leaves_multihop_sessions_to_routing() {
+    let (here, _router, there) = routed();
+    let mut bench = Bench::pair(&here, &there, &multihop(ROUTED_V4, 254));
+    bench.await_both_up();
+    let index = here.enter(|| nix::net::if_::if_nametoindex(LINK)).expect("inside").expect("the link");
+    bench.bfd(0).link_down(clock::now(), index);
+    assert_eq!(bench.state(0), State::Up);
+    bench.bfd(0).address_gone(clock::now(), ip(ROUTED_V4.1));
+    assert_eq!(bench.state(0), State::Up, "the peer's address is not ours");
+    bench.bfd(0).address_gone(clock::now(), ip(ROUTED_V4.0));
+    assert_eq!(bench.await_down(0).1, DownCause::PathFailed);
+}
+
+#[test]
+fn removed_session_says_goodbye_and_leaves_the_others_alone() {
+    let (here, there) = linked();
+    let mut bench = Bench::new();
+    bench.open(0, &here, vec![session(V4), session(V6)]);
+    bench.open(1, &there, vec![mirrored(&session(V4)), mirrored(&session(V6))]);
+    for node in [0, 0, 1, 1] {
+        bench.await_up(node);
+    }
+    bench.bfd(0).remove(clock::now(), FIRST);
+    assert_eq!(bench.await_down(0).1, DownCause::Disabled);
+    assert_eq!(bench.await_down(1).1, DownCause::RemoteAdminDown);
+    bench.run_for(Duration::from_millis(1_500));
+    let left = bench.bfd(0).sessions();
+    assert_eq!(left.len(), 1);
+    assert_eq!((left[0].id.0, left[0].state), (1, State::Up));
+    let added = here.enter(|| bench.bfd(0).add(clock::now(), session(V4))).expect("inside");
+    assert_eq!(added.expect("a place is free").0, 2, "ids are not used again");
+    bench.await_up(0);
+    bench.await_up(1);
+}
+
+#[test]
+fn orderly_stop_is_no_failure_for_the_peer() {
+    let (here, there) = linked();
+    let mut bench = Bench::pair(&here, &there, &session(V4));
+    bench.await_both_up();
+    bench.bfd(0).stop(clock::now());
+    bench.kill(0);
+    assert_eq!(bench.await_down(1).1, DownCause::RemoteAdminDown);
+}
+
+#[test]
+fn session_survives_its_interface_being_made_anew() {
+    let (here, there) = linked();
+    let mut bench = Bench::with(&here, session(V4));
+    let peer = SessionSettings { interface: None, ..session(V4) };
+    bench.open(1, &there, vec![mirrored(&peer)]);
+    bench.await_both_up();
+    here.ip(&[format!("link del {LINK}")]).expect("the link goes");
+    bench.await_down(0);
+    bench.await_down(1);
+    wire(&here, LINK, &there, LINK);
+    for (place, host) in [(&here, 1), (&there, 2)] {
+        configure(place, LINK, &[format!("192.0.2.{host}/24")], host);
+    }
+    // Inside, as the daemon is: the sender is made anew.
+    let comes_back = || {
+        bench.await_up(0);
+        bench.await_up(1);
+    };
+    here.enter(comes_back).expect("inside");
+    assert!(bench.view(0).send_failures > 0, "the old sender was dead");
+}
