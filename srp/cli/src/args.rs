@@ -97,6 +97,10 @@ pub enum Show {
 pub enum ShowSrp {
     /// State of this chassis, of the peer and of the link between them
     Info,
+    /// Messages, switchovers by reason, and errors, counted since srpd started
+    Statistics,
+    /// Everything at once, for support
+    Details,
     /// Monitored neighbours
     Monitor {
         /// Which
@@ -142,6 +146,8 @@ pub enum Srp {
     },
     /// Check whether a planned switchover would be accepted
     ValidateSwitchover,
+    /// End at once what is left to do after a switchover: the old Active's forwarding (on either chassis)
+    TerminatePostProcess,
 }
 
 /// Monitors to show.
@@ -175,6 +181,10 @@ impl Args {
         let show = |request| Some((request, View::Plain));
         match &self.command {
             Command::Show { what: Show::Srp { what: ShowSrp::Info } } => show(Request::ShowSrpInfo),
+            Command::Show { what: Show::Srp { what: ShowSrp::Statistics } } => {
+                show(Request::ShowSrpStatistics)
+            }
+            Command::Show { what: Show::Srp { what: ShowSrp::Details } } => show(Request::ShowSrpDetails),
             Command::Show {
                 what: Show::Srp { what: ShowSrp::Monitor { which: Monitor::All | Monitor::Bgp } },
             } => show(Request::ShowSrpMonitor),
@@ -194,6 +204,7 @@ impl Args {
                 show(Request::InitiateSwitchover { force: force.is_some() })
             }
             Command::Srp { action: Srp::ValidateSwitchover } => show(Request::ValidateSwitchover),
+            Command::Srp { action: Srp::TerminatePostProcess } => show(Request::TerminatePostProcess),
             Command::Keygen { .. } => None,
         }
     }
@@ -211,11 +222,14 @@ impl Args {
             // srp.switchover-timeout may be up to 60 s, and the answer comes after it.
             Request::InitiateSwitchover { .. } => 90,
             Request::ShowSrpInfo
+            | Request::ShowSrpStatistics
+            | Request::ShowSrpDetails
             | Request::ShowSrpMonitor
             | Request::ShowBgpSummary
             | Request::ShowSwitchover { .. }
             | Request::ShowConfiguration
-            | Request::ValidateSwitchover => 10,
+            | Request::ValidateSwitchover
+            | Request::TerminatePostProcess => 10,
         };
         Duration::from_secs(self.timeout.unwrap_or(default))
     }
@@ -241,6 +255,8 @@ mod tests {
     fn every_public_command_is_a_request() {
         for (line, expected) in [
             ("show srp info", Request::ShowSrpInfo),
+            ("show srp statistics", Request::ShowSrpStatistics),
+            ("show srp details", Request::ShowSrpDetails),
             ("show srp monitor", Request::ShowSrpMonitor),
             ("show srp monitor bgp", Request::ShowSrpMonitor),
             ("show srp monitor all", Request::ShowSrpMonitor),
@@ -250,7 +266,9 @@ mod tests {
             ("show configuration srp", Request::ShowConfiguration),
             ("srp initiate-switchover", Request::InitiateSwitchover { force: false }),
             ("srp initiate-switchover force", Request::InitiateSwitchover { force: true }),
+            ("show switchover all", Request::ShowSwitchover { last: u32::MAX as usize }),
             ("srp validate-switchover", Request::ValidateSwitchover),
+            ("srp terminate-post-process", Request::TerminatePostProcess),
             ("--json show srp info --socket /tmp/s", Request::ShowSrpInfo),
         ] {
             assert_eq!(request(line), Some(expected), "{line}");

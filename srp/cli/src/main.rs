@@ -59,8 +59,11 @@ fn reasons(response: &Response) -> Vec<String> {
         | Response::Monitors(_)
         | Response::BgpSummary(_)
         | Response::Switchovers(_)
-        | Response::Configuration { .. }
-        | Response::SwitchoverDone { .. } => Vec::new(),
+        | Response::SrpStatistics(_)
+        | Response::SrpDetails(_)
+        | Response::Configuration(_)
+        | Response::SwitchoverDone(_)
+        | Response::PostProcessTerminated(_) => Vec::new(),
     }
 }
 

@@ -28,6 +28,7 @@ fn kind(event: &Event) -> &'static str {
         | Event::SessionManagers { .. }
         | Event::InitiateSwitchover { .. }
         | Event::ValidateSwitchover { .. }
+        | Event::TerminatePostProcess { .. }
         | Event::Stop
         | Event::Reconfigured(_) => "other",
     }

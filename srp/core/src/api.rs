@@ -13,6 +13,10 @@ use crate::types::{ChassisMode, ChassisState};
 pub enum Request {
     /// `show srp info`.
     ShowSrpInfo,
+    /// `show srp statistics`.
+    ShowSrpStatistics,
+    /// `show srp details`.
+    ShowSrpDetails,
     /// `show srp monitor [bgp]`.
     ShowSrpMonitor,
     /// `show ip bgp summary`.
@@ -31,6 +35,8 @@ pub enum Request {
     },
     /// `srp validate-switchover`.
     ValidateSwitchover,
+    /// `srp terminate-post-process`.
+    TerminatePostProcess,
 }
 
 /// The answer to a [`Request`].
@@ -39,26 +45,24 @@ pub enum Request {
 pub enum Response {
     /// To `ShowSrpInfo`.
     SrpInfo(Box<SrpInfo>),
+    /// To `ShowSrpStatistics`.
+    SrpStatistics(Box<SrpStatistics>),
+    /// To `ShowSrpDetails`.
+    SrpDetails(Box<SrpDetails>),
     /// To `ShowSrpMonitor`.
     Monitors(Vec<BgpMonitor>),
     /// To `ShowBgpSummary`.
     BgpSummary(Vec<BgpContext>),
     /// To `ShowSwitchover`, newest first.
     Switchovers(Vec<Switchover>),
-    /// To `ShowConfiguration`: the running configuration in TOML, secrets left out.
-    Configuration {
-        /// The text.
-        text: String,
-        /// What differs from the peer, item by item; `None` while the peer's is not known.
-        differences: Option<Vec<String>>,
-    },
+    /// To `ShowConfiguration`.
+    Configuration(Configuration),
     /// To `InitiateSwitchover`: done.
-    SwitchoverDone {
-        /// From request to confirmation.
-        took_ms: f64,
-    },
+    SwitchoverDone(SwitchoverDone),
     /// To `ValidateSwitchover`.
     Validation(Validation),
+    /// To `TerminatePostProcess`.
+    PostProcessTerminated(PostProcessTerminated),
     /// The request was understood and refused, or failed.
     Error {
         /// One line each: what is in the way and what to do.
@@ -123,6 +127,128 @@ pub struct SrpInfo {
     pub link_counters: Vec<Counter>,
     /// Objects that the kernel refused and that are still missing.
     pub kernel_refused: Vec<String>,
+}
+
+/// `show srp statistics`: counts since this `srpd` started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SrpStatistics {
+    /// When it started.
+    pub since_us: u64,
+    /// Hellos sent.
+    pub hello_messages_sent: u64,
+    /// Hellos received.
+    pub hello_messages_received: u64,
+    /// Messages with the configuration to be compared, sent.
+    pub configuration_validation_messages_sent: u64,
+    /// The same, received.
+    pub configuration_validation_messages_received: u64,
+    /// Times that the peer's configuration was found to be another one.
+    pub configuration_mismatches: u64,
+    /// Messages that steer a switchover, sent: requests, aborts, ends of post-processing.
+    pub resource_messages_sent: u64,
+    /// The same, received.
+    pub resource_messages_received: u64,
+    /// Messages by type, the link's order of types.
+    pub messages: Vec<MessageCount>,
+    /// Times that the link came up.
+    pub link_ups: u64,
+    /// Times that it went down.
+    pub link_downs: u64,
+    /// Times that the peer was found to be another life of itself.
+    pub peer_restarts: u64,
+    /// Switchovers that began on this chassis.
+    pub switchovers: u64,
+    /// Planned ones that were called off, here or by the peer.
+    pub switchovers_aborted: u64,
+    /// Switchovers by reason, all 13 reasons of the public list.
+    pub switchovers_by_reason: Vec<ReasonCount>,
+    /// Changes of state.
+    pub state_changes: u64,
+    /// Changes of the route modifier.
+    pub route_modifier_changes: u64,
+    /// `srp validate-switchover` that passed.
+    pub validations_passed: u64,
+    /// `srp validate-switchover` that failed.
+    pub validations_failed: u64,
+    /// Objects that the kernel refused.
+    pub kernel_refusals: u64,
+    /// Times that the machine did not run for longer than the dead-interval.
+    pub suspensions: u64,
+    /// Times that neither the peer nor any BGP neighbour could be reached.
+    pub cut_offs: u64,
+    /// Why connections were refused or ended, and what was dropped, by name.
+    pub errors: Vec<Counter>,
+    /// Steps in the record of `[record]`.
+    pub recorded_steps: u64,
+    /// Steps that it has lost.
+    pub record_lost_steps: u64,
+}
+
+/// Messages of one type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageCount {
+    /// Type: `hello`, `configuration-items`, `switchover-request`, `switchover-abort`, `close`, `terminate-post-process`,
+    /// `unknown`.
+    pub message: String,
+    /// Sent.
+    pub sent: u64,
+    /// Received.
+    pub received: u64,
+}
+
+/// Switchovers of one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonCount {
+    /// Public number of the reason.
+    pub reason: u8,
+    /// Public name of the reason.
+    pub reason_text: String,
+    /// That many.
+    pub count: u64,
+}
+
+/// `show srp details`: everything at once, for support.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SrpDetails {
+    /// When it was put together.
+    pub at_us: u64,
+    /// As `show srp info`.
+    pub info: SrpInfo,
+    /// As `show srp statistics`.
+    pub statistics: SrpStatistics,
+    /// As `show srp monitor`.
+    pub monitors: Vec<BgpMonitor>,
+    /// As `show ip bgp summary`.
+    pub bgp: Vec<BgpContext>,
+    /// As `show switchover all`, newest first.
+    pub switchovers: Vec<Switchover>,
+    /// As `show configuration srp`.
+    pub configuration: Configuration,
+}
+
+/// `show configuration srp`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The running configuration in TOML, every default filled in; it names key files and holds no keys.
+    pub text: String,
+    /// What differs from the peer, item by item; `None` while the peer's is not known.
+    pub differences: Option<Vec<String>>,
+}
+
+/// `srp initiate-switchover`, done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwitchoverDone {
+    /// From request to confirmation.
+    pub took_ms: f64,
+}
+
+/// `srp terminate-post-process`, done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostProcessTerminated {
+    /// This chassis was forwarding after its withdraw, and no longer does.
+    pub here: bool,
+    /// This chassis is Active, and has told the Standby to do so.
+    pub peer: bool,
 }
 
 /// A named counter.

@@ -5,11 +5,15 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bgp_glue::speaker::SpeakerHandle;
-use srp_core::api::{BgpContext, Request, Response, Validation};
+use srp_core::api::{
+    BgpContext, Configuration, PostProcessTerminated, Request, Response, SrpDetails, SwitchoverDone,
+    Validation,
+};
 use srp_core::chassis::Answer;
 use srp_core::config::Config;
 use tokio::sync::oneshot;
 
+use crate::clock;
 use crate::inbox::{Inbox, Input, Snapshot};
 use crate::show;
 use crate::steps::SharedPublished;
@@ -44,16 +48,19 @@ impl Answers {
     pub async fn answer(&self, request: Request) -> Response {
         let answer = match request {
             Request::ShowSrpInfo => self.show_info().await,
+            Request::ShowSrpStatistics => self.show_statistics().await,
+            Request::ShowSrpDetails => self.show_details().await,
             Request::ShowSrpMonitor => {
                 Ok(Response::Monitors(show::monitors(&self.config(), &self.neighbors)))
             }
-            Request::ShowBgpSummary => self.show_bgp().await,
+            Request::ShowBgpSummary => self.bgp().await.map(Response::BgpSummary),
             Request::ShowSwitchover { last } => self.show_switchovers(last).await,
             Request::ShowConfiguration => self.show_configuration().await,
             Request::InitiateSwitchover { force } => {
                 self.ask(|reply| Input::InitiateSwitchover { force, reply }).await.map(answer_of)
             }
             Request::ValidateSwitchover => self.ask(Input::ValidateSwitchover).await.map(answer_of),
+            Request::TerminatePostProcess => self.ask(Input::TerminatePostProcess).await.map(answer_of),
         };
         answer.unwrap_or_else(|Gone| Response::Error { reasons: vec![Gone.to_string()] })
     }
@@ -74,7 +81,27 @@ impl Answers {
         Ok(Response::SrpInfo(Box::new(show::srp_info(&self.config(), &snapshot, refused))))
     }
 
-    async fn show_bgp(&self) -> Result<Response, Gone> {
+    async fn show_statistics(&self) -> Result<Response, Gone> {
+        Ok(Response::SrpStatistics(Box::new(show::statistics(&*self.snapshot().await?))))
+    }
+
+    async fn show_details(&self) -> Result<Response, Gone> {
+        let snapshot = self.snapshot().await?;
+        let bgp = self.bgp().await?;
+        let config = self.config();
+        let refused = self.published.lock().refused.clone();
+        Ok(Response::SrpDetails(Box::new(SrpDetails {
+            at_us: clock::wall_us(clock::now()),
+            info: show::srp_info(&config, &snapshot, refused),
+            statistics: show::statistics(&snapshot),
+            monitors: show::monitors(&config, &self.neighbors),
+            bgp,
+            configuration: Configuration { text: config.to_toml(), differences: snapshot.differences },
+            switchovers: snapshot.switchovers,
+        })))
+    }
+
+    async fn bgp(&self) -> Result<Vec<BgpContext>, Gone> {
         let config = self.config();
         let mut contexts: Vec<BgpContext> = Vec::new();
         for (index, context) in config.contexts.iter().enumerate() {
@@ -92,7 +119,7 @@ impl Answers {
             });
             contexts.push(shown);
         }
-        Ok(Response::BgpSummary(contexts))
+        Ok(contexts)
     }
 
     async fn show_switchovers(&self, last: usize) -> Result<Response, Gone> {
@@ -103,14 +130,17 @@ impl Answers {
 
     async fn show_configuration(&self) -> Result<Response, Gone> {
         let differences = self.snapshot().await?.differences;
-        Ok(Response::Configuration { text: self.config().to_toml(), differences })
+        Ok(Response::Configuration(Configuration { text: self.config().to_toml(), differences }))
     }
 }
 
 fn answer_of(answer: Answer) -> Response {
     match answer {
-        Answer::Done { took } => Response::SwitchoverDone { took_ms: took.as_millis_f64() },
+        Answer::Done { took } => Response::SwitchoverDone(SwitchoverDone { took_ms: took.as_millis_f64() }),
         Answer::Refused(reasons) => Response::Error { reasons },
         Answer::Validated(checks) => Response::Validation(Validation { checks }),
+        Answer::PostProcessTerminated { here, peer } => {
+            Response::PostProcessTerminated(PostProcessTerminated { here, peer })
+        }
     }
 }

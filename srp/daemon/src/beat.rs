@@ -18,6 +18,7 @@ use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::clock;
+use crate::counts::Counts;
 use crate::inbox::{Input, Noted, Snapshot};
 use crate::journal::Journal;
 use crate::link::{Fault, Link, LinkEvent};
@@ -52,8 +53,8 @@ struct Watched {
     security: Option<String>,
     connection: &'static str,
     connection_since: Time,
-    connection_ups: u64,
-    hellos: (u64, u64),
+    counts: Counts,
+    started: Time,
     heard: Option<Time>,
     round_trip: Option<Span>,
     last_validation: String,
@@ -75,8 +76,8 @@ impl Beat {
             security: None,
             connection: "Connecting",
             connection_since: clock::now(),
-            connection_ups: 0,
-            hellos: (0, 0),
+            counts: Counts::default(),
+            started: clock::now(),
             heard: None,
             round_trip: None,
             last_validation: "None".into(),
@@ -154,7 +155,7 @@ impl Beat {
                     info!(%peer, security, "SRP link up");
                     self.watched.connection = "Connected";
                     self.watched.connection_since = now;
-                    self.watched.connection_ups += 1;
+                    self.watched.counts.link_ups += 1;
                     self.watched.security = Some(security);
                     self.feed(now, Event::LinkUp);
                     self.send_items(now);
@@ -162,12 +163,16 @@ impl Beat {
                 LinkEvent::Down { peer, why } => {
                     warn!(%peer, %why, "SRP link down");
                     self.watched.connection = "Not connected";
+                    self.watched.counts.link_downs += 1;
                     self.watched.connection_since = now;
                     self.watched.security = None;
                     self.watched.peer_items = None;
-                    if let Fault::ClosedByPeer { reason: CloseReason::Stopping, text } = why {
-                        let close = Close { reason: CloseReason::Stopping, text };
-                        self.feed(now, Event::Received(Message::Close(close)));
+                    if let Fault::ClosedByPeer { reason, text } = why {
+                        let close = Message::Close(Close { reason, text });
+                        self.watched.counts.received(&close);
+                        self.feed(now, Event::Received(close));
+                    } else if let Fault::ClosedHere { reason, text } = why {
+                        self.watched.counts.sent(&Message::Close(Close { reason, text }));
                     }
                     self.feed(now, Event::LinkDown);
                 }
@@ -180,9 +185,9 @@ impl Beat {
     }
 
     fn receive(&mut self, now: Time, message: Message) {
+        self.watched.counts.received(&message);
         match &message {
             Message::Hello(hello) => {
-                self.watched.hellos.1 += 1;
                 self.watched.heard = Some(now);
                 if let (Some(sent), Some(held)) = (hello.echo_sent_at, hello.echo_held) {
                     self.watched.round_trip = Some(now.since(sent + held));
@@ -197,6 +202,7 @@ impl Beat {
             Message::SwitchoverRequest(_)
             | Message::SwitchoverAbort(_)
             | Message::Close(_)
+            | Message::TerminatePostProcess(_)
             | Message::Unknown(_) => {}
         }
         self.feed(now, Event::Received(message));
@@ -204,7 +210,15 @@ impl Beat {
 
     fn send_items(&mut self, now: Time) {
         let items = self.items.clone();
-        self.link.send(now, &Message::ConfigItems(ConfigItems { items }));
+        self.send(now, &Message::ConfigItems(ConfigItems { items }));
+    }
+
+    fn send(&mut self, now: Time, message: &Message) {
+        // What is dropped because the link is down has its own counter.
+        if self.link.is_up() {
+            self.watched.counts.sent(message);
+        }
+        self.link.send(now, message);
     }
 
     fn take(&mut self, now: Time, input: Input) {
@@ -222,6 +236,10 @@ impl Beat {
             Input::ValidateSwitchover(reply) => {
                 let request = self.expect(reply);
                 self.feed(now, Event::ValidateSwitchover { request });
+            }
+            Input::TerminatePostProcess(reply) => {
+                let request = self.expect(reply);
+                self.feed(now, Event::TerminatePostProcess { request });
             }
             Input::Snapshot(reply) => {
                 // An operator who did not wait is no fault of ours.
@@ -270,10 +288,7 @@ impl Beat {
     /// Returns the event that the action itself is, if it is one.
     fn perform(&mut self, now: Time, action: Action) -> Option<Event> {
         match action {
-            Action::Send(message) => {
-                self.watched.hellos.0 += u64::from(matches!(message, Message::Hello(_)));
-                self.link.send(now, &message);
-            }
+            Action::Send(message) => self.send(now, &message),
             Action::CloseLink(reason, text) => self.link.close(now, reason, text),
             Action::Install { ticket } => self.hand_over(now, "installing", Step::Install { ticket }),
             Action::Announce { ticket, modifier } => {
@@ -286,9 +301,13 @@ impl Beat {
             Action::Reply { request, answer } => {
                 if let Answer::Validated(checks) = &answer {
                     let failed = checks.iter().filter(|check| !check.passed).count();
-                    self.watched.last_validation = match failed {
-                        0 => "Success".into(),
-                        failed => format!("Failed ({failed} of {} checks)", checks.len()),
+                    let counts = &mut self.watched.counts;
+                    self.watched.last_validation = if failed == 0 {
+                        counts.validations_passed += 1;
+                        "Success".into()
+                    } else {
+                        counts.validations_failed += 1;
+                        format!("Failed ({failed} of {} checks)", checks.len())
                     };
                 }
                 if let Some(reply) = self.asked.remove(&request) {
@@ -297,6 +316,7 @@ impl Beat {
             }
             Action::Record(fact) => {
                 log(&fact);
+                self.watched.counts.fact(&fact);
                 self.journal.record(now, self.chassis.state(), &fact);
             }
             Action::Stopped => {
@@ -328,8 +348,9 @@ impl Beat {
                 Some(_) | None => watched.connection.to_owned(),
             },
             connection_since: watched.connection_since,
-            connection_ups: watched.connection_ups,
-            hellos: watched.hellos,
+            counts: watched.counts.clone(),
+            recorded: self.recorder.as_ref().map_or((0, 0), |recorder| recorder.counters()),
+            started: watched.started,
             round_trip_ms: watched.round_trip.map(Span::as_millis_f64),
             differences: watched.peer_items.as_ref().map(|theirs| differences(&self.items, theirs)),
             last_validation: watched.last_validation.clone(),

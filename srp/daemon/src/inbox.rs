@@ -10,6 +10,7 @@ use srp_core::types::{SwitchReason, Time};
 use srp_core::wire::{ConfigItem, Hello};
 use tokio::sync::oneshot;
 
+use crate::counts::Counts;
 use crate::record::Recorder;
 
 /// Something for the chassis thread.
@@ -25,6 +26,8 @@ pub enum Input {
     },
     /// `srp validate-switchover`.
     ValidateSwitchover(oneshot::Sender<Answer>),
+    /// `srp terminate-post-process`.
+    TerminatePostProcess(oneshot::Sender<Answer>),
     /// What it knows, for `show`.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// The configuration was reloaded.
@@ -56,10 +59,12 @@ pub struct Snapshot {
     pub connection: String,
     /// When the link came up or went down.
     pub connection_since: Time,
-    /// Times the link came up.
-    pub connection_ups: u64,
-    /// Hellos sent and received.
-    pub hellos: (u64, u64),
+    /// What happened how often.
+    pub counts: Counts,
+    /// Steps in the record, and steps that it has lost.
+    pub recorded: (u64, u64),
+    /// When the chassis thread began.
+    pub started: Time,
     /// Last round trip of a Hello.
     pub round_trip_ms: Option<f64>,
     /// Differences of configuration, once the peer's items are known.

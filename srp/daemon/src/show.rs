@@ -2,7 +2,8 @@
 
 use bgp_glue::speaker::{Originated, SpeakerSummary};
 use srp_core::api::{
-    BgpContext, BgpMonitor, BgpNeighbor, Counter, LastSwitch, OriginatedPrefix, PeerInfo, SrpInfo,
+    BgpContext, BgpMonitor, BgpNeighbor, Counter, LastSwitch, MessageCount, OriginatedPrefix, PeerInfo,
+    ReasonCount, SrpInfo, SrpStatistics,
 };
 use srp_core::config::{Config, ContextConfig, Security};
 
@@ -47,11 +48,11 @@ pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String
         connection_state: snapshot.connection.clone(),
         connection_security: snapshot.security.clone().unwrap_or_else(unprotected),
         connection_since_us: clock::wall_us(snapshot.connection_since),
-        connection_ups: snapshot.connection_ups,
+        connection_ups: snapshot.counts.link_ups,
         hello_interval_ms: settings.hello_interval.as_millis_f64(),
         dead_interval_ms: settings.dead_interval.as_millis_f64(),
-        hellos_sent: snapshot.hellos.0,
-        hellos_received: snapshot.hellos.1,
+        hellos_sent: snapshot.counts.hellos().0,
+        hellos_received: snapshot.counts.hellos().1,
         round_trip_ms: snapshot.round_trip_ms,
         configuration_state: configuration_state(snapshot),
         last_validate_switchover_status: snapshot.last_validation.clone(),
@@ -63,13 +64,61 @@ pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String
             reason_text: reason.to_string(),
         }),
         switchovers: snapshot.switchover_count,
-        link_counters: snapshot
-            .link_counters
-            .iter()
-            .map(|(name, count)| Counter { name: name.clone(), count: *count })
-            .collect(),
+        link_counters: counters(&snapshot.link_counters).collect(),
         kernel_refused,
     }
+}
+
+/// Counters of the link that count what is meant to happen.
+const NO_ERRORS: [&str; 6] = ["accepted", "dialled", "down", "received", "sent", "up"];
+
+/// `show srp statistics`.
+pub fn statistics(snapshot: &Snapshot) -> SrpStatistics {
+    let counts = &snapshot.counts;
+    let (hellos, configurations, resources) = (counts.hellos(), counts.configurations(), counts.resources());
+    SrpStatistics {
+        since_us: clock::wall_us(snapshot.started),
+        hello_messages_sent: hellos.0,
+        hello_messages_received: hellos.1,
+        configuration_validation_messages_sent: configurations.0,
+        configuration_validation_messages_received: configurations.1,
+        configuration_mismatches: counts.configuration_mismatches,
+        resource_messages_sent: resources.0,
+        resource_messages_received: resources.1,
+        messages: counts
+            .messages()
+            .map(|(message, sent, received)| MessageCount { message: message.into(), sent, received })
+            .collect(),
+        link_ups: counts.link_ups,
+        link_downs: counts.link_downs,
+        peer_restarts: counts.peer_restarts,
+        switchovers: snapshot.switchover_count,
+        switchovers_aborted: counts.aborted,
+        switchovers_by_reason: counts
+            .switchovers()
+            .map(|(reason, count)| ReasonCount {
+                reason: reason.number(),
+                reason_text: reason.to_string(),
+                count,
+            })
+            .collect(),
+        state_changes: counts.state_changes,
+        route_modifier_changes: counts.modifier_changes,
+        validations_passed: counts.validations_passed,
+        validations_failed: counts.validations_failed,
+        kernel_refusals: counts.kernel_refusals,
+        suspensions: counts.suspensions,
+        cut_offs: counts.cut_offs,
+        errors: counters(&snapshot.link_counters)
+            .filter(|counter| !NO_ERRORS.contains(&counter.name.as_str()))
+            .collect(),
+        recorded_steps: snapshot.recorded.0,
+        record_lost_steps: snapshot.recorded.1,
+    }
+}
+
+fn counters(named: &[(String, u64)]) -> impl Iterator<Item = Counter> {
+    named.iter().map(|(name, count)| Counter { name: name.clone(), count: *count })
 }
 
 fn configuration_state(snapshot: &Snapshot) -> String {

@@ -5,15 +5,17 @@
 
 mod bgp;
 mod configuration;
+mod details;
 mod info;
 mod monitor;
+mod statistics;
 mod switchover;
 mod table;
 mod time;
 mod validation;
 
 use serde::Serialize;
-use srp_core::api::Response;
+use srp_core::api::{Configuration, PostProcessTerminated, Response};
 
 /// Which of its forms an answer takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +30,20 @@ pub enum View {
 pub fn text(response: &Response, view: View, now_us: u64) -> String {
     match response {
         Response::SrpInfo(info) => info::info(info, now_us),
+        Response::SrpStatistics(statistics) => statistics::statistics(statistics, now_us),
+        Response::SrpDetails(details) => details::details(details, now_us),
         Response::Monitors(monitors) => monitor::monitors(monitors, now_us),
         Response::BgpSummary(contexts) => bgp::summary(contexts, now_us),
-        Response::Switchovers(all) if all.is_empty() => "No switchover since srpd started.\n".into(),
         Response::Switchovers(all) => match view {
             View::Plain => switchover::list(all),
-            View::Timeline => all.iter().map(switchover::timeline).collect::<Vec<_>>().join("\n"),
+            View::Timeline => switchover::timelines(all),
         },
-        Response::Configuration { text, differences } => {
+        Response::Configuration(Configuration { text, differences }) => {
             configuration::configuration(text, differences.as_deref())
         }
-        Response::SwitchoverDone { took_ms } => format!("Switchover done in {took_ms:.3} ms.\n"),
+        Response::SwitchoverDone(done) => format!("Switchover done in {:.3} ms.\n", done.took_ms),
         Response::Validation(validation) => validation::validation(validation),
+        Response::PostProcessTerminated(ended) => post_process(*ended).into(),
         // The reasons go to standard error.
         Response::Error { reasons: _ } => String::new(),
     }
@@ -52,10 +56,11 @@ pub fn json(response: &Response) -> String {
         Response::Monitors(monitors) => pretty(monitors),
         Response::BgpSummary(contexts) => pretty(contexts),
         Response::Switchovers(switchovers) => pretty(switchovers),
-        Response::Configuration { text, differences } => {
-            pretty(&serde_json::json!({ "text": text, "differences": differences }))
-        }
-        Response::SwitchoverDone { took_ms } => pretty(&serde_json::json!({ "took_ms": took_ms })),
+        Response::SrpStatistics(statistics) => pretty(statistics),
+        Response::SrpDetails(details) => pretty(details),
+        Response::Configuration(configuration) => pretty(configuration),
+        Response::SwitchoverDone(done) => pretty(done),
+        Response::PostProcessTerminated(ended) => pretty(ended),
         Response::Validation(validation) => pretty(validation),
         Response::Error { reasons } => pretty(&serde_json::json!({ "reasons": reasons })),
     }
@@ -66,6 +71,20 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
+fn post_process(ended: PostProcessTerminated) -> &'static str {
+    match ended {
+        PostProcessTerminated { here: true, peer: false } => {
+            "This chassis no longer forwards for routers that have not turned away.\n"
+        }
+        PostProcessTerminated { here: false, .. } => {
+            "The Standby was told to end its post-switchover processing.\n"
+        }
+        PostProcessTerminated { here: true, peer: true } => {
+            "Post-switchover processing ended here, and the Standby was told to end its own.\n"
+        }
+    }
+}
+
 fn pretty<T: Serialize>(body: &T) -> String {
     // These types have no maps with keys that are not text and no serializer that fails.
     serde_json::to_string_pretty(body).map(|text| text + "\n").unwrap_or_default()
@@ -73,11 +92,16 @@ fn pretty<T: Serialize>(body: &T) -> String {
 
 #[cfg(test)]
 mod tests {
+    use srp_core::api::SwitchoverDone;
+
     use super::*;
 
     #[test]
     fn json_is_the_body_alone() {
-        assert_eq!(json(&Response::SwitchoverDone { took_ms: 12.5 }), "{\n  \"took_ms\": 12.5\n}\n");
+        assert_eq!(
+            json(&Response::SwitchoverDone(SwitchoverDone { took_ms: 12.5 })),
+            "{\n  \"took_ms\": 12.5\n}\n"
+        );
         let refused = Response::Error { reasons: vec!["the peer is down".into()] };
         assert_eq!(json(&refused), "{\n  \"reasons\": [\n    \"the peer is down\"\n  ]\n}\n");
         assert_eq!(json(&Response::Monitors(Vec::new())), "[]\n");
@@ -90,7 +114,7 @@ mod tests {
 
     #[test]
     fn short_answers_are_one_line() {
-        let done = Response::SwitchoverDone { took_ms: 12.34567 };
+        let done = Response::SwitchoverDone(SwitchoverDone { took_ms: 12.34567 });
         assert_eq!(text(&done, View::Plain, 0), "Switchover done in 12.346 ms.\n");
         let none = Response::Switchovers(Vec::new());
         assert_eq!(text(&none, View::Timeline, 0), "No switchover since srpd started.\n");

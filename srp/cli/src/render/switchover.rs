@@ -6,8 +6,18 @@ use super::clean;
 use super::table::{Edge, table};
 use super::time::wall;
 
+const NONE: &str = "No switchover since srpd started.\n";
+
+/// Switchovers step by step, one after the other.
+pub fn timelines(switchovers: &[Switchover]) -> String {
+    if switchovers.is_empty() {
+        return NONE.into();
+    }
+    switchovers.iter().map(timeline).collect::<Vec<_>>().join("\n")
+}
+
 /// One switchover with its steps: milliseconds from the cause, and from the step before.
-pub fn timeline(switchover: &Switchover) -> String {
+fn timeline(switchover: &Switchover) -> String {
     let outcome = if switchover.completed { "completed" } else { "NOT completed" };
     let head = format!(
         "Switchover {}: {} -> {}, {} ({}), {outcome} in {:.3} ms\nBegan {}, monotonic {}.{:06} s\n\n",
@@ -38,6 +48,9 @@ pub fn timeline(switchover: &Switchover) -> String {
 
 /// A line for each switchover.
 pub fn list(switchovers: &[Switchover]) -> String {
+    if switchovers.is_empty() {
+        return NONE.into();
+    }
     let header = [
         ("No", Edge::Right),
         ("Began", Edge::Left),

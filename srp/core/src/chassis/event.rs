@@ -100,6 +100,11 @@ pub enum Event {
         /// Comes back in `Action::Reply`.
         request: u64,
     },
+    /// `srp terminate-post-process` (SW-13): what is left to do after a switchover ends now.
+    TerminatePostProcess {
+        /// Comes back in `Action::Reply`.
+        request: u64,
+    },
     /// Orderly stop: an Active hands over first, if it can. Ends with `Action::Stopped`.
     Stop,
     /// The configuration was reloaded.
@@ -167,6 +172,13 @@ pub enum Answer {
     Refused(Vec<String>),
     /// Result of a validation.
     Validated(Vec<Check>),
+    /// Post-switchover processing ends.
+    PostProcessTerminated {
+        /// This chassis was forwarding for routers that had not yet turned away, and no longer does.
+        here: bool,
+        /// The Standby was told to end the same.
+        peer: bool,
+    },
 }
 
 /// What the journal keeps.

@@ -12,7 +12,7 @@ use super::presence::{Target, Ticket};
 use super::role::{Asked, HandOver, Role, TakeOver};
 use super::{Action, Answer, Chassis, Fact};
 use crate::types::{RouteModifier, Span, SwitchReason, Time};
-use crate::wire::{CloseReason, Message, SwitchoverAbort, SwitchoverRequest};
+use crate::wire::{CloseReason, Message, SwitchoverAbort, SwitchoverRequest, TerminatePostProcess};
 
 impl Chassis {
     /// An operator wants the peer to be Active (SW-1, SW-2).
@@ -183,6 +183,32 @@ impl Chassis {
         if self.link.is_some() {
             self.out.push_back(Action::Send(Message::SwitchoverAbort(SwitchoverAbort { id, why })));
         }
+    }
+
+    /// What is left to do after a switchover is the old Active's forwarding for routers that have not yet turned away.
+    /// It ends here, and on a Standby that we have a link to; its withdraw is waited for all the same.
+    pub(super) fn terminate_post_process(&mut self, request: u64) {
+        let here = self.end_drain();
+        let peer = self.role == Role::Active && self.link.is_some();
+        if peer {
+            self.out.push_back(Action::Send(Message::TerminatePostProcess(TerminatePostProcess {})));
+        }
+        let answer = if here || peer {
+            Answer::PostProcessTerminated { here, peer }
+        } else {
+            Answer::Refused(vec![format!(
+                "this chassis is {} and forwards for nobody: there is nothing to end",
+                self.state()
+            )])
+        };
+        self.out.push_back(Action::Reply { request, answer });
+    }
+
+    /// True if there was a drain to end.
+    pub(super) fn end_drain(&mut self) -> bool {
+        let (ended, step) = self.presence.end_drain();
+        self.take(step);
+        ended
     }
 
     /// Orderly stop: hand over if a healthy Standby is there, else withdraw and remove.

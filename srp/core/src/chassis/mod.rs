@@ -146,6 +146,7 @@ impl Chassis {
             }
             Event::Stop => self.stop(now),
             Event::Reconfigured(settings) => {
+            Event::TerminatePostProcess { request } => self.terminate_post_process(request),
                 self.settings = *settings;
                 // The peer may wait for less than our old interval, and shall compare configurations now.
                 self.hello_at = now;
@@ -278,6 +279,9 @@ impl Chassis {
             Message::SwitchoverAbort(abort) => self.called_off(now, &abort),
             Message::Close(close) => {
                 // An Active that stops has withdrawn before it says so: nothing is gained by waiting.
+            Message::TerminatePostProcess(_) => {
+                self.end_drain();
+            }
                 if close.reason == CloseReason::Stopping && !self.stopping {
                     self.peer_stopped(now);
                 }

@@ -7,7 +7,9 @@ use crate::chassis::Ticket;
 use crate::types::{
     BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Span, SwitchReason,
 };
-use crate::wire::{Close, CloseReason, Hello, Message, PeerView, SwitchoverAbort, SwitchoverRequest};
+use crate::wire::{
+    Close, CloseReason, Hello, Message, PeerView, SwitchoverAbort, SwitchoverRequest, TerminatePostProcess,
+};
 
 fn settings() -> Settings {
     let mac = Mac([2, 0, 0, 0, 0, 1]);
@@ -139,6 +141,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::SessionManagers { configured: 1, connected: 0 }),
         2 => any::<bool>().prop_map(|force| Event::InitiateSwitchover { request: 1, force }),
         1 => Just(Event::ValidateSwitchover { request: 2 }),
+        1 => Just(Event::TerminatePostProcess { request: 3 }),
+        1 => Just(Event::Received(Message::TerminatePostProcess(TerminatePostProcess {}))),
         1 => Just(Event::Reconfigured(Box::new(Settings { threshold: 4, ..settings() }))),
         1 => Just(Event::Stop),
     ]

@@ -55,6 +55,7 @@ pub fn encode(message: &Message) -> Vec<u8> {
         Message::SwitchoverRequest(body) => put(&mut octets, 3, body),
         Message::SwitchoverAbort(body) => put(&mut octets, 4, body),
         Message::Close(body) => put(&mut octets, 5, body),
+        Message::TerminatePostProcess(body) => put(&mut octets, 6, body),
         Message::Unknown(kind) => octets.extend([*kind, 0xa0]),
     }
     let length = u32::try_from(octets.len() - HEADER).unwrap_or(u32::MAX);
@@ -108,6 +109,7 @@ fn decode(frame: &[u8]) -> Result<Message, WireError> {
         3 => Message::SwitchoverRequest(take(*kind, body)?),
         4 => Message::SwitchoverAbort(take(*kind, body)?),
         5 => Message::Close(take(*kind, body)?),
+        6 => Message::TerminatePostProcess(take(*kind, body)?),
         unknown => Message::Unknown(*unknown),
     })
 }

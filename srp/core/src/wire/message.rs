@@ -6,6 +6,7 @@
 //! | [`ConfigItems`] | either | peer | what my configuration digest was made of |
 //! | [`SwitchoverRequest`] | Pending-Standby | Standby | take over, make before break |
 //! | [`SwitchoverAbort`] | either | peer | the switchover of this number is off, and why |
+//! | [`TerminatePostProcess`] | Active | Standby | stop forwarding for routers that have not yet turned away |
 //! | [`Close`] | either | peer | I close the link, and why |
 
 use minicbor::{Decode, Encode};
@@ -27,6 +28,8 @@ pub enum Message {
     SwitchoverAbort(SwitchoverAbort),
     /// The link is about to close.
     Close(Close),
+    /// An operator ends what is left to do after a switchover.
+    TerminatePostProcess(TerminatePostProcess),
     /// A message type from a newer release: counted, otherwise ignored.
     Unknown(u8),
 }
@@ -164,6 +167,11 @@ pub struct SwitchoverAbort {
     #[n(1)]
     pub why: String,
 }
+
+/// Ends the drain of the chassis that has stepped down (SW-13). It says nothing beyond that.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
+pub struct TerminatePostProcess {}
 
 /// The sender closes the link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]

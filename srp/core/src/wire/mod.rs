@@ -19,5 +19,6 @@ mod message;
 
 pub use frame::{FrameReader, MAX_FRAME, VERSION, WireError, encode};
 pub use message::{
-    Close, CloseReason, ConfigItem, ConfigItems, Hello, Message, PeerView, SwitchoverAbort, SwitchoverRequest,
+    Close, CloseReason, ConfigItem, ConfigItems, Hello, Message, PeerView, SwitchoverAbort,
+    SwitchoverRequest, TerminatePostProcess,
 };

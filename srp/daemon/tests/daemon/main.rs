@@ -3,4 +3,5 @@
 mod bad_input;
 mod pair;
 mod record;
+mod show;
 mod support;
