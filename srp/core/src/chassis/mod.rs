@@ -144,9 +144,9 @@ impl Chassis {
                 let answer = Answer::Validated(self.validate());
                 self.out.push_back(Action::Reply { request, answer });
             }
+            Event::TerminatePostProcess { request } => self.terminate_post_process(request),
             Event::Stop => self.stop(now),
             Event::Reconfigured(settings) => {
-            Event::TerminatePostProcess { request } => self.terminate_post_process(request),
                 self.settings = *settings;
                 // The peer may wait for less than our old interval, and shall compare configurations now.
                 self.hello_at = now;
@@ -277,11 +277,11 @@ impl Chassis {
             Message::Hello(hello) => self.hear(now, hello),
             Message::SwitchoverRequest(request) => self.asked_to_take_over(now, &request),
             Message::SwitchoverAbort(abort) => self.called_off(now, &abort),
-            Message::Close(close) => {
-                // An Active that stops has withdrawn before it says so: nothing is gained by waiting.
             Message::TerminatePostProcess(_) => {
                 self.end_drain();
             }
+            Message::Close(close) => {
+                // An Active that stops has withdrawn before it says so: nothing is gained by waiting.
                 if close.reason == CloseReason::Stopping && !self.stopping {
                     self.peer_stopped(now);
                 }

@@ -141,7 +141,6 @@ impl Presence {
         }
     }
 
-    fn announce(&mut self, modifier: RouteModifier) -> Step {
     /// Ends the drain, or lets it not begin. True if there was one, with the step that this allows: none while the
     /// withdraw is not reported done.
     pub(super) fn end_drain(&mut self) -> (bool, Option<Step>) {
@@ -157,6 +156,7 @@ impl Presence {
         }
     }
 
+    fn announce(&mut self, modifier: RouteModifier) -> Step {
         let ticket = self.next_ticket();
         self.stage = Stage::Announcing(ticket, modifier);
         // From now on a router may hold either value: the worse one is what we answer for.
@@ -253,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn a_drain_that_is_ended_removes_at_once_but_never_before_the_withdraw_is_done() {
+        let mut presence = present(LOW);
+        assert_eq!(presence.end_drain(), (false, None));
+        let withdraw = ticket(presence.aim(Time(3), DRAIN));
+        presence.done(Time(4), withdraw);
+        assert_eq!(presence.end_drain(), (true, Some(Step::Remove(Ticket(4)))));
+        assert_eq!(presence.end_drain(), (false, None));
+
+        let mut presence = present(LOW);
+        let withdraw = ticket(presence.aim(Time(3), DRAIN));
+        assert_eq!(presence.end_drain(), (true, None));
+        assert_eq!(presence.done(Time(4), withdraw), Some(Step::Remove(Ticket(4))));
+    }
+
+    #[test]
     fn late_report_of_an_abandoned_step_changes_nothing() {
         let mut presence = Presence::new();
         let install = ticket(presence.aim(Time(0), Target::Present(LOW)));
@@ -271,21 +286,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
-    fn a_drain_that_is_ended_removes_at_once_but_never_before_the_withdraw_is_done() {
-        let mut presence = present(LOW);
-        assert_eq!(presence.end_drain(), (false, None));
-        let withdraw = ticket(presence.aim(Time(3), DRAIN));
-        presence.done(Time(4), withdraw);
-        assert_eq!(presence.end_drain(), (true, Some(Step::Remove(Ticket(4)))));
-        assert_eq!(presence.end_drain(), (false, None));
-
-        let mut presence = present(LOW);
-        let withdraw = ticket(presence.aim(Time(3), DRAIN));
-        assert_eq!(presence.end_drain(), (true, None));
-        assert_eq!(presence.done(Time(4), withdraw), Some(Step::Remove(Ticket(4))));
-    }
-
     fn change_of_mind_while_withdrawing_or_draining_announces_at_once() {
         let mut presence = present(LOW);
         let withdraw = ticket(presence.aim(Time(1), DRAIN));
