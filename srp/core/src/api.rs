@@ -1,7 +1,11 @@
 //! The control API: one JSON object a line each way over a Unix socket, request then response.
 //!
-//! `srpctl` renders these types as text and `--json` prints them as they are, so their field names are an interface.
+//! `srpctl` renders these types as text and `--json` prints them as they are, so their field names are an interface:
+//! `docs/control-api.md` lists them, and a test holds it against this code.
 //! Times are wall time, microseconds since 1970 UTC (`*_us`), spans are milliseconds (`*_ms`).
+
+#[cfg(test)]
+mod page;
 
 use serde::{Deserialize, Serialize};
 

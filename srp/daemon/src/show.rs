@@ -70,7 +70,7 @@ pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String
 }
 
 /// Counters of the link that count what is meant to happen.
-const NO_ERRORS: [&str; 6] = ["accepted", "dialled", "down", "received", "sent", "up"];
+const NO_ERRORS: [&str; 7] = ["accepted", "collision", "dialled", "down", "received", "sent", "up"];
 
 /// `show srp statistics`.
 pub fn statistics(snapshot: &Snapshot) -> SrpStatistics {
