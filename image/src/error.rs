@@ -88,6 +88,12 @@ pub enum ImageError {
         /// The file that needs it.
         needed_by: String,
     },
+    /// A program for the image is not there.
+    #[error("{path} does not exist: scripts/build-static makes the static programs")]
+    NoProgram {
+        /// The program on this machine.
+        path: PathBuf,
+    },
     /// A program for the image would look for shared libraries that the image does not have.
     #[error("{path} is dynamically linked (it needs {needs}): build it with scripts/build-static")]
     NotStatic {

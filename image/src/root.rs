@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -227,7 +228,12 @@ fn needed(file: &Path, contents: &[u8]) -> Result<Vec<String>, ImageError> {
 }
 
 fn read_static(file: &Path) -> Result<Vec<u8>, ImageError> {
-    let contents = read(file)?;
+    let contents = match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(ImageError::NoProgram { path: file.to_owned() });
+        }
+        read => read.map_err(ImageError::file(file))?,
+    };
     // A script is no ELF file and needs no library of its own; its interpreter is in the image or it will say so.
     if contents.starts_with(b"#!") {
         return Ok(contents);

@@ -101,5 +101,5 @@ fn a_missing_program_is_named() {
     let mut recipe = recipe(folder.path(), Compression::None);
     recipe.programs[1].file = folder.path().join("nowhere/srpctl");
     let error = image::build(&recipe).expect_err("missing").to_string();
-    assert!(error.contains("nowhere/srpctl"), "{error}");
+    assert!(error.contains("nowhere/srpctl") && error.contains("scripts/build-static"), "{error}");
 }

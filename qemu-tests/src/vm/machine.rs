@@ -1,12 +1,9 @@
 //! One machine: QEMU, the agent in it, and the trait by which a scenario knows it.
 
-use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -14,38 +11,23 @@ use std::time::Duration;
 use nix::sys::signal::{Signal as Sig, kill};
 use nix::unistd::Pid;
 
+use super::FOLDER;
 use super::accelerator::Choice;
-use super::channel::{Channel, ChannelError};
+use super::channel::ChannelError;
 use super::frame::{Reply, Request, Task};
-use super::place::{Place, tap};
-use super::qmp::Qmp;
-use super::{FOLDER, PORT};
+use super::place::Place;
+pub use super::qemu::Parts;
+use super::qemu::{self, Qemu, Start, StartError, nic};
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::node::{Job, Kind, Node, NodeError, Output, ProcessId, Program, Signal};
-use crate::spawner;
 
-/// Longest start of a machine, on a host that is busy with something else.
-const BOOT_LIMIT: Duration = Duration::from_mins(2);
-/// Longest answer to a question that the agent answers at once, on such a host.
+/// Longest answer to a question that the agent answers at once, on a host that is busy with something else.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// What the agent needs beyond a job's own limit to report that it was reached.
 const REPORT_LIMIT: Duration = Duration::from_secs(10);
 /// How many questions a reading of the machine's clock takes; the quickest answer is the most exact one.
 const CLOCK_READINGS: usize = 16;
-
-/// What a machine is made of.
-#[derive(Clone, Debug)]
-pub struct Parts {
-    /// The kernel.
-    pub kernel: PathBuf,
-    /// The image's archive.
-    pub initramfs: PathBuf,
-    /// What executes it.
-    pub choice: Choice,
-    /// Memory in MiB.
-    pub memory_mib: u32,
-}
 
 /// When the stages of a start were reached, on the host's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,20 +44,10 @@ pub struct BootTimes {
     pub agent: Time,
 }
 
-/// QEMU while the machine is on.
-#[derive(Debug)]
-struct Running {
-    child: Child,
-    qmp: Qmp,
-    channel: Arc<Channel>,
-    started: Time,
-    ready: Time,
-}
-
 /// What the watch of carriers shares with the machine.
 #[derive(Debug, Default)]
 struct Shared {
-    running: Mutex<Option<Running>>,
+    running: Mutex<Option<Qemu>>,
 }
 
 /// A virtual machine in its place.
@@ -158,9 +130,10 @@ impl Machine {
                 && running.child.try_wait().is_ok_and(|status| status.is_none())
             {
                 if Time::now() >= deadline {
-                    return Err(
-                        self.error(doing, format!("QEMU still runs after {limit:?}{}", self.console()))
-                    );
+                    return Err(self.error(
+                        doing,
+                        format!("QEMU still runs after {limit:?}{}", qemu::console(&self.host_folder)),
+                    ));
                 }
             } else {
                 break;
@@ -170,96 +143,8 @@ impl Machine {
         self.power_off().map(|_| ())
     }
 
-    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+    fn running(&self) -> MutexGuard<'_, Option<Qemu>> {
         lock(&self.shared)
-    }
-
-    /// Starts QEMU, waits for the agent.
-    fn boot(&self) -> Result<Running, NodeError> {
-        let doing = "power on";
-        let error = |reason: String| self.error(doing, reason);
-        let address =
-            SocketAddr::from_abstract_name(self.port_name()).map_err(|source| error(source.to_string()))?;
-        // Names without a file belong to a namespace: QEMU looks for this one in the place.
-        let listener = self.place.netns().enter(|| UnixListener::bind_addr(&address));
-        let listener = listener.map_err(|source| error(source.to_string()))?;
-        let listener = listener.map_err(|source| error(format!("no socket for the agent: {source}")))?;
-
-        let log = self.host_folder.join("qemu.log");
-        let log = File::create(&log).map_err(self.file_error(&log))?;
-        let mut command = self.qemu();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(log));
-        let netns = self.place.netns().open().map_err(|source| error(source.to_string()))?;
-        let started = Time::now();
-        let mut child = spawner::spawn(command, Some(netns)).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => {
-                error("qemu-system-x86_64 is not on this host: apt-get install qemu-system-x86".to_owned())
-            }
-            _ => error(format!("qemu-system-x86_64 does not start: {source}")),
-        })?;
-        let connected = connect(&mut child, &listener);
-        let (qmp, channel) =
-            match connected.and_then(|(qmp, port)| self.greet(port).map(|channel| (qmp, channel))) {
-                Ok(both) => both,
-                Err(reason) => {
-                    end(&mut child);
-                    return Err(match reason {
-                        Failure::Interrupted => NodeError::Interrupted,
-                        Failure::Other(reason) => error(format!("{reason}{}{}", self.said(), self.console())),
-                    });
-                }
-            };
-        Ok(Running { child, qmp, channel: Arc::new(channel), started, ready: Time::now() })
-    }
-
-    fn greet(&self, port: UnixStream) -> Result<Channel, Failure> {
-        let (channel, first) = Channel::open(port).map_err(|error| Failure::Other(error.to_string()))?;
-        first.wait(BOOT_LIMIT).map_err(|error| match error {
-            ChannelError::Interrupted => Failure::Interrupted,
-            ChannelError::Gone => Failure::Other("QEMU ended before the agent spoke".to_owned()),
-            ChannelError::Silent(_) | ChannelError::Write(_) => Failure::Other(format!(
-                "the agent of the machine did not speak ({error}, on {})",
-                self.parts.choice
-            )),
-        })?;
-        Ok(channel)
-    }
-
-    fn qemu(&self) -> Command {
-        let parts = &self.parts;
-        let mut command = Command::new("qemu-system-x86_64");
-        command
-            .args(["-name", &self.name, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
-            .args(["-M", "q35", "-cpu", "max", "-smp", "1", "-m", &parts.memory_mib.to_string()])
-            .args(["-accel", parts.choice.accelerator.option()])
-            .arg("-kernel")
-            .arg(&parts.kernel)
-            .arg("-initrd")
-            .arg(&self.initramfs)
-            // A panic ends QEMU, and with it the wait for the agent.
-            .args(["-append", "console=ttyS0 quiet panic=-1"])
-            .arg("-serial")
-            .arg(format!("file:{}", self.host_folder.join("console.log").display()))
-            .args(["-chardev", "stdio,id=qmp,signal=off", "-mon", "chardev=qmp,mode=control"])
-            .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
-            .args(["-chardev", &format!("socket,id=agent,abstract=on,path={}", self.port_name())])
-            .args(["-device", &format!("virtserialport,chardev=agent,name={PORT}")]);
-        for at in 0..self.place.ports().len() {
-            command
-                .args(["-netdev", &format!("tap,id=net{at},ifname={},script=no,downscript=no", tap(at))])
-                .arg("-device")
-                .arg(format!(
-                    "virtio-net-pci,id={},netdev=net{at},mac={},romfile=",
-                    nic(at),
-                    self.place.mac(at)
-                ));
-        }
-        command
-    }
-
-    /// Only this place's QEMU can see the name, and only one QEMU runs in it.
-    fn port_name(&self) -> String {
-        format!("{PORT}.{}", self.name)
     }
 
     fn ask(
@@ -278,7 +163,7 @@ impl Machine {
             // A machine that lost its power meanwhile is off, not broken.
             ChannelError::Gone if !self.is_on() => self.off(doing),
             ChannelError::Gone | ChannelError::Silent(_) | ChannelError::Write(_) => {
-                self.error(doing, format!("{error}{}", self.console()))
+                self.error(doing, format!("{error}{}", qemu::console(&self.host_folder)))
             }
         })
     }
@@ -308,16 +193,6 @@ impl Machine {
     /// An answer that does not fit the question: lab and image are from different builds.
     fn misfit(&self, doing: &str, reply: &Reply) -> NodeError {
         self.error(doing, format!("the agent answered {reply:?}; build the image again"))
-    }
-
-    /// The end of the machine's console, for errors.
-    fn console(&self) -> String {
-        tail("its console ends with", &self.host_folder.join("console.log"))
-    }
-
-    /// What QEMU said, for errors.
-    fn said(&self) -> String {
-        tail("QEMU said", &self.host_folder.join("qemu.log"))
     }
 }
 
@@ -421,10 +296,10 @@ impl Node for Machine {
     fn set_link(&self, link: &str, up: bool) -> Result<(), NodeError> {
         let doing = if up { "set it up" } else { "set it down" };
         let at = self.port(link, doing)?;
-        let port = self.place.ports().get(at);
-        let port =
-            port.ok_or_else(|| self.link_error(link, doing, "the node has no such link".to_owned()))?;
-        self.place.set(port, up).map_err(|error| self.link_error(link, doing, error.to_string()))?;
+        if !self.is_on() {
+            return Err(self.off(doing));
+        }
+        self.place.set(at, up).map_err(|error| self.link_error(link, doing, error.to_string()))?;
         // The watch would do the same in a moment; the caller wants it done when this returns. Up it can only go as far
         // as the far end is up too, which is for the watch to see.
         if !up && let Some(running) = self.running().as_ref() {
@@ -444,8 +319,7 @@ impl Node for Machine {
         // Gone already is what we want. Killing takes the kernel a while (256 MiB to free); standing still does not.
         let _ = kill(pid, Sig::SIGSTOP);
         let down = self.place.set_all(false);
-        end(&mut running.child);
-        running.channel.close();
+        running.end();
         down.map_err(|error| self.link_error("(all)", "take the power away", error.to_string()))?;
         Ok(at)
     }
@@ -454,7 +328,17 @@ impl Node for Machine {
         if self.is_on() {
             return Ok(());
         }
-        let running = self.boot()?;
+        let plan = Start {
+            name: &self.name,
+            place: &self.place,
+            parts: &self.parts,
+            initramfs: &self.initramfs,
+            folder: &self.host_folder,
+        };
+        let running = plan.run().map_err(|error| match error {
+            StartError::Interrupted => NodeError::Interrupted,
+            StartError::Failed(reason) => self.error("power on", reason),
+        })?;
         *self.running() = Some(running);
         // The far ends get their carrier only now: a router that sees a link up may count on someone being there.
         self.place.set_all(true).map_err(|error| self.link_error("(all)", "power on", error.to_string()))
@@ -499,26 +383,6 @@ impl Drop for Machine {
     }
 }
 
-/// Why a start failed.
-enum Failure {
-    Interrupted,
-    Other(String),
-}
-
-/// QEMU's control connection and the agent's port. QEMU connects to the port before it greets.
-fn connect(child: &mut Child, listener: &UnixListener) -> Result<(Qmp, UnixStream), Failure> {
-    let other = |reason: String| Failure::Other(reason);
-    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(other("QEMU has no control connection".to_owned()));
-    };
-    let qmp = Qmp::open(input, output).map_err(|error| other(error.to_string()))?;
-    listener.set_nonblocking(true).map_err(|error| other(error.to_string()))?;
-    let (port, _) =
-        listener.accept().map_err(|error| other(format!("QEMU has not opened the agent's port: {error}")))?;
-    port.set_nonblocking(false).map_err(|error| other(error.to_string()))?;
-    Ok((qmp, port))
-}
-
 /// Passes carriers that the far ends change into the machine.
 fn watch(place: &Place, shared: &Arc<Shared>, name: &str) -> Result<(UnixStream, JoinHandle<()>), LabError> {
     let doing = || format!("watch the links of {name}");
@@ -561,10 +425,6 @@ fn own_archive(name: &str, place: &Place, initramfs: &Path) -> Result<Vec<u8>, L
     Ok(image::overlay::append(&shared, &own))
 }
 
-fn nic(at: usize) -> String {
-    format!("nic{at}")
-}
-
 fn task(job: &Job) -> Task {
     Task { program: job.program.display().to_string(), args: job.args.clone(), env: job.env.clone() }
 }
@@ -573,27 +433,6 @@ fn refusal(errno: Option<i32>, reason: String) -> io::Error {
     errno.map_or_else(|| io::Error::other(reason), io::Error::from_raw_os_error)
 }
 
-fn tail(title: &str, file: &Path) -> String {
-    /// Lines that say enough.
-    const LINES: usize = 12;
-    let Ok(octets) = fs::read(file) else { return String::new() };
-    let text = String::from_utf8_lossy(&octets);
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
-    let mut shown = String::new();
-    if !last.is_empty() {
-        // Writing to a String cannot fail.
-        let _ = write!(shown, "; {title} ({}):\n  {}", file.display(), last.join("\n  "));
-    }
-    shown
-}
-
-fn end(child: &mut Child) {
-    // Both fail only for a child that is gone.
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-fn lock(shared: &Shared) -> MutexGuard<'_, Option<Running>> {
+fn lock(shared: &Shared) -> MutexGuard<'_, Option<Qemu>> {
     shared.running.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -84,8 +84,9 @@ impl Place {
         self.rtnl.set_links(&indices, up)
     }
 
-    /// Sets the carrier of one wire, as its far end sees it.
-    pub fn set(&self, port: &Port, up: bool) -> io::Result<()> {
+    /// Sets the carrier of wire `at`, as its far end sees it.
+    pub fn set(&self, at: usize, up: bool) -> io::Result<()> {
+        let port = self.ports.get(at).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         self.rtnl.set_links(&[port.index], up)
     }
 
