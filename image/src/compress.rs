@@ -14,8 +14,6 @@ pub enum Compression {
     /// gzip: its tool is on every Debian machine.
     #[default]
     Gzip,
-    /// Zstandard: smallest.
-    Zstd,
 }
 
 impl Compression {
@@ -24,19 +22,19 @@ impl Compression {
         match self {
             Self::None => "",
             Self::Gzip => ".gz",
-            Self::Zstd => ".zst",
         }
     }
 
-    /// Packs `octets`. The same octets give the same result with the same version of the tool: none writes a name or a
-    /// time, and zstd runs on one thread.
+    /// Packs `octets`. The same octets give the same result with the same version of gzip, which is told to write neither
+    /// a name nor a time.
     pub(crate) fn pack(self, octets: Vec<u8>) -> Result<Vec<u8>, ImageError> {
-        let (tool, args): (Tool, &[&str]) = match self {
-            Self::None => return Ok(octets),
-            Self::Gzip => (Tool::new("gzip", "gzip"), &["-9", "--no-name", "--stdout"]),
-            Self::Zstd => (Tool::new("zstd", "zstd"), &["-19", "--single-thread", "--quiet", "--stdout"]),
-        };
-        tool.filter(tool.command().args(args), &octets)
+        match self {
+            Self::None => Ok(octets),
+            Self::Gzip => {
+                let gzip = Tool::new("gzip", "gzip");
+                gzip.filter(gzip.command().args(["-9", "--no-name", "--stdout"]), &octets)
+            }
+        }
     }
 }
 
@@ -50,6 +48,5 @@ mod tests {
         let begin = |compression: Compression| compression.pack(vec![7; 10_000]).unwrap()[..2].to_vec();
         assert_eq!(begin(Compression::None), [7, 7]);
         assert_eq!(begin(Compression::Gzip), [0x1f, 0x8b]);
-        assert_eq!(begin(Compression::Zstd), [0x28, 0xb5]);
     }
 }
