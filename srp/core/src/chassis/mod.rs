@@ -10,6 +10,7 @@
 mod event;
 mod handover;
 mod presence;
+mod relative;
 mod role;
 mod rules;
 mod validate;
@@ -18,6 +19,7 @@ use std::collections::VecDeque;
 
 pub use event::{Action, Answer, Event, Fact, Settings};
 pub use presence::Ticket;
+pub use relative::{Counters, Origin};
 use serde::{Deserialize, Serialize};
 
 use crate::types::{ChassisState, RouteModifier, Span, SwitchReason, Time};

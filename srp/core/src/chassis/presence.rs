@@ -14,6 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::relative::Origin;
 use crate::types::{RouteModifier, Span, Time};
 
 /// Names one step, so that a late report of an abandoned one is known as such.
@@ -174,6 +175,24 @@ impl Presence {
     fn next_ticket(&mut self) -> Ticket {
         self.last.0 += 1;
         self.last
+    }
+
+    /// The newest ticket.
+    pub(super) fn last_ticket(&self) -> Ticket {
+        self.last
+    }
+
+    /// For comparison alone, see `relative.rs`.
+    pub(super) fn relative(&self, origin: &Origin) -> Self {
+        let stage = match self.stage {
+            Stage::AsFound | Stage::Absent | Stage::Announced(_) => self.stage,
+            Stage::Installing(ticket) => Stage::Installing(origin.ticket(ticket)),
+            Stage::Announcing(ticket, modifier) => Stage::Announcing(origin.ticket(ticket), modifier),
+            Stage::Withdrawing(ticket) => Stage::Withdrawing(origin.ticket(ticket)),
+            Stage::Draining { until } => Stage::Draining { until: origin.time(until, Span::ZERO) },
+            Stage::Removing(ticket) => Stage::Removing(origin.ticket(ticket)),
+        };
+        Self { stage, last: Ticket::default(), ..*self }
     }
 
     /// Where it was last told to go.
