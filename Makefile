@@ -37,7 +37,7 @@ static: ## static binaries for the image
 	scripts/build-static
 
 image: static ## the development image in $(OUT)/image
-	target/release/image build --out $(OUT)/image
+	$(CARGO) run --release --locked -q -p image -- build --out $(OUT)/image
 
 bench: setup ## measure, print, compare; asserts nothing (root)
 	$(CARGO) build --release --locked
