@@ -70,9 +70,9 @@ mod tests {
 
     #[test]
     fn the_owner_is_read_from_the_name() {
-        assert_eq!(owner("srp-4711-east"), Some(4711));
-        assert_eq!(owner("srp-4711.3-r1"), Some(4711));
-        for foreign in ["east", "srp-east", "srp-x-east", "other-4711-east"] {
+        assert_eq!(owner("srplab-4711-east"), Some(4711));
+        assert_eq!(owner("srplab-4711.3-r1"), Some(4711));
+        for foreign in ["east", "srplab-east", "srplab-x-east", "srp-4711-here", "other-4711-east"] {
             assert_eq!(owner(foreign), None, "{foreign}");
         }
     }

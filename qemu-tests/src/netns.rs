@@ -1,6 +1,6 @@
 //! Network namespaces with a name, made by `ip netns` and removed when the value is dropped.
 //!
-//! Names are `srp-PID-NODE` for the first lab of a process and `srp-PID.N-NODE` for the next ones, so that two labs never
+//! Names are `srplab-PID-NODE` for the first lab of a process and `srplab-PID.N-NODE` for the next ones, so that two labs never
 //! meet and whoever looks at `ip netns list` sees what belongs together. [`crate::cleanup`] reads the PID back.
 
 use std::fs::File;
@@ -15,8 +15,8 @@ use nix::unistd::Pid;
 
 use crate::error::LabError;
 
-/// What every namespace of a lab starts with.
-pub const NAME_PREFIX: &str = "srp-";
+/// What every namespace of a lab starts with. Labs alone use it: what has it and no living owner is removed.
+pub const NAME_PREFIX: &str = "srplab-";
 
 static LABS: AtomicU32 = AtomicU32::new(0);
 

@@ -32,7 +32,7 @@ fn namespaces(pid: u32) -> Vec<PathBuf> {
     let entries = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
     let own = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with(&format!("srp-{pid}-")) || name.starts_with(&format!("srp-{pid}."))
+        name.starts_with(&format!("srplab-{pid}-")) || name.starts_with(&format!("srplab-{pid}."))
     };
     entries.map(|entry| entry.path()).filter(own).collect()
 }

@@ -160,9 +160,8 @@ fn outage(sent: &[&Packet], first: Time, last: Time) -> Option<Gap> {
 }
 
 fn changes(sent: &[&Packet], record: &Record) -> Vec<Change> {
-    let mut answers: Vec<(Time, usize)> =
-        sent.iter().filter_map(|packet| packet.answered.zip(packet.reached)).collect();
-    answers.sort_unstable();
+    // In order of sending: answers of a slow chassis arrive between those of a quick one, and no router went to and fro.
+    let answers = sent.iter().filter_map(|packet| packet.answered.zip(packet.reached));
     let name = |index: usize| record.responders.get(index).cloned().unwrap_or_default();
     let mut changes: Vec<Change> = Vec::new();
     let mut current = None;
@@ -251,6 +250,21 @@ mod tests {
     #[test]
     fn lost_packets_do_not_count_as_a_pause_of_the_sender() {
         assert!((outcome("eeettttttwww").gap_back_net_ms - 7.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn late_answers_of_the_old_chassis_are_no_way_back_to_it() {
+        let packet = |sent: u64, reached: usize, answered: u64| Packet {
+            sent: Some(Time(sent * MS)),
+            reached: Some(reached),
+            reached_at: None,
+            answered: Some(Time(answered * MS)),
+        };
+        let packets = vec![packet(0, 0, 9), packet(1, 0, 11), packet(2, 1, 8), packet(3, 1, 10)];
+        let stream = Stream { name: "s".to_owned(), source: None, destination: None, packets };
+        let record = Record { responders: vec!["east".to_owned(), "west".to_owned()], streams: Vec::new() };
+        let who: Vec<_> = Outcome::of(&stream, &record).answered_by.into_iter().map(|one| one.to).collect();
+        assert_eq!(who, ["east", "west"]);
     }
 
     #[test]
