@@ -104,7 +104,7 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     print!("{}", report::text::verdict(&report));
     println!("report.json, report.svg, a picture per step and all logs are in {}", lab.out.display());
     if arguments.keep {
-        look_around(&lab)?;
+        look_around(&lab, &report)?;
     }
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -121,23 +121,55 @@ pub fn write(report: &Report, out: &Path) -> Result<(), LabError> {
 }
 
 /// Tells how to look around, and waits for the interrupt that ends the lab.
-fn look_around(lab: &Lab) -> Result<(), LabError> {
-    let (Some(router), Some(chassis)) = (lab.routers.first(), lab.chassis.first()) else { return Ok(()) };
-    let router_folder = router.node.folder().display();
-    let loopback = lab.topology.loopback(false)?;
-    let socket = chassis.folder().join(format!("run/{}.sock", chassis.name()));
-    let srpctl = chassis.program(lab::node::Program::Srpctl);
+fn look_around(lab: &Lab, report: &Report) -> Result<(), LabError> {
+    let preferred = report.steps.last().and_then(|step| step.preferences.first()?.chassis.clone());
+    let chassis = match preferred {
+        Some(active) => lab.chassis(&active)?,
+        None => lab.chassis.first().ok_or_else(|| LabError::Topology {
+            topology: lab.topology.name.clone(),
+            reason: "no chassis to look at".to_owned(),
+        })?,
+    };
     println!("\nThe lab is up until Ctrl-C. Five commands to look around with, in another terminal as root:");
-    println!("  {} --socket {} show srp info", srpctl.display(), socket.display());
-    println!("  {} --socket {} show switchover last", srpctl.display(), socket.display());
-    println!("  {} --socket {} srp initiate-switchover", srpctl.display(), socket.display());
-    println!("  vtysh --vty_socket {router_folder} -c 'show bgp ipv4 unicast {loopback}/32'");
-    println!("  ip netns exec {} ping {loopback}", lab.client.netns().name());
+    for command in commands(lab, chassis.as_ref())? {
+        println!("  {command}");
+    }
     while !interrupt::came() {
         // A period between looks at the flag; nothing else is waited for.
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(())
+}
+
+/// Five commands that work on this host. The control socket of a machine is inside it.
+fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
+    let loopback = lab.topology.loopback(false)?;
+    let socket = active.folder().join(format!("run/{}.sock", active.name()));
+    let srpctl =
+        format!("{} --socket {}", active.program(lab::node::Program::Srpctl).display(), socket.display());
+    let vtysh = |router: &lab::lab::Router, words: &str| {
+        format!("vtysh --vty_socket {} -c '{words}'", router.node.folder().display())
+    };
+    let paths = format!("show bgp ipv4 unicast {loopback}/32");
+    let ping = format!("ip netns exec {} ping {loopback}", lab.client.netns().name());
+    let mut commands = Vec::new();
+    match active.kind() {
+        Kind::Namespace => {
+            commands.extend(
+                ["show srp info", "show switchover last", "srp initiate-switchover"]
+                    .map(|words| format!("{srpctl} {words}")),
+            );
+            commands.extend(lab.routers.first().map(|router| vtysh(router, &paths)));
+        }
+        Kind::Machine => {
+            commands.extend(lab.routers.iter().map(|router| vtysh(router, &paths)));
+            commands.extend(lab.routers.first().map(|router| vtysh(router, "show bgp summary")));
+            let console = lab.out.join("nodes").join(active.name()).join("console.log");
+            commands.push(format!("tail -f {}", console.display()));
+        }
+    }
+    commands.push(ping);
+    Ok(commands)
 }
 
 fn program(named: Option<&Path>, own: &Path, name: &str) -> Result<PathBuf, LabError> {
