@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use bfd::{
-    Counters as SessionCounters, Diagnostic, Discard, Discriminator, DownCause, Remote, State, Timers,
-};
+use bfd::{Counters as SessionCounters, Diagnostic, Discard, Discriminator, DownCause, Remote, State};
 use srp_core::types::{Span, Time};
 
 use super::settings::SessionSettings;
@@ -88,10 +86,8 @@ impl Refusal {
 pub struct SessionView {
     /// Its id.
     pub id: SessionId,
-    /// What is configured. Timers changed at run time are in [`timers`](Self::timers).
+    /// What is configured; the intervals in force are below.
     pub settings: SessionSettings,
-    /// The timers that are configured now.
-    pub timers: Timers,
     /// State at our end.
     pub state: State,
     /// Since when.

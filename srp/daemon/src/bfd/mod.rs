@@ -18,6 +18,7 @@
 //! `docs/decisions/0008-bfd.md`.
 
 mod event;
+mod reconfigure;
 mod settings;
 mod slot;
 mod socket;
@@ -169,6 +170,7 @@ impl Bfd {
     /// Changes the timers of a session; while it is Up, by a Poll Sequence and without a gap.
     pub fn set_timers(&mut self, now: Time, session: SessionId, timers: Timers) {
         if let Some(index) = self.index(session) {
+            self.slots[index].settings.timers = timers;
             self.feed(now, index, Event::SetTimers(timers));
         }
     }

@@ -96,6 +96,14 @@ impl SessionSettings {
         Ok(())
     }
 
+    /// True if the other is the same session, perhaps with other timers.
+    pub(super) fn is_same_session(&self, other: &Self) -> bool {
+        self.peer == other.peer
+            && self.local_address == other.local_address
+            && self.interface == other.interface
+            && self.hops.port() == other.hops.port()
+    }
+
     /// True if a packet that does not name its session could belong to both.
     pub(super) fn collides(&self, other: &Self) -> bool {
         if self.peer != other.peer || self.hops.port() != other.hops.port() {

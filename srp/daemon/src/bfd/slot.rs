@@ -168,7 +168,6 @@ impl Slot {
         SessionView {
             id: self.id,
             settings: self.settings.clone(),
-            timers: session.timers(),
             state: session.state(),
             since: Time(session.since().0),
             diagnostic: session.diagnostic(),
@@ -189,7 +188,8 @@ fn at(now: Time) -> bfd::Time {
     bfd::Time(now.0)
 }
 
-fn interface_index(settings: &SessionSettings) -> Result<Option<NonZeroU32>, BfdError> {
+/// The index that the interface of a session has now.
+pub(super) fn interface_index(settings: &SessionSettings) -> Result<Option<NonZeroU32>, BfdError> {
     let Some(interface) = &settings.interface else { return Ok(None) };
     let missing = || BfdError::NoInterface { peer: settings.peer, interface: interface.clone() };
     let index = if_nametoindex(interface.as_str()).map_err(|_| missing())?;

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bfd::{DownCause, Interval, State, Timers};
-use lab::netns::{Netns, next_prefix};
+use lab::netns::Netns;
 use mio::{Events, Poll};
 use srp_core::types::{Span, Time};
 use srpd::bfd::{
@@ -39,11 +40,17 @@ pub fn timers_of(min_tx: u32, min_rx: u32, multiplier: u8) -> Timers {
     Timers::new(Interval::millis(min_tx), Interval::millis(min_rx), multiplier).expect("in range")
 }
 
+/// Namespaces of one more test of this process. Their names are not those of labs: a lab that starts meanwhile removes
+/// the ones that it takes for left behind.
+fn places<const N: usize>(names: [&str; N]) -> [Netns; N] {
+    static TESTS: AtomicU32 = AtomicU32::new(0);
+    let (pid, test) = (std::process::id(), TESTS.fetch_add(1, Ordering::Relaxed));
+    names.map(|name| Netns::create(format!("bfd-{pid}.{test}-{name}")).expect("a namespace (needs root)"))
+}
+
 /// Two places with a link between them.
 pub fn linked() -> (Netns, Netns) {
-    let prefix = next_prefix();
-    let place = |name: &str| Netns::create(format!("{prefix}{name}")).expect("a namespace (needs root)");
-    let (here, there) = (place("here"), place("there"));
+    let [here, there] = places(["here", "there"]);
     wire(&here, LINK, &there, LINK);
     for (place, host) in [(&here, 1), (&there, 2)] {
         configure(place, LINK, &[format!("192.0.2.{host}/24"), format!("2001:db8::{host}/64")], host);
@@ -53,9 +60,7 @@ pub fn linked() -> (Netns, Netns) {
 
 /// Two places and a router between them; see [`ROUTED_V4`] and [`ROUTED_V6`] for their addresses.
 pub fn routed() -> (Netns, Netns, Netns) {
-    let prefix = next_prefix();
-    let place = |name: &str| Netns::create(format!("{prefix}{name}")).expect("a namespace (needs root)");
-    let (here, router, there) = (place("here"), place("router"), place("there"));
+    let [here, router, there] = places(["here", "router", "there"]);
     wire(&here, LINK, &router, LINK);
     wire(&router, "v1", &there, LINK);
     configure(&here, LINK, &["192.0.2.1/24".into(), "2001:db8::1/64".into()], 1);

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use bfd::{DownCause, State};
 use lab::netns::Netns;
 use srp_core::types::Span;
-use srpd::bfd::SessionSettings;
+use srpd::bfd::{Refusal, SessionSettings};
 use srpd::clock;
 use tempfile::TempDir;
 
@@ -121,6 +121,18 @@ fn multihop_over_ipv4() {
 fn multihop_over_ipv6() {
     let (here, _router, there) = routed();
     up(&here, &there, &multihop(ROUTED_V6, 63));
+}
+
+#[test]
+fn multihop_packets_with_the_default_ttl_are_refused_by_a_stricter_session() {
+    let (here, _router, there) = routed();
+    let settings = multihop(ROUTED_V4, 254);
+    let mut bench = Bench::with(&here, settings.clone());
+    let _bird = Bird::start(&mut bench, &there, &settings);
+    bench.run_until("BIRD's first packet", |bench| bench.counter(0, "ttl") > 0);
+    let view = bench.view(0);
+    assert_eq!(view.last_refusal, Some(Refusal::Ttl { got: 63, least: 254 }));
+    assert_eq!(view.state, State::Down);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bfd::{Diagnostic, DownCause, State};
 use lab::netns::Netns;
 use srp_core::types::Span;
-use srpd::bfd::SessionSettings;
+use srpd::bfd::{Hops, SessionSettings, SessionView};
 use srpd::clock;
 
 use crate::bench::{
@@ -148,13 +148,15 @@ fn timers_change_while_the_session_stays_up() {
         bench.bfd(node).set_timers(clock::now(), FIRST, timers_of(min_tx, min_rx, multiplier));
         bench.run_until("both ends count with the new timers", |bench| {
             let (one, other) = (bench.view(node), bench.view(1 - node));
-            let agreed =
-                |own: &bfd::Timers, others: &bfd::Timers| u64::from(own.min_tx().max(others.min_rx()).0);
-            let (out, back) = (agreed(&one.timers, &other.timers), agreed(&other.timers, &one.timers));
+            let agreed = |own: &SessionView, others: &SessionView| {
+                u64::from(own.settings.timers.min_tx().max(others.settings.timers.min_rx()).0)
+            };
+            let (out, back) = (agreed(&one, &other), agreed(&other, &one));
             one.transmit_interval == Some(Span(out))
                 && other.transmit_interval == Some(Span(back))
                 && other.detection_time == Some(Span(out).times(multiplier.into()))
-                && one.detection_time == Some(Span(back).times(other.timers.multiplier().get().into()))
+                && one.detection_time
+                    == Some(Span(back).times(other.settings.timers.multiplier().get().into()))
         });
     }
     assert_eq!(bench.downs(), 0);
@@ -245,4 +247,93 @@ fn session_survives_its_interface_being_made_anew() {
     };
     here.enter(comes_back).expect("inside");
     assert!(bench.view(0).send_failures > 0, "the old sender was dead");
+}
+
+#[test]
+fn reconfiguration_touches_only_what_differs() {
+    let (here, there) = linked();
+    let mut bench = Bench::new();
+    let (first, second, third) = (session(V4), session(V6), multihop(V4, 255));
+    bench.open(0, &here, vec![first.clone(), second.clone()]);
+    bench.open(1, &there, [&first, &second, &third].map(mirrored).to_vec());
+    for node in [0, 0, 1, 1] {
+        bench.await_up(node);
+    }
+    let ids: Vec<_> = bench.bfd(0).sessions().iter().map(|view| view.id).collect();
+    let sent = |bench: &mut Bench| -> Vec<u64> {
+        bench.bfd(0).sessions().iter().map(|view| view.counters.sent).collect()
+    };
+    bench.run_until("Poll Sequences are over", |bench| {
+        bench.bfd(0).sessions().iter().all(|view| view.detection_time == Some(Span::millis(500)))
+    });
+    let before = sent(&mut bench);
+    let same =
+        here.enter(|| bench.bfd(0).reconfigure(clock::now(), &ids, vec![second.clone(), first.clone()]));
+    assert_eq!(same.expect("inside").expect("it is the same"), [ids[1], ids[0]]);
+    assert_eq!(sent(&mut bench), before, "not a packet");
+    // One goes, one changes its timers, one comes.
+    let slower = SessionSettings { timers: timers_of(200, 200, 5), ..second.clone() };
+    let wanted = vec![slower.clone(), third.clone()];
+    let changed = here.enter(|| bench.bfd(0).reconfigure(clock::now(), &ids, wanted)).expect("inside");
+    let changed = changed.expect("it can be done");
+    assert_eq!(changed[0], ids[1]);
+    assert!(!ids.contains(&changed[1]));
+    assert_eq!(bench.await_down(0).1, DownCause::Disabled);
+    assert_eq!(bench.await_down(1).1, DownCause::RemoteAdminDown);
+    bench.await_up(0);
+    bench.await_up(1);
+    let views = bench.bfd(0).sessions();
+    assert_eq!(views.iter().map(|view| view.id).collect::<Vec<_>>(), changed);
+    assert_eq!(views[0].settings, slower);
+    assert_eq!(views[1].settings.hops, Hops::Multi { min_ttl: 255 });
+    // A fault anywhere, and nothing is touched.
+    let nowhere = SessionSettings { interface: Some("nowhere0".into()), ..first.clone() };
+    for wrong in [vec![nowhere], vec![first.clone(), first], vec![session((V4.0, V6.1))]] {
+        let refused = here.enter(|| bench.bfd(0).reconfigure(clock::now(), &changed, wrong)).expect("inside");
+        refused.expect_err("it cannot work");
+        assert_eq!(bench.bfd(0).sessions().len(), 2);
+    }
+    assert_eq!(bench.downs(), 2);
+}
+
+#[test]
+fn five_hundred_sessions_stay_up_in_one_thread() {
+    const SESSIONS: u64 = 500;
+    let (here, there) = linked();
+    let address = |number: u64| format!("203.0.{}.{}", 112 + number / 250, 1 + number % 250);
+    let lines: Vec<String> = (0..SESSIONS).map(|n| format!("addr add {}/32 dev v0", address(n))).collect();
+    there.ip(&lines).expect("addresses");
+    here.ip(&["route add 203.0.112.0/22 dev v0".into()]).expect("a route");
+    let settings = |number| SessionSettings {
+        timers: timers_of(300, 300, 5),
+        ..multihop((V4.0, &address(number)), 255)
+    };
+    let all: Vec<_> = (0..SESSIONS).map(settings).collect();
+    let mut bench = Bench::new();
+    bench.open(0, &here, all.clone());
+    bench.open(1, &there, all.iter().map(mirrored).collect());
+    for _ in 0..SESSIONS {
+        bench.await_up(0);
+        bench.await_up(1);
+    }
+    let packets = |bench: &mut Bench| -> u64 {
+        let sent =
+            |bench: &mut Bench, node| bench.bfd(node).sessions().iter().map(|view| view.counters.sent).sum();
+        let (one, other): (u64, u64) = (sent(bench, 0), sent(bench, 1));
+        one + other
+    };
+    let cpu = || {
+        use nix::time::{ClockId, clock_gettime};
+        Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock"))
+    };
+    let (packets_before, cpu_before) = (packets(&mut bench), cpu());
+    bench.run_for(Duration::from_secs(4));
+    let used = cpu().saturating_sub(cpu_before);
+    let sent = packets(&mut bench) - packets_before;
+    let each = used.as_micros() / u128::from(sent.max(1));
+    println!(
+        "{SESSIONS} sessions, 300 ms: {sent} packets in 4 s, {each} us of processor time for each, both ends"
+    );
+    assert_eq!(bench.downs(), 0);
+    assert!(sent > SESSIONS * 2 * 4, "they did send");
 }
