@@ -12,6 +12,7 @@ mod across;
 mod bgp;
 mod compare;
 mod context;
+mod dscp;
 mod fault;
 mod host;
 mod kind;
@@ -29,6 +30,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use compare::{differences, digest};
+pub use dscp::Dscp;
 pub use fault::{ConfigError, Fault, Place};
 pub use host::DEFAULT_SOCKET;
 pub use model::{

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnetwork::IpNetwork;
 
+use super::dscp::Dscp;
 use crate::types::{ChassisMode, Mac, Priority, Span};
 
 /// One configuration file, checked as a whole.
@@ -58,6 +59,8 @@ pub struct SrpConfig {
     pub switchover_timeout: Span,
     /// Chassis MAC address, if the configuration names one; else that of the interface with `bind_address`.
     pub mac: Option<Mac>,
+    /// DSCP of the control connection; default best effort (QOS-1).
+    pub dscp_control: Dscp,
     /// How the link is protected.
     pub security: Security,
     /// `[[srp.monitor.bgp]]`.

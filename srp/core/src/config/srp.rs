@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::DEFAULT_PORT;
 use super::across::{Ledger, is_link_local};
+use super::dscp::Dscp;
 use super::fault::Fault;
 use super::kind::{Address, Choice, Duration, FilePath, Flag, Integer, MacAddress, Name};
 use super::model::{MonitorBgp, Security, SrpConfig};
@@ -13,6 +14,8 @@ use crate::types::{ChassisMode, Priority, Span};
 
 const MODES: Choice<ChassisMode> =
     Choice(&[("primary", ChassisMode::Primary), ("backup", ChassisMode::Backup)]);
+
+const DSCPS: Choice<Dscp> = Choice(&Dscp::ALL);
 
 pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result<SrpConfig, Reported> {
     let span = |min, max| Duration { min, max };
@@ -32,6 +35,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     let drain = s.or("drain-interval", &span(Span::ZERO, Span::secs(60)), Span::secs(2));
     let timeout = s.or("switchover-timeout", &span(Span::millis(100), Span::secs(60)), Span::secs(5));
     let mac = s.optional("mac", &MacAddress);
+    let dscp = s.or("dscp-control", &DSCPS, Dscp::default());
     let security = read_security(s, base);
     let monitor_bgp = read_monitors(s, ledger);
 
@@ -58,6 +62,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         drain_interval: drain?.value,
         switchover_timeout: timeout?.value,
         mac: mac?.map(|mac| mac.value),
+        dscp_control: dscp?.value,
         security: security?,
         monitor_bgp: monitor_bgp?,
     })

@@ -152,7 +152,8 @@ fn srp(srp: &SrpConfig) -> Table {
         .bare("advertise-routes-in-standby-state", srp.advertise_routes_in_standby_state)
         .span("drain-interval", srp.drain_interval)
         .span("switchover-timeout", srp.switchover_timeout)
-        .maybe("mac", srp.mac);
+        .maybe("mac", srp.mac)
+        .text("dscp-control", srp.dscp_control.name());
     match srp.security {
         Security::Plaintext => table.bare("plaintext", true),
         Security::Tls { .. } => table,

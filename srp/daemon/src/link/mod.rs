@@ -43,7 +43,7 @@ use self::event::Counters;
 use self::redial::Redial;
 
 pub use self::event::{ConnectionId, Fault, LinkEvent, REFUSED_EVERY};
-pub use self::settings::{DEFAULT_DSCP, LinkError, LinkSettings, TOKENS};
+pub use self::settings::{LinkError, LinkSettings, TOKENS};
 pub use self::tls::{Credentials, CredentialsError, ExposedKey, Fingerprint};
 
 /// Octets read from one connection before the others, and the driver, have their turn.
@@ -208,7 +208,7 @@ impl Link {
             );
             return self.counters.add("dropped-too-long");
         }
-        let Some(connection) = self.reported_link().and_then(|id| self.connection(id)) else {
+        let Some(connection) = link.and_then(|id| self.connection(id)) else {
             return self.counters.add("dropped-while-down");
         };
         let id = connection.id;

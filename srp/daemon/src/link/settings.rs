@@ -9,9 +9,6 @@ use srp_core::types::Span;
 
 use super::tls::CredentialsError;
 
-/// DSCP of the control connection: CS6, network control (RFC 4594 section 3.2).
-pub const DEFAULT_DSCP: u8 = 48;
-
 /// How many mio tokens a link asks for: one for the listener, the rest for connections.
 pub const TOKENS: usize = 64;
 
@@ -45,7 +42,7 @@ impl LinkSettings {
             port: srp.port,
             security: srp.security.clone(),
             dead_interval: srp.dead_interval,
-            dscp: DEFAULT_DSCP,
+            dscp: srp.dscp_control.value(),
             seed,
             tokens,
         }

@@ -3,6 +3,7 @@
 mod collision;
 mod credentials;
 mod down;
+mod dscp;
 mod pair;
 mod refused;
 mod up;

@@ -327,7 +327,7 @@ pub fn settings(bind: &str, peer: &str, security: Security) -> LinkSettings {
         port: port(),
         security,
         dead_interval: Span::millis(300),
-        dscp: srpd::link::DEFAULT_DSCP,
+        dscp: 0,
         seed: 1,
         tokens: 0..TOKENS,
     }

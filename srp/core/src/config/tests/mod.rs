@@ -42,6 +42,7 @@ route-modifier-threshold = 16
 advertise-routes-in-standby-state = false
 drain-interval = \"2s\"
 switchover-timeout = \"5s\"
+dscp-control = \"be\"
 plaintext = true
 
 [control]

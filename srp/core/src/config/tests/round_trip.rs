@@ -95,6 +95,7 @@ fn any_srp() -> impl Strategy<Value = SrpConfig> {
                 advertise_routes_in_standby_state: standby,
                 drain_interval: Span(delay % 60_000_000),
                 switchover_timeout: Span(100_000 + delay % 59_000_000),
+                dscp_control: Dscp::ALL[usize::from(priority) % Dscp::ALL.len()].1,
                 mac: mac.map(|[b, c, d, e, f]| Mac([2, b, c, d, e, f])),
                 security: match files {
                     // The three files must differ.
