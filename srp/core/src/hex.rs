@@ -17,7 +17,8 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
     parse(&text).ok_or_else(|| D::Error::custom(format_args!("not {N} octets in hexadecimal: {text:?}")))
 }
 
-struct Text<'o>(&'o [u8]);
+/// Prints octets as hexadecimal.
+pub(crate) struct Text<'o>(pub &'o [u8]);
 
 impl std::fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -237,7 +237,7 @@ impl Chassis {
             session_managers_connected: self.session_managers.working,
             bgp_neighbors: self.bgp.all,
             bgp_established: self.bgp.working,
-            capabilities: 0,
+            capabilities: Hello::CAPABILITIES,
             echo_held: peer.and(self.heard).map(|heard| now.since(heard)),
         }
     }

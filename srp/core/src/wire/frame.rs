@@ -1,14 +1,16 @@
 //! Frames: length, version, type and body.
 
+use std::ops::RangeInclusive;
+
 use minicbor::{Decode, Encode};
 
 use super::message::Message;
 
-/// Protocol version N of this release. N-1 is spoken too, once there is one.
+/// Newest protocol version that this release speaks: N.
 pub const VERSION: u8 = 1;
 
-/// Oldest version that this release speaks.
-const OLDEST_VERSION: u8 = 1;
+/// Oldest version that this release speaks: N-1, once there is one. Whoever does not know the peer yet speaks this one.
+pub const OLDEST_VERSION: u8 = 1;
 
 /// Longest frame that is accepted, header excluded, in octets.
 pub const MAX_FRAME: usize = 256 * 1024;
@@ -26,12 +28,16 @@ pub enum WireError {
     },
     /// The peer speaks another version.
     #[error(
-        "peer speaks SRP version {theirs}, this release speaks {OLDEST_VERSION} to {VERSION}: \
+        "peer speaks SRP version {theirs}, this release speaks {oldest} to {newest}: \
          upgrade the older chassis so that they are at most one version apart"
     )]
     Version {
         /// Version octet of the frame.
         theirs: u8,
+        /// Oldest version that is understood.
+        oldest: u8,
+        /// Newest version that is understood.
+        newest: u8,
     },
     /// The body is not what the type says.
     #[error("message of type {kind} with {length} octets of body cannot be read ({what}); link closed")]
@@ -45,10 +51,15 @@ pub enum WireError {
     },
 }
 
-/// The octets of one message, ready for the socket.
+/// The octets of one message in the form of [`VERSION`], ready for the socket.
 pub fn encode(message: &Message) -> Vec<u8> {
+    encode_as(VERSION, message)
+}
+
+/// The octets of one message in the form of a version, ready for the socket. There is one form so far.
+pub fn encode_as(version: u8, message: &Message) -> Vec<u8> {
     let mut octets = vec![0; HEADER];
-    octets.push(VERSION);
+    octets.push(version);
     match message {
         Message::Hello(body) => put(&mut octets, 1, body),
         Message::ConfigItems(body) => put(&mut octets, 2, body),
@@ -70,9 +81,16 @@ fn put<T: Encode<()>>(octets: &mut Vec<u8>, kind: u8, body: &T) {
 }
 
 /// Cuts a stream of octets into messages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FrameReader {
     pending: Vec<u8>,
+    versions: RangeInclusive<u8>,
+}
+
+impl Default for FrameReader {
+    fn default() -> Self {
+        Self { pending: Vec::new(), versions: OLDEST_VERSION..=VERSION }
+    }
 }
 
 impl FrameReader {
@@ -91,17 +109,18 @@ impl FrameReader {
             return Err(WireError::Length { length });
         }
         let Some(frame) = self.pending.get(HEADER..HEADER + size) else { return Ok(None) };
-        let message = decode(frame)?;
+        let message = decode(frame, &self.versions)?;
         self.pending.drain(..HEADER + size);
         Ok(Some(message))
     }
 }
 
 /// One frame without its length field.
-fn decode(frame: &[u8]) -> Result<Message, WireError> {
+fn decode(frame: &[u8], versions: &RangeInclusive<u8>) -> Result<Message, WireError> {
     let [version, kind, body @ ..] = frame else { return Err(WireError::Length { length: 0 }) };
-    if !(OLDEST_VERSION..=VERSION).contains(version) {
-        return Err(WireError::Version { theirs: *version });
+    if !versions.contains(version) {
+        let (oldest, newest) = (*versions.start(), *versions.end());
+        return Err(WireError::Version { theirs: *version, oldest, newest });
     }
     Ok(match kind {
         1 => Message::Hello(take(*kind, body)?),
@@ -252,8 +271,31 @@ mod tests {
     #[test]
     fn another_version_is_named_with_the_remedy() {
         let error = read_all(&[0, 0, 0, 3, 9, 1, 0xa0]).expect_err("version 9");
-        assert_eq!(error, WireError::Version { theirs: 9 });
+        assert_eq!(error, WireError::Version { theirs: 9, oldest: OLDEST_VERSION, newest: VERSION });
         assert!(error.to_string().contains("upgrade the older chassis"), "{error}");
+    }
+
+    #[test]
+    fn a_release_understands_its_own_version_and_the_one_before_and_no_other() {
+        for (theirs, understood) in [(1, false), (2, true), (3, true), (4, false)] {
+            let mut reader = FrameReader { versions: 2..=3, ..FrameReader::default() };
+            reader.push(&encode_as(theirs, &Message::Hello(hello())));
+            let read = reader.next_message();
+            assert_eq!(read == Ok(Some(Message::Hello(hello()))), understood, "{theirs}: {read:?}");
+            if !understood {
+                assert_eq!(read, Err(WireError::Version { theirs, oldest: 2, newest: 3 }));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_spoken_is_the_newest_version_that_both_know() {
+        for (capabilities, version) in [(0, 1), (1, VERSION), (255, VERSION), (1 << 40, 1)] {
+            let theirs = Hello { capabilities, ..hello() };
+            assert_eq!(theirs.common_version(), version.max(OLDEST_VERSION), "{capabilities:x}");
+        }
+        let ours = Hello { capabilities: Hello::CAPABILITIES, ..hello() };
+        assert_eq!(ours.common_version(), VERSION);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use super::frame::{OLDEST_VERSION, VERSION};
 use crate::types::{BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Span, Time};
 
 /// A message of the SRP link.
@@ -93,7 +94,8 @@ pub struct Hello {
     /// BGP neighbours of the sender that are Established.
     #[n(17)]
     pub bgp_established: u32,
-    /// Bits for what later releases can do; unknown bits are ignored.
+    /// The lowest octet is the newest protocol version that the sender speaks, less one. The other bits are for what
+    /// later releases can do; unknown ones are ignored.
     #[n(18)]
     pub capabilities: u64,
     /// How long the sender held that Hello before it sent this one: no part of the round trip.
@@ -102,6 +104,15 @@ pub struct Hello {
 }
 
 impl Hello {
+    /// What this release says of itself.
+    pub const CAPABILITIES: u64 = VERSION as u64 - 1;
+
+    /// The newest protocol version that the sender and this release speak.
+    pub fn common_version(&self) -> u8 {
+        let [newest, ..] = self.capabilities.to_le_bytes();
+        newest.saturating_add(1).clamp(OLDEST_VERSION, VERSION)
+    }
+
     /// Who sent it.
     pub fn identity(&self) -> Identity {
         Identity { mode: self.mode, priority: self.priority, mac: self.mac, boot: self.boot }

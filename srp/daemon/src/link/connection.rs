@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 use mio::Token;
 use srp_core::types::{BootId, Span, Time};
-use srp_core::wire::{Close, FrameReader, Hello, Message, WireError, encode};
+use srp_core::wire::{Close, FrameReader, Hello, Message, OLDEST_VERSION, WireError, encode_as};
 
 use super::arbiter::{Candidate, Dialler};
 use super::event::{ConnectionId, Fault};
@@ -69,6 +69,8 @@ pub(super) struct Connection {
     pub(super) opened: Time,
     transport: Transport,
     frames: FrameReader,
+    /// Of what we say: the oldest until the peer has said what it understands.
+    version: u8,
     received: usize,
     phase: Phase,
     /// The kernel may have octets for us.
@@ -100,6 +102,7 @@ impl Connection {
             opened: now,
             transport,
             frames: FrameReader::default(),
+            version: OLDEST_VERSION,
             received: 0,
             phase,
             readable: false,
@@ -108,6 +111,11 @@ impl Connection {
             stall_limit: dead_interval.max(SHORTEST_STALL_LIMIT),
             stalled_at: None,
         }
+    }
+
+    /// Protocol version of what is said on it.
+    pub(super) const fn version(&self) -> u8 {
+        self.version
     }
 
     pub(super) fn security_text(&self) -> String {
@@ -183,7 +191,7 @@ impl Connection {
             | Phase::Established { .. }
             | Phase::Closing { .. } => return Ok(()),
         }
-        self.send(now, &encode(&Message::Hello(hello)))
+        self.send(now, &encode_as(self.version, &Message::Hello(hello)))
     }
 
     /// In the greeting: whoever dials speaks first, and nothing after the peer's Hello is read before it was judged.
@@ -213,6 +221,7 @@ impl Connection {
     pub(super) fn establish(&mut self) -> Option<Hello> {
         let Phase::Greeting { said: true, heard, .. } = &mut self.phase else { return None };
         let hello = *heard.take()?;
+        self.version = hello.common_version();
         self.phase = Phase::Established { boot: hello.boot, last_sequence: hello.sequence };
         Some(hello)
     }
@@ -272,7 +281,7 @@ impl Connection {
     pub(super) fn conclude(&mut self, now: Time, close: Option<Close>) {
         if let (true, Some(close)) = (self.can_speak(), close) {
             // If it does not fit any more, the end of the stream has to say it all.
-            let _ = self.transport.write(&encode(&Message::Close(close)));
+            let _ = self.transport.write(&encode_as(self.version, &Message::Close(close)));
         }
         self.transport.finish();
         self.phase = Phase::Closing { until: now + LINGER_LIMIT, shut: false };
@@ -425,5 +434,5 @@ impl Connection {
 }
 
 fn type_octet(message: &Message) -> u8 {
-    encode(message).get(5).copied().unwrap_or_default()
+    encode_as(OLDEST_VERSION, message).get(5).copied().unwrap_or_default()
 }

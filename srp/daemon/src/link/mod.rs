@@ -35,7 +35,7 @@ use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use srp_core::config::Security;
 use srp_core::types::Time;
-use srp_core::wire::{CloseReason, Hello, MAX_FRAME, Message, encode};
+use srp_core::wire::{CloseReason, Hello, MAX_FRAME, Message, OLDEST_VERSION, encode_as};
 
 use self::arbiter::{Dialler, Verdict};
 use self::connection::{Connection, Step};
@@ -200,7 +200,9 @@ impl Link {
     /// old link has no place on the new. While that link is down, or if the message is longer than a frame may be,
     /// the message is dropped and counted.
     pub fn send(&mut self, now: Time, message: &Message) {
-        let octets = encode(message);
+        let link = self.reported_link();
+        let version = link.and_then(|id| self.connection(id)).map_or(OLDEST_VERSION, |link| link.version());
+        let octets = encode_as(version, message);
         if octets.len() > MAX_FRAME {
             tracing::error!(
                 octets = octets.len(),
