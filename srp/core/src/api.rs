@@ -105,6 +105,10 @@ pub struct SrpInfo {
     pub connection_state: String,
     /// `mutual TLS 1.3, pinned` or `PLAINTEXT, NOT PROTECTED`.
     pub connection_security: String,
+    /// Fingerprint of the certificate that this chassis shows to new connections; `None` in plaintext.
+    pub certificate: Option<String>,
+    /// Fingerprints of the certificates that the peer may show on new connections.
+    pub pinned_certificates: Vec<String>,
     /// When the link came up or went down.
     pub connection_since_us: u64,
     /// Times that the link came up.

@@ -250,6 +250,7 @@ impl Beat {
                 self.feed(now, Event::Reconfigured(settings));
                 self.send_items(now);
             }
+            Input::Credentials(credentials) => self.link.set_credentials(*credentials),
             Input::Record(recorder) => self.recorder = recorder,
         }
     }
@@ -342,6 +343,7 @@ impl Beat {
         Snapshot {
             chassis: self.chassis.clone(),
             peer: self.chassis.peer().cloned().zip(watched.heard),
+            credentials: self.link.credentials().cloned(),
             security: watched.security.clone(),
             connection: match self.link.last_trouble() {
                 Some(trouble) if !self.link.is_up() => format!("{}: {trouble}", watched.connection),

@@ -11,6 +11,7 @@ use srp_core::wire::{ConfigItem, Hello};
 use tokio::sync::oneshot;
 
 use crate::counts::Counts;
+use crate::link::Credentials;
 use crate::record::Recorder;
 
 /// Something for the chassis thread.
@@ -32,6 +33,8 @@ pub enum Input {
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// The configuration was reloaded.
     Reconfigured(Box<Settings>, Vec<ConfigItem>),
+    /// Keys and certificates for new connections of the link.
+    Credentials(Box<Credentials>),
     /// From here on the state machine is recorded so, or not at all.
     Record(Option<Box<Recorder>>),
 }
@@ -53,6 +56,8 @@ pub struct Snapshot {
     pub chassis: srp_core::chassis::Chassis,
     /// The peer's last Hello and its age's start.
     pub peer: Option<(Hello, Time)>,
+    /// What new connections prove themselves with.
+    pub credentials: Option<Credentials>,
     /// What protects the link, while it is up.
     pub security: Option<String>,
     /// Last reason for which the link is not up.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use bgp_glue::speaker_config;
-use srp_core::config::{Config, changes};
+use srp_core::config::{Config, Security, changes};
 use srp_core::types::{BootId, Mac};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use crate::answer::Answers;
 use crate::clock;
 use crate::inbox::Input;
+use crate::link::{Credentials, CredentialsError};
 use crate::record::Recording;
 use crate::start::{chassis_settings, load};
 use crate::steps::Step;
@@ -31,9 +32,29 @@ pub struct Reload<'a> {
     pub boot: BootId,
 }
 
+/// What a reload can exchange beside the configuration.
+pub struct Held {
+    /// The record of the state machine.
+    pub recording: Recording,
+    /// What new connections of the link prove themselves with; `None` in plaintext.
+    pub credentials: Option<Credentials>,
+}
+
+impl Held {
+    /// Key and certificates as the files have them now, if they are others than before.
+    fn new_credentials(&self, config: &Config) -> Result<Option<Credentials>, CredentialsError> {
+        let Security::Tls { key, certificate, peer_certificate } = &config.srp.security else {
+            return Ok(None);
+        };
+        let new = Credentials::load(key, certificate, peer_certificate)?;
+        Ok((!self.credentials.as_ref().is_some_and(|old| old.are(&new))).then_some(new))
+    }
+}
+
 impl Reload<'_> {
-    /// Reads the file again. What cannot be taken over leaves everything as it was, and the log says why.
-    pub async fn run(self, recording: &mut Recording) {
+    /// Reads the file again, and the files that it names. What cannot be taken over leaves everything as it was, and the
+    /// log says why.
+    pub async fn run(self, held: &mut Held) {
         let new = match load(self.file) {
             Ok(new) => new,
             Err(error) => {
@@ -43,7 +64,14 @@ impl Reload<'_> {
         };
         let old = self.answers.config();
         let differences = changes(&old, &new).changes;
-        if differences.is_empty() {
+        let credentials = match held.new_credentials(&new) {
+            Ok(credentials) => credentials,
+            Err(error) => {
+                error!("reload refused, the running configuration and its keys stay:\n{error}");
+                return;
+            }
+        };
+        if differences.is_empty() && credentials.is_none() {
             info!("reload: nothing has changed");
             return;
         }
@@ -59,10 +87,27 @@ impl Reload<'_> {
         for change in &differences {
             info!("reload: {}", change.what);
         }
+        if let Some(credentials) = credentials {
+            self.exchange(held, credentials);
+        }
         if old.record != new.record {
-            recording.change(&self.answers.inbox, new.record.as_ref()).await;
+            held.recording.change(&self.answers.inbox, new.record.as_ref()).await;
         }
         self.apply(new).await;
+    }
+
+    fn exchange(&self, held: &mut Held, credentials: Credentials) {
+        if let Some(exposed) = credentials.exposed_key() {
+            warn!("{exposed}");
+        }
+        info!(
+            certificate = %credentials.ours(), pinned = ?credentials.pinned(),
+            "reload: other keys for new connections of the SRP link; one that is up stays as it was proved"
+        );
+        held.credentials = Some(credentials.clone());
+        if let Err(error) = self.answers.inbox.send(Input::Credentials(Box::new(credentials))) {
+            warn!(%error, "chassis thread not told");
+        }
     }
 
     async fn apply(self, new: Config) {

@@ -47,6 +47,12 @@ pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String
         peer,
         connection_state: snapshot.connection.clone(),
         connection_security: snapshot.security.clone().unwrap_or_else(unprotected),
+        certificate: snapshot.credentials.as_ref().map(|held| held.ours().to_string()),
+        pinned_certificates: snapshot
+            .credentials
+            .iter()
+            .flat_map(|held| held.pinned().iter().map(ToString::to_string))
+            .collect(),
         connection_since_us: clock::wall_us(snapshot.connection_since),
         connection_ups: snapshot.counts.link_ups,
         hello_interval_ms: settings.hello_interval.as_millis_f64(),

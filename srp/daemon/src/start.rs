@@ -27,7 +27,7 @@ use crate::control::{self, Claim, ControlError};
 use crate::inbox::{Inbox, Input};
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
 use crate::record::Recording;
-use crate::reload;
+use crate::reload::{self, Held};
 use crate::steps::{self, SharedPublished, Steps};
 use crate::watch::{self, SharedNeighbors};
 
@@ -131,6 +131,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let poll = Poll::new()?;
     let link_settings = LinkSettings::new(&config.srp, boot.0, INBOX.0 + 1..INBOX.0 + 1 + TOKENS);
     let link = Link::open(link_settings, poll.registry())?;
+    let credentials = link.credentials().cloned();
     let (inbox, inputs) = Inbox::new(Waker::new(poll.registry(), INBOX)?);
 
     let neighbors = SharedNeighbors::default();
@@ -148,7 +149,8 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     steps::spawn(performer, step_receiver)?;
 
     let (stopped_sender, mut stopped) = oneshot::channel();
-    let (mut recording, mut recorder) = Recording::begin(config.record.as_ref())?;
+    let (recording, mut recorder) = Recording::begin(config.record.as_ref())?;
+    let mut held = Held { recording, credentials };
     let now = clock::now();
     if let Some(recorder) = &mut recorder {
         recorder.start(now, &settings);
@@ -192,7 +194,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
             _ = interrupt.recv() => break,
             _ = hangup.recv() => {
                 let change = reload::Reload { file: &file, answers: &answers, steps: &step_sender, mac, boot };
-                change.run(&mut recording).await;
+                change.run(&mut held).await;
             }
             _ = &mut stopped => return Err(StartError::ChassisGone),
         }
@@ -214,7 +216,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     }
     // It has said goodbye to the peer, or has waited long enough for it to listen.
     let _ = tokio::task::spawn_blocking(move || beat.join()).await;
-    recording.finish().await;
+    held.recording.finish().await;
     drop(step_sender);
     Ok(())
 }

@@ -57,6 +57,8 @@ fn link(info: &SrpInfo, now_us: u64) -> Vec<(&'static str, String)> {
     vec![
         ("Connection State", info.connection_state.clone()),
         ("Connection Security", info.connection_security.clone()),
+        ("Certificate", info.certificate.clone().unwrap_or_else(|| "None".into())),
+        ("Pinned Peer Certificates", pinned(info)),
         ("Connection Since", since(info.connection_since_us, now_us)),
         ("Connections", info.connection_ups.to_string()),
         ("Hello Interval", format!("{} ms", info.hello_interval_ms)),
@@ -79,6 +81,10 @@ fn history(info: &SrpInfo) -> Vec<(&'static str, String)> {
         ("Last State Change Time", last.map_or("Never".to_owned(), |last| wall(last.at_us))),
         ("Switchovers", info.switchovers.to_string()),
     ]
+}
+
+fn pinned(info: &SrpInfo) -> String {
+    if info.pinned_certificates.is_empty() { "None".into() } else { info.pinned_certificates.join(", ") }
 }
 
 fn since(since_us: u64, now_us: u64) -> String {
@@ -121,6 +127,8 @@ mod tests {
             }),
             connection_state: "Connected".into(),
             connection_security: "mutual TLS 1.3, pinned".into(),
+            certificate: Some("sha256:aa".into()),
+            pinned_certificates: vec!["sha256:bb".into(), "sha256:cc".into()],
             connection_since_us: START_US,
             connection_ups: 1,
             hello_interval_ms: 50.0,
@@ -168,15 +176,17 @@ Peer Last Hello:      12.346 ms ago
 Peer Release:         0.1.0
 Peer Boot ID:         00000000000000bb
 
-Connection State:     Connected
-Connection Security:  mutual TLS 1.3, pinned
-Connection Since:     2026-11-22 09:30:00.000000 UTC (00:00:42)
-Connections:          1
-Hello Interval:       50 ms
-Dead Interval:        150 ms
-Hellos Sent:          840
-Hellos Received:      839
-Round Trip Time:      0.123 ms
+Connection State:          Connected
+Connection Security:       mutual TLS 1.3, pinned
+Certificate:               sha256:aa
+Pinned Peer Certificates:  sha256:bb, sha256:cc
+Connection Since:          2026-11-22 09:30:00.000000 UTC (00:00:42)
+Connections:               1
+Hello Interval:            50 ms
+Dead Interval:             150 ms
+Hellos Sent:               840
+Hellos Received:           839
+Round Trip Time:           0.123 ms
 
 Configuration State:              In sync
 Last Validate Switchover Status:  Success
@@ -203,9 +213,9 @@ Switchovers:                      1
         let text = info(&alone, START_US);
         for line in [
             "Peer State:           Unknown",
-            "Connection State:     Connecting: connection refused",
-            "Connection Since:     Never",
-            "Round Trip Time:      Unknown",
+            "Connection State:          Connecting: connection refused",
+            "Connection Since:          Never",
+            "Round Trip Time:           Unknown",
             "Last State Change:                None",
             "Last State Change Time:           Never",
         ] {

@@ -31,7 +31,7 @@ impl Reload {
 /// What changes from `old` to `new`, in words.
 ///
 /// Live: timers and switchover settings of `[srp]`, monitors, the record, and loopbacks, pools, neighbours and networks of a context
-/// that stays. Everything that makes a chassis who it is (role, priority, link, keys), how it marks its kernel state,
+/// that stays, and the files of keys and certificates. Everything that makes a chassis who it is (role, priority, link), how it marks its kernel state,
 /// and the BGP instances themselves need a new start.
 pub fn changes(old: &Config, new: &Config) -> Reload {
     let (before, after) = (by_path(old), by_path(new));
@@ -71,7 +71,8 @@ fn changed_keys(was: &Table, is: &Table) -> Vec<Change> {
     keys.extend(is.entries.iter().map(|(key, _)| *key).filter(|key| was.value(key).is_none()));
     let change = |key: &'static str| {
         let (old, new) = (was.value(key), is.value(key));
-        let live = is_live_table(is) || is.header == "srp" && is_live_key(key);
+        // Other keys serve new connections; whether there are keys at all cannot change.
+        let live = is_live_table(is) || is.header == "srp.tls" || is.header == "srp" && is_live_key(key);
         let what = |value: Option<&str>| value.map_or_else(|| "(absent)".to_owned(), str::to_owned);
         let what = format!("{}.{key}: {} -> {}", is.path(), what(old), what(new));
         (old != new).then_some(Change { what, live })
@@ -142,6 +143,17 @@ mod tests {
             ["! srp.mac: \"02:00:5e:10:00:01\" -> (absent)"]
         );
         assert_eq!(lines("as = 65001", "as = 65002"), ["! context[destination].bgp.as: 65001 -> 65002"]);
+    }
+
+    #[test]
+    fn other_key_files_serve_in_the_running_daemon_but_no_keys_at_all_need_a_restart() {
+        assert_eq!(
+            lines("/srv/east.crt", "/srv/new.crt"),
+            ["srp.tls.certificate: \"/srv/east.crt\" -> \"/srv/new.crt\""]
+        );
+        let tls = FULL.find("[srp.tls]").and_then(|at| FULL[at..].split("\n\n").next()).expect("a table");
+        let plain = FULL.replace(tls, "").replace("plaintext = false", "plaintext = true");
+        assert_eq!(changes(&parse(FULL), &parse(&plain)).needing_restart().count(), 2);
     }
 
     #[test]

@@ -121,6 +121,19 @@ impl Link {
         })
     }
 
+    /// From here on new connections prove themselves with these keys; the link, and whatever has begun its handshake,
+    /// stays as it is. A link in plaintext stays in plaintext.
+    pub fn set_credentials(&mut self, credentials: Credentials) {
+        if self.credentials.is_some() {
+            self.credentials = Some(credentials);
+        }
+    }
+
+    /// What new connections prove themselves with; `None` in plaintext.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
     /// Takes readiness; tokens of others are ignored.
     pub fn handle(&mut self, now: Time, event: &Event) {
         let token = event.token();

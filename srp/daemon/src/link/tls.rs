@@ -126,6 +126,7 @@ pub struct Credentials {
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
     ours: Fingerprint,
+    pinned: Arc<[Fingerprint]>,
     exposed_key: Option<ExposedKey>,
 }
 
@@ -146,12 +147,13 @@ impl Credentials {
         let provider = Arc::new(ring::default_provider());
         let certified = certified_key(&provider, key, certificate)?;
         let ours = certified.cert.first().map(Fingerprint::of);
-        let pinned = certificates("srp.tls.peer-certificate", peer_certificate)?;
-        if let Some(fingerprint) = pinned.iter().map(Fingerprint::of).find(|pin| Some(*pin) == ours) {
+        let certificates_pinned = certificates("srp.tls.peer-certificate", peer_certificate)?;
+        let pinned: Vec<Fingerprint> = certificates_pinned.iter().map(Fingerprint::of).collect();
+        if let Some(fingerprint) = pinned.iter().copied().find(|pin| Some(*pin) == ours) {
             return Err(CredentialsError::OwnPinned { path: peer_certificate.into(), fingerprint });
         }
         let certificate_error = |source| CredentialsError::Certificate { path: certificate.into(), source };
-        let verifier = Arc::new(Pins { pinned, provider: Arc::clone(&provider) });
+        let verifier = Arc::new(Pins { pinned: certificates_pinned, provider: Arc::clone(&provider) });
         let resolver = Arc::new(rustls::sign::SingleCertAndKey::from(certified));
 
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -174,6 +176,7 @@ impl Credentials {
             client: Arc::new(client),
             server: Arc::new(server),
             ours: ours.unwrap_or(Fingerprint([0; 32])),
+            pinned: pinned.into(),
             exposed_key: exposed_key(key)?,
         })
     }
@@ -181,6 +184,17 @@ impl Credentials {
     /// The certificate that the peer must pin.
     pub const fn ours(&self) -> Fingerprint {
         self.ours
+    }
+
+    /// The certificates that the peer may show.
+    pub fn pinned(&self) -> &[Fingerprint] {
+        &self.pinned
+    }
+
+    /// True if a handshake with the other ones has the same outcome.
+    pub fn are(&self, other: &Self) -> bool {
+        // A certificate has one key, and both belong together: `load` has seen to that.
+        (self.ours, &self.pinned) == (other.ours, &other.pinned)
     }
 
     /// What to warn of, if the private key is readable by others.

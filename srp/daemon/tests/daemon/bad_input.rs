@@ -81,23 +81,11 @@ fn key_file_that_does_not_exist_is_named() {
     assert_eq!(pair.east.kernel(), before);
 }
 
-/// Makes a key pair as `srpctl keygen` does.
-fn make_keys(pair: &Pair, name: &str) {
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
-    let write = |ending: &str, text: String| {
-        let file = pair.east.folder.join(format!("{name}.{ending}"));
-        fs::write(&file, text).expect("a key file");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
-    };
-    write("crt", made.cert.pem());
-    write("key", made.signing_key.serialize_pem());
-}
-
 #[test]
 fn peer_with_the_wrong_key_is_counted_and_never_a_peer() {
     let pair = Pair::new();
     for name in ["east", "west", "mallory"] {
-        make_keys(&pair, name);
+        pair.make_keys(name);
     }
     let east = pair.east.start(&pair.east.configure(&Keys::Files { own: "east", peer: "west" }, ""));
     let mallory = pair.west.start(&pair.west.configure(&Keys::Files { own: "mallory", peer: "east" }, ""));

@@ -1,7 +1,9 @@
 //! The daemon as a process: in network namespaces of the test, with real kernel state, driven by its control socket.
 
 mod bad_input;
+mod flood;
 mod pair;
 mod record;
+mod rotation;
 mod show;
 mod support;

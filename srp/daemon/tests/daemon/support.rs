@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use srp_core::api::{Request, Response, SrpInfo};
 use srp_core::types::ChassisState;
 
 /// Long enough for a loaded machine; a condition that holds is seen within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A chassis' place: a namespace and a folder.
 pub struct Place {
@@ -51,6 +52,23 @@ impl Pair {
         east.netns.ip(&up("192.0.2.1")).expect("east's end");
         west.netns.ip(&up("192.0.2.2")).expect("west's end");
         Self { east, west, _folder: folder }
+    }
+
+    /// Makes a key pair in the folder, as `srpctl keygen` does.
+    pub fn make_keys(&self, name: &str) {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+        let write = |ending: &str, text: String| {
+            let file = self.file(&format!("{name}.{ending}"));
+            fs::write(&file, text).expect("a key file");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
+        };
+        write("crt", made.cert.pem());
+        write("key", made.signing_key.serialize_pem());
+    }
+
+    /// A file of the folder that both share.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.east.folder.join(name)
     }
 }
 
