@@ -350,6 +350,10 @@ impl Chassis {
         // What waits in a buffer was said to what we were then: it shall not count as an answer to what we are now.
         self.standing += 1;
         self.hello_at = now;
+        // The bound of a Pending state is for what we wait for, and its report may wait in a buffer too.
+        if let Role::PendingActive { until, .. } | Role::PendingStandby { until, .. } = &mut self.role {
+            *until = *until + gap;
+        }
         match self.role {
             // The peer's Hellos wait in a buffer: give it one dead-interval to be heard.
             Role::Init | Role::Standby => self.alive = self.alive.max(now),
