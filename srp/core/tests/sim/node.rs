@@ -412,6 +412,9 @@ fn wanted(action: &Action) -> String {
 
 fn spoken(answer: &Answer) -> String {
     match answer {
+        Answer::PostProcessTerminated { here, peer } => {
+            format!("ends forwarding: here {here}, on the peer {peer}")
+        }
         Answer::Done { took } => format!("done in {took}"),
         Answer::Refused(reasons) => format!("refused: {}", reasons.join("; ")),
         Answer::Validated(checks) => {
