@@ -34,7 +34,7 @@ fn pair(sabotage: Sabotage, advertise_in_standby: bool) -> Pair {
         threshold: 2,
         advertise_in_standby,
         drain_interval: TICK,
-        switchover_timeout: TICK.times(8),
+        switchover_timeout: TICK.times(10),
         config_digest: [7; 32],
     };
     let mut settings = [side(ChassisMode::Primary, 1), side(ChassisMode::Backup, 2)];

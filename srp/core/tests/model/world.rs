@@ -209,15 +209,17 @@ impl World {
         let Some((act, _)) = self.next_of(side) else { return };
         self.left.delays -= 1;
         let node = &mut self.nodes[side];
-        match act {
-            Act::Learn(_) => node.session.updates.front_mut().map(UnderWay::delay),
-            Act::Report(_) => node.session.report.as_mut().map(UnderWay::delay),
-            Act::Kernel(_) => node.kernel.front_mut().map(UnderWay::delay),
-            Act::Flushed(_) => node.flush.as_mut().map(UnderWay::delay),
-            Act::Deliver(_) => self.link.to[side].front_mut().map(UnderWay::delay),
-            _ => None,
+        let (late, what) = match act {
+            Act::Learn(_) => (node.session.updates.front_mut().map(UnderWay::delay), "BGP update"),
+            Act::Report(_) => (node.session.report.as_mut().map(UnderWay::delay), "routers' acknowledgement"),
+            Act::Kernel(_) => (node.kernel.front_mut().map(UnderWay::delay), "kernel's answer"),
+            Act::Flushed(_) => (node.flush.as_mut().map(UnderWay::delay), "flush"),
+            Act::Deliver(_) => (self.link.to[side].front_mut().map(UnderWay::delay), "next arrival"),
+            _ => (None, "nothing"),
         };
-        self.note(side, format_args!("... slow: {act:?}"));
+        if late.is_some() {
+            self.note_all(format_args!("... {what} of {} is a tick late", NAMES[side]));
+        }
     }
 
     /// Something must happen at this side before the next tick.
