@@ -39,7 +39,7 @@ pub fn announced(context: &ContextConfig, now: &Announcement<'_>) -> Vec<Origina
 
 fn with_modifier(prefix: IpNetwork, modifier: RouteModifier) -> Originated {
     Originated {
-        // At most threshold + 3 = 35; a larger one could only lose, which is what a large one is for.
+        // At first at most threshold + delta + 2 = 65; a larger one could only lose, which is what a large one is for.
         prepend: u8::try_from(modifier.0).unwrap_or(u8::MAX),
         local_pref: Some(BEST_LOCAL_PREF.saturating_sub(u32::from(modifier.0))),
         ..Originated::new(prefix.into())
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn local_pref_falls_as_the_modifier_rises_and_stays_above_the_default() {
         let preference = |modifier| with_modifier(net("10.0.0.0/8"), RouteModifier(modifier)).local_pref;
-        for modifier in 0..=35 {
+        for modifier in 0..=u16::from(u8::MAX) {
             assert!(preference(modifier) > preference(modifier + 1));
             assert!(preference(modifier) > Some(100));
         }

@@ -194,9 +194,10 @@ impl FromStr for Mac {
 
 /// How many AS-path prepends this chassis' routes carry: the lower, the better (BGP-2, BGP-4).
 ///
-/// Operational values are `1 ..= threshold`, and `threshold + 1` for the Standby until the pair has started again at 1
-/// and 2. `threshold + 2` (primary) and `threshold + 3` (backup) are the initial values of a chassis that has not yet
-/// agreed with a peer (BGP-3): above every value of a pair that has, so that it never beats one that serves.
+/// A pair that agrees has the values `n` and `n + delta`, where delta is `delta-route-modifier`. Operational ones are
+/// `1 ..= threshold`, and up to `threshold + delta` for the Standby until the pair has started again at 1 and 1 + delta.
+/// `threshold + delta + 1` (primary) and `+ 2` (backup) are the initial values of a chassis that has not yet agreed with
+/// a peer (BGP-3): above every value of a pair that has, so that it never beats one that serves.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
 )]
@@ -208,17 +209,18 @@ impl RouteModifier {
     pub const FIRST: Self = Self(1);
 
     /// The value of a chassis that has just started: above every operational one, the primary's below the backup's.
-    pub fn initial(mode: ChassisMode, threshold: u16) -> Self {
+    pub fn initial(mode: ChassisMode, threshold: u16, delta: u16) -> Self {
+        let highest = Self(threshold).behind(delta);
         match mode {
-            ChassisMode::Primary => Self(threshold.saturating_add(2)),
-            ChassisMode::Backup => Self(threshold.saturating_add(3)),
+            ChassisMode::Primary => highest.behind(1),
+            ChassisMode::Backup => highest.behind(2),
         }
     }
 
-    /// The value of a Standby beside an Active with this one.
+    /// The value that is `delta` behind this one: of a Standby beside an Active with this one, by the step of the pair.
     #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+    pub fn behind(self, delta: u16) -> Self {
+        Self(self.0.saturating_add(delta))
     }
 }
 
@@ -474,9 +476,12 @@ mod tests {
 
     #[test]
     fn initial_modifiers_are_above_every_operational_one_and_ordered_by_role() {
-        let primary = RouteModifier::initial(ChassisMode::Primary, 16);
-        let backup = RouteModifier::initial(ChassisMode::Backup, 16);
+        let primary = RouteModifier::initial(ChassisMode::Primary, 16, 1);
+        let backup = RouteModifier::initial(ChassisMode::Backup, 16, 1);
         assert_eq!((primary, backup), (RouteModifier(18), RouteModifier(19)));
+        let initial = |mode| RouteModifier::initial(mode, 16, 5);
+        let (primary, backup) = (initial(ChassisMode::Primary), initial(ChassisMode::Backup));
+        assert_eq!((primary, backup), (RouteModifier(22), RouteModifier(23)));
     }
 
     #[test]

@@ -19,7 +19,11 @@ use sim::sabotage::Sabotage;
 use srp_core::chassis::Settings;
 use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority, Span};
 
-fn pair(sabotage: Sabotage, advertise_in_standby: bool) -> Pair {
+/// Threshold and step of the route modifier: the smallest there are.
+const USUAL: (u16, u16) = (2, 1);
+
+fn pair(sabotage: Sabotage, advertise_in_standby: bool, modifiers: (u16, u16)) -> Pair {
+    let (threshold, delta_route_modifier) = modifiers;
     let side = |mode, last| Settings {
         identity: Identity {
             mode,
@@ -31,7 +35,8 @@ fn pair(sabotage: Sabotage, advertise_in_standby: bool) -> Pair {
         hello_interval: TICK,
         dead_interval: TICK.times(4),
         delay_interval: Span::ZERO,
-        threshold: 2,
+        threshold,
+        delta_route_modifier,
         advertise_in_standby,
         drain_interval: TICK,
         switchover_timeout: TICK.times(10),
@@ -48,9 +53,9 @@ fn number(variable: &str, usual: u8) -> u8 {
 }
 
 /// Everything that can follow from two chassis that are off holds the invariants.
-fn holds(name: &str, advertise_in_standby: bool) {
+fn holds(name: &str, advertise_in_standby: bool, modifiers: (u16, u16)) {
     let left = Budget { faults: number("SRP_MODEL_DEPTH", 1), delays: number("SRP_MODEL_DELAYS", 1) };
-    let root = World::new(pair(Sabotage::None, advertise_in_standby), left);
+    let root = World::new(pair(Sabotage::None, advertise_in_standby, modifiers), left);
     let seen = explore(&root);
     println!("{name}, {} fault(s), {} delay(s): {seen}", left.faults, left.delays);
     if let Some((acts, broken)) = seen.broken {
@@ -60,19 +65,29 @@ fn holds(name: &str, advertise_in_standby: bool) {
 
 #[test]
 fn invariants_hold_whatever_happens() {
-    holds("silent Standby", false);
+    holds("silent Standby", false, USUAL);
 }
 
 #[test]
 fn invariants_hold_whatever_happens_where_the_standby_announces() {
-    holds("announcing Standby", true);
+    holds("announcing Standby", true, USUAL);
+}
+
+#[test]
+fn bgp_4_invariants_hold_with_a_step_of_two_that_meets_the_threshold() {
+    holds("silent Standby, threshold 3, step 2", false, (3, 2));
+}
+
+#[test]
+fn bgp_4_invariants_hold_with_a_step_of_two_that_passes_the_threshold() {
+    holds("announcing Standby, threshold 4, step 2", true, (4, 2));
 }
 
 #[test]
 fn every_broken_rule_is_caught() {
     for sabotage in Sabotage::ALL {
         let caught = [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0)].into_iter().find_map(|(faults, delays)| {
-            let root = World::new(pair(sabotage, true), Budget { faults, delays });
+            let root = World::new(pair(sabotage, true, USUAL), Budget { faults, delays });
             let seen = explore(&root);
             let (acts, broken) = seen.broken.as_ref()?;
             let told = tell(&root, acts).join("\n");
@@ -87,7 +102,8 @@ fn every_broken_rule_is_caught() {
 fn states_that_differ_only_in_clocks_and_counters_have_one_future() {
     for (faults, delays) in [(1, 0), (0, 2)] {
         for advertise_in_standby in [false, true] {
-            let root = World::new(pair(Sabotage::None, advertise_in_standby), Budget { faults, delays });
+            let root =
+                World::new(pair(Sabotage::None, advertise_in_standby, USUAL), Budget { faults, delays });
             let pairs = compare(&root, 2).unwrap_or_else(|differ| panic!("{differ}"));
             println!("{faults} fault(s), {delays} delay(s): {pairs} pairs compared");
             assert!(pairs > 500, "too few to tell");

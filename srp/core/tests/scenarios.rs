@@ -51,7 +51,9 @@ scenarios! {
     bgp_3_restarted_active_is_vouched_for
     bgp_3_restarted_active_that_is_too_late_stands_by
     bgp_4_standby_announces_the_longer_path
+    bgp_4_standby_announces_the_longer_path_by_the_step
     bgp_4_standby_whose_kernel_refuses_tries_again
+    bgp_5_a_delta_route_modifier_is_the_step_of_everything
     bgp_5_cut_while_the_pair_starts_again
     bgp_5_threshold_starts_the_pair_again_at_1_and_2
     bgp_5_unplanned_take_over_at_the_threshold

@@ -111,6 +111,7 @@ pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
         dead_interval: srp.dead_interval,
         delay_interval: srp.delay_interval,
         threshold: srp.route_modifier_threshold,
+        delta_route_modifier: srp.delta_route_modifier,
         advertise_in_standby: srp.advertise_routes_in_standby_state,
         drain_interval: srp.drain_interval,
         switchover_timeout: srp.switchover_timeout,

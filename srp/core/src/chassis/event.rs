@@ -22,6 +22,9 @@ pub struct Settings {
     pub delay_interval: Span,
     /// Highest operational route modifier (BGP-5).
     pub threshold: u16,
+    /// How far the Standby's modifier is behind the Active's; less than the threshold. 1 in records that do not say.
+    #[serde(default = "one")]
+    pub delta_route_modifier: u16,
     /// Installs and announces as Standby too, with the longer path.
     pub advertise_in_standby: bool,
     /// Keeps forwarding this long after its withdraw.
@@ -31,6 +34,17 @@ pub struct Settings {
     /// Digest of the configuration items that must be equal (CH-12).
     #[serde(with = "crate::hex")]
     pub config_digest: [u8; 32],
+}
+
+impl Settings {
+    /// What this chassis carries until it has met its peer.
+    pub fn initial_modifier(&self) -> RouteModifier {
+        RouteModifier::initial(self.identity.mode, self.threshold, self.delta_route_modifier)
+    }
+}
+
+fn one() -> u16 {
+    1
 }
 
 /// What happened. Reports of steps carry the ticket of the action that asked for them.

@@ -11,7 +11,7 @@
 use super::presence::{Target, Ticket};
 use super::role::{Asked, HandOver, Role, TakeOver};
 use super::{Action, Answer, Chassis, Fact};
-use crate::types::{RouteModifier, Span, SwitchReason, Time};
+use crate::types::{Span, SwitchReason, Time};
 use crate::wire::{CloseReason, Message, SwitchoverAbort, SwitchoverRequest, TerminatePostProcess};
 
 impl Chassis {
@@ -128,8 +128,8 @@ impl Chassis {
         match self.role {
             Role::PendingActive { take_over: TakeOver::Unplanned(_), .. } => {
                 self.rests_until = rested;
-                let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
-                let peers = self.peer().map_or(initial, |peer| peer.modifier.next());
+                let initial = self.settings.initial_modifier();
+                let peers = self.peer().map_or(initial, |peer| self.behind(peer.modifier));
                 self.set_modifier(initial.max(peers).max(self.modifier), "could not take over");
                 self.fall_back(now, why);
             }
@@ -225,8 +225,7 @@ impl Chassis {
 
     /// Stopping, Active, and nobody took over: the peer must not think that we stand better than it does.
     pub(super) fn leave_service(&mut self, now: Time) {
-        let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
-        let modifier = initial.max(self.modifier);
+        let modifier = self.settings.initial_modifier().max(self.modifier);
         // Nobody is there for whom we could go on forwarding.
         self.step_down(now, SwitchReason::ForceStateChange, modifier, Span::ZERO);
     }

@@ -81,7 +81,7 @@ struct Link {
 impl Chassis {
     /// A chassis that has just started.
     pub fn new(now: Time, settings: Settings) -> Self {
-        let modifier = RouteModifier::initial(settings.identity.mode, settings.threshold);
+        let modifier = settings.initial_modifier();
         Self {
             role: Role::Init,
             modifier,
@@ -367,16 +367,21 @@ impl Chassis {
 
     /// Raises the modifier to its initial value, or higher, and says so to routers first of all.
     fn stand_back(&mut self, now: Time, why: &'static str) {
-        let initial = RouteModifier::initial(self.settings.identity.mode, self.settings.threshold);
         // The peer may have taken over with what it last showed, or with the value after ours: either can be as high
         // as the initial one while the pair starts again below its threshold.
-        let peers = self.modifier().next().max(self.view.map_or(RouteModifier::FIRST, |view| view.modifier));
-        let behind = if self.stood_back { self.modifier } else { peers.next() };
+        let peers =
+            self.behind(self.modifier()).max(self.view.map_or(RouteModifier::FIRST, |view| view.modifier));
+        let behind = if self.stood_back { self.modifier } else { peers.behind(1) };
         self.stood_back = true;
-        self.set_modifier(initial.max(behind), why);
+        self.set_modifier(self.settings.initial_modifier().max(behind), why);
         if let Target::Present(_) = self.presence.target() {
             self.aim(now, Target::Present(self.modifier));
         }
+    }
+
+    /// The modifier of a Standby beside an Active with this one.
+    fn behind(&self, active: RouteModifier) -> RouteModifier {
+        active.behind(self.settings.delta_route_modifier)
     }
 
     fn set_modifier(&mut self, modifier: RouteModifier, why: &'static str) {

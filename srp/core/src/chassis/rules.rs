@@ -119,13 +119,13 @@ impl Chassis {
         }
     }
 
-    /// Stays behind the Active: one more prepend than it (BGP-4). Not while it serves with more than an operational
+    /// Stays behind the Active: `delta-route-modifier` more prepends than it (BGP-4). Not while it serves with more than an operational
     /// value: it starts again at the first one as soon as it sees us here, and values do not climb without bound.
     fn follow(&mut self, now: Time, active: &Hello) -> bool {
         if active.modifier.0 > self.settings.threshold {
             return false;
         }
-        let behind = active.modifier.next();
+        let behind = self.behind(active.modifier);
         let changed = self.modifier != behind;
         self.set_modifier(behind, "stays behind the Active");
         let moves = match self.presence.target() {
@@ -174,12 +174,12 @@ impl Chassis {
         match peer.state {
             ChassisState::Active if self.loses_to_active() => {
                 let drain = self.settings.drain_interval;
-                self.step_down(now, SwitchReason::DualActive, peer.modifier.next(), drain);
+                self.step_down(now, SwitchReason::DualActive, self.behind(peer.modifier), drain);
                 true
             }
             // BGP-5: the next value would pass the threshold. Lowering the Active's is safe at any time; the Standby
             // follows when our Hello names the new value, which is when routers have it.
-            ChassisState::Standby if self.modifier.0 >= self.settings.threshold => {
+            ChassisState::Standby if self.behind(self.modifier).0 > self.settings.threshold => {
                 self.set_modifier(RouteModifier::FIRST, "the pair starts again below the threshold");
                 self.aim(now, Target::Present(self.modifier));
                 true
@@ -219,7 +219,7 @@ impl Chassis {
                 if let (HandOver::Waiting { asked, .. }, Some(peer)) = (step, self.peer())
                     && peer.state == ChassisState::Active
                 {
-                    let behind = peer.modifier.next();
+                    let behind = self.behind(peer.modifier);
                     self.confirm(now, asked);
                     self.step_down(now, reason, behind, self.settings.drain_interval);
                     return true;

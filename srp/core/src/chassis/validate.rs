@@ -54,7 +54,7 @@ impl Chassis {
     /// A matter of order, which nothing overrides; it takes a round trip.
     pub(super) fn unsettled(&self) -> Option<String> {
         let (ours, theirs) = (self.modifier(), self.peer()?.modifier);
-        let settled = theirs == ours.next() && ours == self.modifier && ours.0 < self.settings.threshold;
+        let settled = ours == self.modifier && ours < theirs && theirs.0 <= self.settings.threshold;
         (!settled).then(|| {
             format!("route modifiers are {ours} here and {theirs} on the peer and about to change: try again")
         })

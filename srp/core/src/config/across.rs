@@ -18,6 +18,8 @@ pub(super) struct Ledger {
     pub link_port: Option<Found<u16>>,
     /// Hello-interval and dead-interval.
     pub timers: Option<(Found<Span>, Found<Span>)>,
+    /// Threshold and step of the route modifier.
+    pub modifiers: Option<(Found<u16>, Found<u16>)>,
     pub contexts: Vec<ContextClaims>,
     /// The contexts could not all be read: a name that is missing here may be in the file.
     pub contexts_unread: bool,
@@ -47,6 +49,7 @@ pub(super) struct Claim {
 /// Reports every rule between sections that does not hold.
 pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     check_timers(reader, ledger);
+    check_modifiers(reader, ledger);
     check_names(reader, ledger);
     check_tables(reader, ledger);
     check_addresses(reader, ledger);
@@ -92,6 +95,16 @@ fn check_timers(reader: &Reader<'_>, ledger: &Ledger) {
     // Said where the operator wrote something, which may be only one of the two.
     let at = if dead.at.written.is_some() { &dead.at } else { &hello.at };
     reader.report(at, Fault::DeadTooShort { hello: hello.value, dead: dead.value });
+}
+
+/// The first pair of modifiers, 1 and 1 + delta, is operational (BGP-5).
+fn check_modifiers(reader: &Reader<'_>, ledger: &Ledger) {
+    let Some((threshold, delta)) = &ledger.modifiers else { return };
+    if delta.value < threshold.value || reader.is_mistyped(&threshold.at) || reader.is_mistyped(&delta.at) {
+        return;
+    }
+    // The default fits under every threshold.
+    reader.report(&delta.at, Fault::DeltaTooLarge { delta: delta.value, threshold: threshold.value });
 }
 
 fn check_names(reader: &Reader<'_>, ledger: &Ledger) {

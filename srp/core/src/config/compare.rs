@@ -81,6 +81,10 @@ fn srp_items(srp: &SrpConfig) -> Vec<ConfigItem> {
         item("srp drain-interval", srp.drain_interval),
         item("srp switchover-timeout", srp.switchover_timeout),
     ];
+    // Said only where it is not the default: a release that does not know the key agrees with one that does.
+    if srp.delta_route_modifier != 1 {
+        items.push(item("srp delta-route-modifier", srp.delta_route_modifier));
+    }
     // A monitored neighbour has one address on this chassis and another on the peer: its place in the list counts.
     items.extend(srp.monitor_bgp.iter().enumerate().map(|(index, monitor)| {
         let key = format!("srp monitor bgp {}", index + 1);
@@ -150,6 +154,7 @@ mod tests {
             ("srp advertise-routes-in-standby-state", "false"),
             ("srp drain-interval", "2s"),
             ("srp switchover-timeout", "5s"),
+            ("srp delta-route-modifier", "2"),
             ("srp monitor bgp 1", "context destination group 1"),
             ("context destination", "configured"),
             ("context destination loopback gateway", "203.0.113.1/32"),

@@ -212,6 +212,17 @@ pub enum Fault {
         /// `srp.dead-interval`.
         dead: Span,
     },
+    /// Not even the first Standby, at 1 plus the step, would be below the threshold.
+    #[error(
+        "a Standby beside the Active's first route modifier, 1, would have {}, past route-modifier-threshold {threshold}",
+        .delta.saturating_add(1)
+    )]
+    DeltaTooLarge {
+        /// `srp.delta-route-modifier`.
+        delta: u16,
+        /// `srp.route-modifier-threshold`.
+        threshold: u16,
+    },
     /// One end of the link is IPv4, the other IPv6.
     #[error("of another address family than {other}")]
     FamiliesDiffer {
@@ -351,6 +362,11 @@ impl Fault {
                     hello.times(3)
                 )
             }
+            Self::DeltaTooLarge { delta, threshold } => format!(
+                "set srp.delta-route-modifier to {} or less, or srp.route-modifier-threshold to {} or more",
+                threshold.saturating_sub(1),
+                delta.saturating_add(1)
+            ),
             Self::FamiliesDiffer { .. } => "write two IPv4 addresses or two IPv6 addresses".into(),
             Self::SameEnds { .. } => "bind-address is this chassis, peer-ip-address the other one".into(),
             Self::LinkLocalEnd => "write an IPv4, a global or a unique-local IPv6 address".into(),

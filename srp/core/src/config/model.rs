@@ -51,6 +51,8 @@ pub struct SrpConfig {
     pub configuration_interval: Span,
     /// 2 ..= 32; default 16.
     pub route_modifier_threshold: u16,
+    /// 1 ..= 31, less than the threshold; default 1: how far the Standby's modifier is behind the Active's.
+    pub delta_route_modifier: u16,
     /// Standby announces as well, with its longer path; default false.
     pub advertise_routes_in_standby_state: bool,
     /// 0 ..= 60 s; default 2 s: how long a chassis that stepped down keeps forwarding after its withdraw.

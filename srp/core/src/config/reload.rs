@@ -102,6 +102,7 @@ fn is_live_key(key: &str) -> bool {
             | "delay-interval"
             | "configuration-interval"
             | "route-modifier-threshold"
+            | "delta-route-modifier"
             | "advertise-routes-in-standby-state"
             | "drain-interval"
             | "switchover-timeout"

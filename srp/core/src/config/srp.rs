@@ -31,6 +31,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     let comparison =
         s.or("configuration-interval", &span(Span::secs(1), Span::secs(65_535)), Span::secs(3_600));
     let threshold = s.or("route-modifier-threshold", &Integer::<u16>::new(2, 32), 16);
+    let delta = s.or("delta-route-modifier", &Integer::<u16>::new(1, 31), 1);
     let in_standby = s.or("advertise-routes-in-standby-state", &Flag, false);
     let drain = s.or("drain-interval", &span(Span::ZERO, Span::secs(60)), Span::secs(2));
     let timeout = s.or("switchover-timeout", &span(Span::millis(100), Span::secs(60)), Span::secs(5));
@@ -42,6 +43,9 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     let ends = check_ends(s, bind, peer, ledger);
     if let (Ok(hello), Ok(dead)) = (&hello, &dead) {
         ledger.timers = Some((hello.clone(), dead.clone()));
+    }
+    if let (Ok(threshold), Ok(delta)) = (&threshold, &delta) {
+        ledger.modifiers = Some((threshold.clone(), delta.clone()));
     }
     ledger.link_port = port.clone().ok();
 
@@ -58,6 +62,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         delay_interval: delay?.value,
         configuration_interval: comparison?.value,
         route_modifier_threshold: threshold?.value,
+        delta_route_modifier: delta?.value,
         advertise_routes_in_standby_state: in_standby?.value,
         drain_interval: drain?.value,
         switchover_timeout: timeout?.value,

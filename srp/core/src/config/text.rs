@@ -149,6 +149,7 @@ fn srp(srp: &SrpConfig) -> Table {
         .span("delay-interval", srp.delay_interval)
         .span("configuration-interval", srp.configuration_interval)
         .bare("route-modifier-threshold", srp.route_modifier_threshold)
+        .bare("delta-route-modifier", srp.delta_route_modifier)
         .bare("advertise-routes-in-standby-state", srp.advertise_routes_in_standby_state)
         .span("drain-interval", srp.drain_interval)
         .span("switchover-timeout", srp.switchover_timeout)

@@ -199,9 +199,10 @@ impl World {
     fn agrees(&self, active: usize) -> bool {
         let standby = 1 - active;
         let modifier = |side: usize| self.nodes[side].chassis.as_ref().map(Chassis::modifier);
+        let delta = self.pair.settings[active].delta_route_modifier;
         self.is(active, ChassisState::Active)
             && self.is(standby, ChassisState::Standby)
-            && modifier(active).is_some_and(|value| modifier(standby) == Some(value.next()))
+            && modifier(active).is_some_and(|value| modifier(standby) == Some(value.behind(delta)))
     }
 
     /// Invariant 2.

@@ -198,7 +198,10 @@ fn slow(rng: &mut Rng) -> Pace {
 
 /// A pair with settings of all kinds. What must be equal is equal.
 pub fn pair(rng: &mut Rng) -> [Settings; 2] {
-    let threshold = [2, 2, 3, 16][usize::try_from(rng.below(4)).expect("small")];
+    let (threshold, most) =
+        [(2, 1), (2, 1), (3, 2), (6, 5), (16, 15)][usize::try_from(rng.below(5)).expect("small")];
+    let delta_route_modifier =
+        if rng.chance(50) { 1 } else { u16::try_from(1 + rng.below(most)).expect("small") };
     let advertise_in_standby = rng.chance(50);
     let drain_interval = Span::millis(rng.below(3) * 50);
     let delay_interval = Span::millis(rng.below(2) * 200);
@@ -222,6 +225,7 @@ pub fn pair(rng: &mut Rng) -> [Settings; 2] {
         dead_interval: Span::millis(300),
         delay_interval,
         threshold,
+        delta_route_modifier,
         advertise_in_standby,
         drain_interval,
         switchover_timeout: Span::secs(1),

@@ -1,6 +1,6 @@
 //! What must always hold, asserted after each step.
 //!
-//! 1. Link up and settled: exactly one Active, the other Standby one modifier behind it. Asserted at the end of each
+//! 1. Link up and settled: exactly one Active, the other Standby one step of the modifier behind it. Asserted at the end of each
 //!    run, after everything was healed and a bound has passed, and that it stays so.
 //! 2. Link down, both Active: the incumbent (Active alone before, or the one that the pair agreed upon) has the smaller modifier. If it has
 //!    restarted, was suspended or was cut off since the pair last agreed, and the other has not, the other has.
@@ -179,7 +179,7 @@ impl World {
             let standby = 1 - active;
             if let (Some(a), Some(s)) = (&self.nodes[active].chassis, &self.nodes[standby].chassis)
                 && (a.state(), s.state()) == (ChassisState::Active, ChassisState::Standby)
-                && s.modifier() == a.modifier().next()
+                && s.modifier() == a.modifier().behind(a.settings().delta_route_modifier)
                 && a.modifier().0 <= a.settings().threshold
             {
                 self.check.restarted = [false; 2];
@@ -359,11 +359,12 @@ impl World {
             })
             .collect();
         let active = (0..2).find(|side| self.is(*side, ChassisState::Active));
+        let delta = self.nodes[0].settings.delta_route_modifier;
         let settled = active.is_some_and(|active| {
             let standby = 1 - active;
             let modifier = |side: usize| self.nodes[side].chassis.as_ref().map(Chassis::modifier);
             self.is(standby, ChassisState::Standby)
-                && modifier(active).is_some_and(|a| modifier(standby) == Some(a.next()))
+                && modifier(active).is_some_and(|a| modifier(standby) == Some(a.behind(delta)))
                 && self.routers.iter().all(|router| router.prefers() == Some(active))
         });
         if !settled {

@@ -62,7 +62,8 @@ impl Sabotage {
             (Self::StandsLevel, Event::Received(Message::Hello(hello)))
                 if hello.state == ChassisState::Active =>
             {
-                hello.modifier = RouteModifier(hello.modifier.0.saturating_sub(1));
+                let step = node.settings.delta_route_modifier;
+                hello.modifier = RouteModifier(hello.modifier.0.saturating_sub(step));
             }
             (Self::BreaksBeforeMake, Event::Received(Message::Hello(hello)))
                 if hello.state == ChassisState::PendingActive =>

@@ -75,6 +75,7 @@ fn pair(words: &str) -> Result<World, String> {
         dead_interval: Span::millis(300),
         delay_interval: Span::ZERO,
         threshold: 16,
+        delta_route_modifier: 1,
         advertise_in_standby: false,
         drain_interval: Span::millis(50),
         switchover_timeout: Span::secs(1),
@@ -108,6 +109,7 @@ fn pair(words: &str) -> Result<World, String> {
                         "drain" => settings.drain_interval = span(value)?,
                         "timeout" => settings.switchover_timeout = span(value)?,
                         "threshold" => settings.threshold = value.parse().map_err(|_| "a number")?,
+                        "delta" => settings.delta_route_modifier = value.parse().map_err(|_| "a number")?,
                         "advertise-in-standby" => settings.advertise_in_standby = value == "yes",
                         _ => return Err(format!("`{key}` is not a setting of a pair")),
                     }

@@ -24,6 +24,7 @@ fn settings() -> Settings {
         dead_interval: Span::millis(150),
         delay_interval: Span::ZERO,
         threshold: 16,
+        delta_route_modifier: 1,
         advertise_in_standby: false,
         drain_interval: Span::ZERO,
         switchover_timeout: Span::millis(500),

@@ -39,6 +39,7 @@ dead-interval = \"300ms\"
 delay-interval = \"0s\"
 configuration-interval = \"3600s\"
 route-modifier-threshold = 16
+delta-route-modifier = 1
 advertise-routes-in-standby-state = false
 drain-interval = \"2s\"
 switchover-timeout = \"5s\"

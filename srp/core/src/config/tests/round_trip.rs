@@ -65,12 +65,12 @@ fn any_srp() -> impl Strategy<Value = SrpConfig> {
     let who = (any::<bool>(), 1_u8.., option::of(any::<[u8; 5]>()), "[a-z][a-z0-9._-]{0,9}");
     let timers = (10_000_u64..60_000_000, 3_u64..5, 0_u64..3_600_000_000, 1_u64..65_535);
     let link = (any::<bool>(), 1_u16.., option::of((any_path(), any_path(), any_path())));
-    (who, timers, link, 2_u16..=32, any::<bool>()).prop_map(
+    (who, timers, link, (2_u16..=32, 1_u16..=31), any::<bool>()).prop_map(
         |(
             (primary, priority, mac, context),
             (hello, times, delay, hour),
             (v6, port, files),
-            threshold,
+            (threshold, delta),
             standby,
         )| {
             let end = |last: u8| {
@@ -92,6 +92,7 @@ fn any_srp() -> impl Strategy<Value = SrpConfig> {
                 delay_interval: Span(delay),
                 configuration_interval: Span::secs(hour),
                 route_modifier_threshold: threshold,
+                delta_route_modifier: delta.min(threshold - 1),
                 advertise_routes_in_standby_state: standby,
                 drain_interval: Span(delay % 60_000_000),
                 switchover_timeout: Span(100_000 + delay % 59_000_000),
