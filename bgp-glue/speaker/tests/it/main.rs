@@ -2,6 +2,7 @@
 //! traffic stays inside of them. Needs root; needs `ip`, and FRR and BIRD for the tests that name them.
 
 mod bird;
+mod conformance;
 mod frr;
 mod netns;
 mod owner;

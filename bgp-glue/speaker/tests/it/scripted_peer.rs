@@ -2,13 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use bgp_proto::session::Negotiated;
 use bgp_proto::types::{Asn, Families, HoldTime};
 use bgp_proto::wire::header::{Kind, MAX_MESSAGE_LEN, first_frame, push_keepalive, push_message};
 use bgp_proto::wire::notification::Notification;
 use bgp_proto::wire::open::Open;
-use bgp_proto::wire::update::{Update, UpdateContext};
+use bgp_proto::wire::update::{AsWidth, Update, UpdateContext};
 
 use crate::netns::Netns;
 use crate::owner::PATIENCE;
@@ -17,6 +18,10 @@ use crate::owner::PATIENCE;
 pub struct ScriptedPeer {
     stream: TcpStream,
     input: Vec<u8>,
+    /// For those who have to tell the first dump from what comes after it.
+    pub has_seen_end_of_rib: bool,
+    /// How the speaker writes AS numbers.
+    pub as_width: AsWidth,
 }
 
 /// What the speaker said.
@@ -69,7 +74,7 @@ pub fn routes(count: u32) -> Vec<u8> {
 impl ScriptedPeer {
     pub fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream, input: Vec::new() }
+        Self { stream, input: Vec::new(), has_seen_end_of_rib: false, as_width: AsWidth::Four }
     }
 
     pub fn accept(listener: &TcpListener) -> Self {
@@ -89,6 +94,17 @@ impl ScriptedPeer {
 
     pub fn send(&mut self, octets: &[u8]) {
         self.stream.write_all(octets).expect("the speaker's connection is open");
+    }
+
+    /// How long to wait for the speaker's next word.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.stream.set_read_timeout(Some(patience)).expect("the patience is not zero");
+    }
+
+    /// Sends what the speaker may not want to hear: it may have hung up.
+    pub fn try_send(&mut self, octets: &[u8]) {
+        // Whether it has is seen in what it said.
+        let _ = self.stream.write_all(octets);
     }
 
     pub fn send_open(&mut self, open: &Open) {
@@ -113,8 +129,8 @@ impl ScriptedPeer {
                 let said = match frame.kind {
                     Kind::Open => Said::Open(Open::decode(frame.body).expect("the speaker's OPEN is good")),
                     Kind::Update => {
-                        let update =
-                            Update::decode(frame.body, context()).expect("the speaker's UPDATE is good");
+                        let update = Update::decode(frame.body, context(self.as_width))
+                            .expect("the speaker's UPDATE is good");
                         Said::Update(update)
                     }
                     Kind::Notification => Said::Notification(Notification::decode(frame.body).unwrap()),
@@ -166,13 +182,13 @@ impl ScriptedPeer {
     }
 }
 
-fn context() -> UpdateContext {
+fn context(as_width: AsWidth) -> UpdateContext {
     let negotiated = Negotiated {
         remote_as: Asn(65000),
         router_id: Ipv4Addr::new(192, 0, 2, 1).try_into().unwrap(),
         hold_time: HoldTime::DEFAULT,
         families: Families::ALL,
-        as_width: bgp_proto::wire::update::AsWidth::Four,
+        as_width,
         kind: bgp_proto::types::PeerKind::External,
         route_refresh: true,
         send_limit: MAX_MESSAGE_LEN,
