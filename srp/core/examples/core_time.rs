@@ -10,8 +10,8 @@ use srp_core::chassis::{Chassis, Event};
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
-use sim::chaos::tell;
 use sim::sabotage::Sabotage;
+use sim::story::Story;
 
 /// What kind of work an event is, for a line of the report.
 fn kind(event: &Event) -> &'static str {
@@ -38,7 +38,7 @@ fn kind(event: &Event) -> &'static str {
 fn time_events(stories: u64) -> Vec<(&'static str, u64)> {
     let mut times = Vec::new();
     for seed in 0..stories {
-        for node in tell(seed, Sabotage::None, false, true).nodes {
+        for node in Story::of_seed(seed).tell(Sabotage::None, false, true).nodes {
             let Some(record) = node.record else { continue };
             let mut chassis: Chassis = record.born;
             for (time, event) in record.heard {
@@ -75,8 +75,9 @@ fn main() {
     report("all", times.into_iter().map(|(_, time)| time).collect());
 
     let (stories, begin) = (2_000_u32, Instant::now());
-    let broken = (0..stories)
-        .filter(|seed| tell(u64::from(*seed), Sabotage::None, false, false).check.broken.is_some());
+    let broken = (0..stories).filter(|seed| {
+        Story::of_seed(u64::from(*seed)).tell(Sabotage::None, false, false).check.broken.is_some()
+    });
     let broken = broken.count();
     let took = begin.elapsed().as_secs_f64();
     println!("{:.0} stories per second on one core, {broken} broken", f64::from(stories) / took);

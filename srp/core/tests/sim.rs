@@ -1,23 +1,34 @@
-//! Seeded simulation of two chassis: thousands of stories of faults, each with the invariants of `sim/check.rs`.
+//! Seeded simulation of two chassis: a hundred thousand stories of faults, each with the invariants of `sim/check.rs`.
 //!
-//! `SRP_SIM_SEED=17 cargo test -p srp-core --test sim one_seed -- --nocapture` tells one story line by line;
-//! `SRP_SIM_SEEDS=1000000` runs that many instead of the usual ten thousand.
+//! `SRP_SIM_SEED=17 cargo test -p srp-core --test sim one_story -- --nocapture` tells one story line by line, and with
+//! `SRP_SIM_KEEP` a part of it; a story that fails prints what to write. `SRP_SIM_SEEDS=10_000_000` tells that many
+//! instead of the usual number, `SRP_SIM_FIRST` begins at another seed, `SRP_SIM_SURVEY=1` goes on after a failure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 #[allow(dead_code, reason = "shared with the scenarios, each uses its part")]
 #[path = "sim/mod.rs"]
 mod sim;
 
-use sim::chaos::tell;
+use sim::check::Change;
+use sim::many::on_every_core;
 use sim::sabotage::Sabotage;
 use sim::script;
+use sim::shrink::shrink;
+use sim::story::{Kept, Story};
+
+/// Stories of one run.
+const SEEDS: u64 = 100_000;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.replace('_', "").parse().ok()
 }
 
-/// Prints the whole story of a seed.
-fn print_story(seed: u64) -> Option<String> {
-    let world = tell(seed, Sabotage::None, true, true);
+/// Prints the whole story; what it broke, if anything.
+fn print_story(story: &Story) -> Option<String> {
+    println!("{story}");
+    let world = story.tell(Sabotage::None, true, true);
     for line in world.trace.into_iter().flatten() {
         println!("{line}");
     }
@@ -25,49 +36,96 @@ fn print_story(seed: u64) -> Option<String> {
 }
 
 #[test]
-fn one_seed_told_line_by_line() {
-    if let Some(seed) = number("SRP_SIM_SEED") {
-        let broken = print_story(seed);
-        assert_eq!(broken, None, "seed {seed}");
+fn one_story_told_line_by_line() {
+    let Some(seed) = number("SRP_SIM_SEED") else { return };
+    let story = match std::env::var("SRP_SIM_KEEP") {
+        Ok(kept) => Story::parse(seed, &kept).unwrap_or_else(|error| panic!("SRP_SIM_KEEP: {error}")),
+        Err(_) => Story::of_seed(seed),
+    };
+    assert_eq!(print_story(&story), None, "seed {seed}");
+}
+
+/// What many stories came to.
+#[derive(Default)]
+struct Sum {
+    dual_active: u64,
+    heard_both: u64,
+    /// By seed.
+    broken: BTreeMap<u64, String>,
+    changes: BTreeSet<Change>,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.dual_active += other.dual_active;
+        self.heard_both += other.heard_both;
+        self.broken.extend(other.broken);
+        self.changes.extend(other.changes);
     }
+}
+
+fn tell_many(seeds: std::ops::Range<u64>) -> Sum {
+    let tell = |seed, sum: &mut Sum| {
+        let check = Story::of_seed(seed).tell(Sabotage::None, false, seed % 16 == 0).check;
+        sum.add(Sum {
+            dual_active: check.dual_active,
+            heard_both: check.heard_both,
+            broken: check.broken.into_iter().map(|broken| (seed, broken)).collect(),
+            changes: check.changes,
+        });
+    };
+    on_every_core(seeds, tell, Sum::add)
 }
 
 #[test]
 fn invariants_hold_over_many_seeds() {
-    let seeds = number("SRP_SIM_SEEDS").unwrap_or(10_000);
+    let seeds = number("SRP_SIM_SEEDS").unwrap_or(SEEDS);
     let first = number("SRP_SIM_FIRST").unwrap_or(0);
-    let (mut dual_active, mut heard_both) = (0, 0);
-    let mut failed = 0;
-    for seed in first..first + seeds {
-        let world = tell(seed, Sabotage::None, false, seed % 16 == 0);
-        dual_active += world.check.dual_active;
-        heard_both += world.check.heard_both;
-        if let Some(broken) = world.check.broken {
-            if number("SRP_SIM_SURVEY").is_some() {
-                println!("seed {seed}: {broken}");
-                failed += 1;
-                continue;
-            }
-            print_story(seed);
-            panic!(
-                "seed {seed}: {broken}\nreplay: SRP_SIM_SEED={seed} cargo test -p srp-core --test sim one_seed -- --nocapture"
-            );
-        }
-    }
-    assert_eq!(failed, 0);
+    let begin = Instant::now();
+    let sum = tell_many(first..first + seeds);
+    let took = begin.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let rate = seeds as f64 / took;
     println!(
-        "{seeds} seeds; {dual_active} steps with two Active, {heard_both} looks at a router that hears both"
+        "{seeds} seeds in {took:.1} s, {rate:.0} a second; {} steps with two Active, {} looks at a route that a router hears of both",
+        sum.dual_active, sum.heard_both
     );
-    assert!(seeds < 1_000 || (dual_active > 0 && heard_both > 0), "the simulator sees too little");
+    if number("SRP_SIM_SURVEY").is_some() {
+        sum.broken.iter().for_each(|(seed, broken)| println!("seed {seed}: {broken}"));
+        assert!(sum.broken.is_empty(), "{} stories break an invariant", sum.broken.len());
+    }
+    if let Some((seed, broken)) = sum.broken.first_key_value() {
+        let told = Story::of_seed(*seed);
+        let small = shrink(&told, Sabotage::None);
+        let (was, is) = (told.happenings.len(), small.happenings.len());
+        print_story(&small);
+        panic!(
+            "seed {seed}: {broken}\n{is} of {was} faults are enough, see above\n\
+             replay: SRP_SIM_SEED={seed} SRP_SIM_KEEP={} cargo test -p srp-core --test sim one_story -- --nocapture",
+            Kept(&small)
+        );
+    }
+    assert!(seeds < 1_000 || (sum.dual_active > 0 && sum.heard_both > 0), "the simulator sees too little");
+}
+
+/// The first story that notices.
+fn caught(sabotage: Sabotage) -> Option<Story> {
+    let mut stories = (0..20_000).map(Story::of_seed);
+    stories.find(|story| story.tell(sabotage, false, false).check.broken.is_some())
 }
 
 #[test]
-fn every_broken_rule_is_caught() {
+fn every_broken_rule_is_caught_and_its_story_made_small() {
     for sabotage in Sabotage::ALL {
-        let caught =
-            (0..20_000).find_map(|seed| Some((seed, tell(seed, sabotage, false, false).check.broken?)));
-        let Some((seed, broken)) = caught else { panic!("{sabotage:?} breaks a rule and nothing notices") };
-        println!("{sabotage:?}: caught in story {seed}: {broken}");
+        let Some(told) = caught(sabotage) else { panic!("{sabotage:?} breaks a rule and nothing notices") };
+        let small = shrink(&told, sabotage);
+        // What is printed is enough to tell it again.
+        let again = Story::parse(told.seed, &Kept(&small).to_string()).expect("what was printed");
+        let broken = again.tell(sabotage, false, false).check.broken.expect("the small story fails too");
+        let (was, is) = (told.happenings.len(), small.happenings.len());
+        println!("{sabotage:?}: caught in story {}: {broken}", told.seed);
+        println!("{is} of {was} faults: SRP_SIM_KEEP={}\n{small}", Kept(&small));
+        assert!(is <= 8, "{sabotage:?}: a broken rule needs a few faults, not {is}");
     }
 }
 
@@ -87,13 +145,11 @@ fn documented() -> Vec<(String, String, Vec<u8>)> {
 fn the_table_of_states_is_what_the_cores_do() {
     let rows = documented();
     let mut reached = vec![false; rows.len()];
-    for seed in 0..3_000 {
-        for (from, to, reason) in tell(seed, Sabotage::None, false, false).check.changes {
-            let (from, to, reason) = (from.to_string(), to.to_string(), reason.number());
-            let row = rows.iter().position(|row| row.0 == from && row.1 == to && row.2.contains(&reason));
-            let Some(row) = row else { panic!("seed {seed}: {from} -> {to} ({reason}) is not in the table") };
-            reached[row] = true;
-        }
+    for (from, to, reason) in tell_many(0..10_000).changes {
+        let (from, to, reason) = (from.to_string(), to.to_string(), reason.number());
+        let row = rows.iter().position(|row| row.0 == from && row.1 == to && row.2.contains(&reason));
+        let Some(row) = row else { panic!("{from} -> {to} ({reason}) is not in the table") };
+        reached[row] = true;
     }
     for (row, reached) in rows.iter().zip(reached) {
         assert!(reached, "no story reaches {} -> {} ({:?})", row.0, row.1, row.2);

@@ -1,16 +1,18 @@
-//! What goes wrong: the faults, what each does to the world, and a story of them chosen by a seed.
+//! What goes wrong: the faults, what each does to the world, and settings and faults chosen by a seed.
 
 use srp_core::chassis::{Event, Settings};
 use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority, Span, Time};
 
-use super::net::{Arrival, End};
+use super::net::Arrival;
 use super::node::Parcel;
 use super::rng::{Range, Rng};
-use super::world::{Due, NAMES, Pace, ROUTERS, World};
+use super::world::{BEGIN, Due, NAMES, Pace, ROUTERS, World};
 
 /// Something that happens to the pair.
 #[derive(Clone, Debug)]
 pub enum Fault {
+    /// `srpd` is started, unless it runs.
+    Start(usize),
     /// Nothing arrives at the sides that are true.
     Cut([bool; 2]),
     Heal,
@@ -51,6 +53,7 @@ impl World {
             self.note_all(format_args!("--- {}", describe(&fault)));
         }
         match fault {
+            Fault::Start(side) => self.boot(side),
             Fault::Cut(cut) => self.set_cut(cut),
             Fault::Heal => self.set_cut([false; 2]),
             Fault::Disconnect => {
@@ -134,6 +137,7 @@ impl World {
 /// In words an operator would use.
 pub fn describe(fault: &Fault) -> String {
     match fault {
+        Fault::Start(side) => format!("{} is started", NAMES[*side]),
         Fault::Cut([true, true]) => "SRP link cut".into(),
         Fault::Cut([to_east, to_west]) => {
             let deaf = NAMES[usize::from(*to_west && !to_east)];
@@ -173,6 +177,8 @@ pub fn brisk() -> Pace {
         learn: Range { low: Span(100), high: Span::millis(10) },
         ack: Range { low: Span(100), high: Span::millis(2) },
         session: Range::millis(1, 60),
+        keep: Range::millis(50, 800),
+        keeps: 50,
         late: Range { low: Span(0), high: Span::millis(1) },
     }
 }
@@ -233,35 +239,37 @@ pub fn pair(rng: &mut Rng) -> [Settings; 2] {
     })
 }
 
-/// Faults for five seconds, then everything is healed; returns when that is.
-pub fn plan(world: &mut World, rng: &mut Rng) -> Time {
-    let begin = world.now;
+/// Faults for five seconds, then everything is healed: in the order of time.
+pub fn plan(rng: &mut Rng) -> Vec<(Time, Fault)> {
+    let mut plan = Vec::new();
     for side in [0, 1] {
         let wait = if rng.chance(30) { Span(0) } else { Span::millis(rng.below(700)) };
-        world.at(begin + wait, Due::Boot { side });
+        plan.push((BEGIN + wait, Fault::Start(side)));
     }
-    let end = begin + Span::secs(5);
-    let mut at = begin + Span::millis(rng.below(1_500));
+    let end = BEGIN + Span::secs(5);
+    let mut at = BEGIN + Span::millis(rng.below(1_500));
     while at < end {
         // Troubles seldom come alone.
         for _ in 0..=rng.below(3) {
-            trouble(world, rng, at);
+            trouble(&mut plan, rng, at);
             at = at + Span(rng.below(60_000));
         }
         at = at + Span::millis(rng.below(1_200));
     }
-    world.at(end, Due::Fault(Fault::HealAll));
-    end
+    plan.retain(|(at, _)| *at < end);
+    plan.push((end, Fault::HealAll));
+    plan.sort_by_key(|(at, _)| *at);
+    plan
 }
 
-fn trouble(world: &mut World, rng: &mut Rng, at: Time) {
+fn trouble(plan: &mut Vec<(Time, Fault)>, rng: &mut Rng, at: Time) {
     let side = rng.side();
     let span = Span(match rng.below(3) {
         0 => 1_000 + rng.below(30_000),
         1 => 1_000 + rng.below(400_000),
         _ => 200_000 + rng.below(1_500_000),
     });
-    let mut fault = |time, fault| world.at(time, Due::Fault(fault));
+    let mut fault = |time, fault| plan.push((time, fault));
     match rng.below(100) {
         0..15 => {
             let cut = [[true, true], [true, false], [false, true]][usize::try_from(rng.below(3)).expect("3")];
@@ -277,11 +285,11 @@ fn trouble(world: &mut World, rng: &mut Rng, at: Time) {
         15..22 => fault(at, Fault::Disconnect),
         22..32 => {
             fault(at, Fault::Crash(side));
-            world.at(at + span, Due::Boot { side });
+            fault(at + span, Fault::Start(side));
         }
         32..38 => {
             fault(at, Fault::PowerOff(side));
-            world.at(at + span, Due::Boot { side });
+            fault(at + span, Fault::Start(side));
         }
         38..50 => fault(at, Fault::Freeze(side, span)),
         50..66 => fault(at, Fault::Switchover(side, rng.chance(50))),
@@ -314,42 +322,4 @@ fn trouble(world: &mut World, rng: &mut Rng, at: Time) {
             fault(at + span, Fault::Pace(Box::new(brisk())));
         }
     }
-}
-
-/// Both ends of the link, for tests that look.
-pub fn link_is_open(world: &World) -> bool {
-    world.net.conn.as_ref().is_some_and(|conn| conn.ends == [End::Open; 2])
-}
-
-/// One whole story. The world is handed back for those who look.
-pub fn tell(seed: u64, sabotage: super::sabotage::Sabotage, verbose: bool, record: bool) -> World {
-    let mut rng = Rng::new(seed);
-    let mut settings = pair(&mut rng);
-    settings[0].dead_interval = sabotage.dead_interval(settings[0].dead_interval);
-    let mut world = World::new(settings, brisk(), Rng::new(rng.next()));
-    world.sabotage = sabotage;
-    world.restart = Some(Span::millis(300));
-    world.never_flushed = 3;
-    if verbose {
-        world.trace = Some(Vec::new());
-        world.detail = true;
-    }
-    for node in &mut world.nodes {
-        node.recording = record;
-    }
-    let healed = plan(&mut world, &mut rng);
-    // Time for what was begun to end: a stop, a fall-back, an election, each with its bound.
-    world.run_until(healed + Span::millis(4_500));
-    world.check_settled();
-    // And it stays so, quietly.
-    let before = world.nodes.each_ref().map(|node| node.hellos);
-    world.run_until(healed + Span::millis(5_500));
-    world.check_settled();
-    for (side, before) in before.into_iter().enumerate() {
-        let sent = world.nodes[side].hellos - before;
-        if sent > 12 {
-            world.check.fail(format!("{}: {sent} Hellos in a quiet second", NAMES[side]));
-        }
-    }
-    world
 }

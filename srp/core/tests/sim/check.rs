@@ -20,7 +20,9 @@ use std::collections::BTreeSet;
 use srp_core::chassis::{Chassis, Event};
 use srp_core::types::{ChassisState, Span, SwitchReason, Time};
 
+use super::bgp::{Choice, PREFIXES, name};
 use super::node::{Node, Record};
+use super::router::Router;
 use super::world::{NAMES, World};
 
 /// A timer is never later than this.
@@ -242,36 +244,48 @@ impl World {
     /// Invariants 3 and 5, as routers see them.
     fn check_routers(&mut self, states: [Option<ChassisState>; 2]) {
         for router in 0..self.routers.len() {
-            let heard = [0, 1].map(|side| self.routers[router].heard(side));
-            if let [Some(_), Some(_)] = heard {
-                self.check.heard_both += 1;
-            }
-            for side in [0, 1] {
-                let other = 1 - side;
-                if states[side] == Some(ChassisState::Active)
-                    && states[other] == Some(ChassisState::Standby)
-                    && !self.check.stood_back[side]
-                    && !self.check.alone[side]
-                    && let (Some(active), Some(standby)) = (heard[side], heard[other])
-                    && active >= standby
-                {
-                    let name = NAMES[other];
-                    self.check.fail(format!(
-                        "invariant 3: router {router} holds {standby} prepends of {name}, a Standby, and {active} of the Active"
-                    ));
-                }
-            }
-            if let Some(best) = self.routers[router].prefers()
-                && heard[best].is_some()
-                && self.nodes[best].chassis.is_some()
-                && !self.nodes[best].kernel.holds
-            {
-                self.check.fail(format!(
-                    "invariant 5: router {router} prefers {}, whose kernel holds nothing",
-                    NAMES[best]
-                ));
+            for number in 0..PREFIXES {
+                self.check_route(states, router, number);
             }
         }
+    }
+
+    fn check_route(&mut self, states: [Option<ChassisState>; 2], router: usize, number: usize) {
+        let table = &self.routers[router].table;
+        let (choice, hears) = (table.choice(number), [0, 1].map(|side| table.hears(number, side)));
+        self.check.heard_both += u64::from(hears == [true; 2]);
+        let active = (0..2).find(|side| {
+            states[*side] == Some(ChassisState::Active) && states[1 - side] == Some(ChassisState::Standby)
+        });
+        if let Some(active) = active.filter(|side| !self.check.stood_back[*side] && !self.check.alone[*side])
+            && hears == [true; 2]
+            && choice != Choice::Better(active)
+        {
+            let (serves, stands_by) = (NAMES[active], NAMES[1 - active]);
+            let what = name(number);
+            self.check.fail(format!(
+                "invariant 3: router {router} does not prefer {serves}, Active, to {stands_by}, Standby, for {what}"
+            ));
+        }
+        if let Choice::Only(best) | Choice::Better(best) = choice
+            && hears[best]
+            && self.nodes[best].chassis.is_some()
+            && !self.nodes[best].kernel.holds[number]
+        {
+            let (who, what) = (NAMES[best], name(number));
+            self.check.fail(format!(
+                "invariant 5: router {router} prefers {who} for {what}, and its kernel does not hold it"
+            ));
+        }
+    }
+
+    /// It sends to a chassis all that the kernel there holds.
+    fn follows(&self, router: &Router, side: usize) -> bool {
+        let holds = self.nodes[side].kernel.holds;
+        (0..PREFIXES).all(|number| {
+            let chosen = [Choice::Only(side), Choice::Better(side)].contains(&router.table.choice(number));
+            chosen || !holds[number]
+        }) && holds[0]
     }
 
     /// Invariant 4.
@@ -329,7 +343,12 @@ impl World {
         for (number, router) in self.routers.iter().enumerate() {
             let session = &router.sessions[peer];
             let settled = session.up && self.now.since(session.since) > Span::millis(300);
-            if router.heard(side).is_some() && settled && router.heard(peer).is_none() {
+            // What the new Active's kernel refuses in part is missed, if an operator forced it.
+            let held = |prefix: &usize| *prefix == 0 || self.nodes[peer].kernel.holds[*prefix];
+            let lost = (0..PREFIXES)
+                .filter(held)
+                .any(|prefix| router.table.hears(prefix, side) && !router.table.hears(prefix, peer));
+            if settled && lost {
                 self.check.fail(format!(
                     "make before break: {} withdraws, and router {number} has no path of {} yet",
                     NAMES[side], NAMES[peer]
@@ -340,7 +359,7 @@ impl World {
 
     /// A remove is asked for: no router may hold us any more.
     pub fn check_remove(&mut self, side: usize) {
-        let held = self.routers.iter().any(|r| r.sessions[side].up && r.heard(side).is_some());
+        let held = self.routers.iter().any(|r| r.sessions[side].up && r.hears(side));
         if held || self.nodes[side].speaker.rib.is_some() {
             self.check.fail(format!("{}: invariant 5: removed before it is withdrawn", NAMES[side]));
         }
@@ -365,7 +384,7 @@ impl World {
             let modifier = |side: usize| self.nodes[side].chassis.as_ref().map(Chassis::modifier);
             self.is(standby, ChassisState::Standby)
                 && modifier(active).is_some_and(|a| modifier(standby) == Some(a.behind(delta)))
-                && self.routers.iter().all(|router| router.prefers() == Some(active))
+                && self.routers.iter().all(|router| self.follows(router, active))
         });
         if !settled {
             self.check.fail(format!("invariant 1: healed and not settled: {}", shown.join(" / ")));

@@ -7,6 +7,7 @@ use srp_core::chassis::{Action, Answer, Chassis, Event, Fact, Settings, Ticket};
 use srp_core::types::{BootId, ChassisState, Span, SwitchReason, Time};
 use srp_core::wire::{Close, CloseReason, FrameReader, Hello, Message, encode};
 
+use super::bgp::PREFIXES;
 use super::net::{Arrival, End};
 use super::speaker::Speaker;
 use super::world::{Due, NAMES, ROUTERS, World};
@@ -21,10 +22,17 @@ pub enum Parcel {
 /// What the kernel holds of the srp-activated objects.
 #[derive(Clone, Debug)]
 pub struct Kernel {
-    pub holds: bool,
+    /// By the numbers of `bgp`.
+    pub holds: [bool; PREFIXES],
     /// Of ten objects.
     pub refuses: u32,
     free_at: Time,
+}
+
+impl Kernel {
+    pub fn holds_any(&self) -> bool {
+        self.holds.contains(&true)
+    }
 }
 
 /// A life as it was lived: the core at its start, all that it heard, all that it did.
@@ -76,7 +84,7 @@ impl Node {
             inbox: Vec::new(),
             linked: None,
             reader: FrameReader::default(),
-            kernel: Kernel { holds: false, refuses: 0, free_at: Time(0) },
+            kernel: Kernel { holds: [false; PREFIXES], refuses: 0, free_at: Time(0) },
             speaker: Speaker::default(),
             requests: BTreeSet::new(),
             next_request: 1,
@@ -190,14 +198,14 @@ impl World {
                 }
                 let linked = self.nodes[side].linked;
                 if linked.is_some() && linked == self.net.conn.as_ref().map(|conn| conn.id) {
-                    self.transmit(peer, Arrival::Octets(encode(&message)));
+                    self.send(peer, encode(&message));
                 }
             }
             Action::CloseLink(reason, text) => {
                 let linked = self.nodes[side].linked.take();
                 if linked.is_some() && linked == self.net.conn.as_ref().map(|conn| conn.id) {
                     let close = Message::Close(Close { reason, text: text.to_owned() });
-                    self.transmit(peer, Arrival::Octets(encode(&close)));
+                    self.send(peer, encode(&close));
                     self.hang_up(side);
                 }
                 if reason != CloseReason::Stopping && self.rng.chance(50) {
@@ -210,7 +218,7 @@ impl World {
                 self.kernel_asked(side, ticket, false);
             }
             Action::Announce { ticket, modifier } => {
-                if !self.nodes[side].kernel.holds {
+                if !self.nodes[side].kernel.holds_any() {
                     self.check
                         .fail(format!("{}: invariant 5: announced before it is installed", NAMES[side]));
                 }
@@ -239,7 +247,7 @@ impl World {
             Action::Stopped => {
                 self.note(side, "has stopped");
                 let node = &self.nodes[side];
-                if node.kernel.holds || node.speaker.rib.is_some() {
+                if node.kernel.holds_any() || node.speaker.rib.is_some() {
                     self.check.fail(format!("{}: stopped, and left something behind", NAMES[side]));
                 }
                 self.end_life(side, true, false);
@@ -311,15 +319,19 @@ impl World {
         if self.nodes[side].life != life || self.nodes[side].chassis.is_none() {
             return;
         }
-        let kernel = &mut self.nodes[side].kernel;
+        let node = &mut self.nodes[side];
+        let kernel = &mut node.kernel;
         let event = if install {
-            kernel.holds |= kernel.refuses < 10;
+            // What it held already, from an earlier life, it does not refuse.
+            kernel.holds = [kernel.holds[0] || kernel.refuses < 10, kernel.holds[1] || kernel.refuses == 0];
+            node.speaker.installed = kernel.holds;
             let (installed, refused) = (10 - kernel.refuses, kernel.refuses);
             self.note(side, format_args!("kernel holds {installed} of 10 objects"));
             Event::Installed { ticket, installed, refused }
         } else {
-            if kernel.holds {
-                kernel.holds = false;
+            node.speaker.installed = [false; PREFIXES];
+            if kernel.holds_any() {
+                kernel.holds = [false; PREFIXES];
                 self.note(side, "kernel holds nothing");
             }
             Event::Removed { ticket }
@@ -344,7 +356,7 @@ impl World {
         }
         self.check.replay(side, &mut self.nodes[side]);
         if power {
-            self.nodes[side].kernel.holds = false;
+            self.nodes[side].kernel.holds = [false; PREFIXES];
             if let Some(conn) = &mut self.net.conn {
                 conn.ends[side] = End::Closed;
             }
@@ -352,7 +364,7 @@ impl World {
             self.hang_up(side);
         }
         for router in 0..ROUTERS {
-            let stale = power || (!orderly && self.rng.chance(50));
+            let stale = power || (!orderly && self.rng.chance(self.pace.keeps));
             self.session_down(side, router, stale);
         }
         let node = &mut self.nodes[side];
@@ -378,13 +390,28 @@ impl World {
         if self.rng.chance(50) {
             self.feed(side, Event::DeadlineReached);
         }
-        for parcel in parcels {
+        for parcel in glue(parcels) {
             self.hand_over(side, parcel);
         }
         for router in 0..ROUTERS {
             self.session_up(side, router);
         }
     }
+}
+
+/// Octets of one connection that have waited are read at once.
+fn glue(parcels: Vec<Parcel>) -> Vec<Parcel> {
+    let mut glued: Vec<Parcel> = Vec::new();
+    for parcel in parcels {
+        match (glued.last_mut(), parcel) {
+            (
+                Some(Parcel::Link(last, Arrival::Octets(octets))),
+                Parcel::Link(conn, Arrival::Octets(more)),
+            ) if *last == conn => octets.extend(more),
+            (_, parcel) => glued.push(parcel),
+        }
+    }
+    glued
 }
 
 fn hello(hello: &Hello) -> String {

@@ -28,6 +28,11 @@ impl Rng {
         self.below(100) < percent
     }
 
+    /// Where to cut a thing of this length: neither piece is empty.
+    pub fn cut(&mut self, length: usize) -> usize {
+        1 + usize::try_from(self.below(length as u64 - 1)).expect("less than a length")
+    }
+
     pub fn side(&mut self) -> usize {
         usize::from(self.chance(50))
     }

@@ -1,17 +1,8 @@
-//! Routers that learn late: what each holds from each chassis, and which one it prefers.
-//!
-//! A router hears a chassis over one BGP session; updates arrive in order, some time after they were sent. It prefers
-//! the shorter AS path, that is the smaller route modifier. A path kept over a restart of its sender (graceful restart)
-//! is stale: the router does not hear that chassis now.
+//! Routers that learn late, each in its own time: the sessions with both chassis and the table that they fill.
 
 use srp_core::types::Time;
 
-/// A path of one chassis at one router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Path {
-    pub prepends: u16,
-    pub stale: bool,
-}
+use super::bgp::{Choice, PREFIXES, Table, kind_of};
 
 /// One BGP session, as both ends see it.
 #[derive(Clone, Copy, Debug)]
@@ -29,29 +20,34 @@ pub struct Session {
 /// One router with its two sessions.
 #[derive(Clone, Debug)]
 pub struct Router {
-    pub paths: [Option<Path>; 2],
+    pub table: Table,
     pub sessions: [Session; 2],
 }
 
 impl Router {
-    pub fn new() -> Self {
+    pub fn new(number: usize) -> Self {
         let session = Session { up: false, since: Time(0), id: 0, last: Time(0), down: 0 };
-        Self { paths: [None; 2], sessions: [session; 2] }
+        Self { table: Table::new(kind_of(number)), sessions: [session; 2] }
     }
 
-    /// The path that it hears from a chassis.
-    pub fn heard(&self, node: usize) -> Option<u16> {
-        self.paths[node].filter(|path| !path.stale).map(|path| path.prepends)
+    /// It hears of something behind a chassis now.
+    pub fn hears(&self, side: usize) -> bool {
+        (0..PREFIXES).any(|number| self.table.hears(number, side))
     }
 
     /// The chassis that it sends traffic to; `None` if there is none, or two that it cannot tell apart.
     pub fn prefers(&self) -> Option<usize> {
-        match self.paths {
-            [None, None] => None,
-            [Some(_), None] => Some(0),
-            [None, Some(_)] => Some(1),
-            [Some(a), Some(b)] if a.prepends == b.prepends => None,
-            [Some(a), Some(b)] => Some(usize::from(b.prepends < a.prepends)),
-        }
+        let chosen = |number| match self.table.choice(number) {
+            Choice::Only(side) | Choice::Better(side) => Some(side),
+            Choice::Nobody | Choice::Level => None,
+        };
+        let first = chosen(0)?;
+        let agrees = |number| self.table.choice(number) == Choice::Nobody || chosen(number) == Some(first);
+        (1..PREFIXES).all(agrees).then_some(first)
+    }
+
+    /// Nothing to be preferred.
+    pub fn is_empty(&self) -> bool {
+        (0..PREFIXES).all(|number| self.table.choice(number) == Choice::Nobody)
     }
 }

@@ -53,10 +53,10 @@ fn summary(world: &World) -> String {
         let shown = chassis.map_or("off".into(), |c: &Chassis| format!("{} {}", c.state(), c.modifier()));
         format!("{} {shown}", NAMES[side])
     });
-    let prefer = world.routers.iter().map(|router| match (router.prefers(), router.paths) {
-        (Some(side), _) => NAMES[side],
-        (None, [None, None]) => "nobody",
-        (None, _) => "either",
+    let prefer = world.routers.iter().map(|router| match router.prefers() {
+        Some(side) => NAMES[side],
+        None if router.is_empty() => "nobody",
+        None => "either",
     });
     let prefer: Vec<&str> = prefer.collect();
     format!("   = {east}, {west}, routers prefer {}", prefer.join(" "))
@@ -131,6 +131,8 @@ fn steady() -> Pace {
         learn: Range::exactly(Span::millis(5)),
         ack: Range::exactly(Span::millis(1)),
         session: Range::exactly(Span::millis(10)),
+        keep: Range::exactly(Span::millis(400)),
+        keeps: 100,
         late: Range::exactly(Span::ZERO),
     }
 }

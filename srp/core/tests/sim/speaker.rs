@@ -1,18 +1,26 @@
 //! The BGP speaker of one chassis: it tells each Established router, and reports when all have it.
+//!
+//! What it tells is made by `bgp`; here is when. Octets leave at once and arrive in order, in pieces, in each router's
+//! own time.
 
+use bgp_proto::adj_rib_out::AdjRibOut;
 use srp_core::chassis::Event;
 
+use super::bgp::{PREFIXES, kind_of, originated, outwards};
 use super::node::Parcel;
-use super::rng::Range;
-use super::router::Path;
 use super::world::{Due, ROUTERS, World};
 
 /// What the speaker says, and who has not yet acknowledged it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Speaker {
+    /// The modifier that it announces with.
     pub rib: Option<u16>,
+    /// What the kernel is known to hold, in this life.
+    pub installed: [bool; PREFIXES],
     /// An announcement or a withdraw was asked for in this life; before, neighbours are told nothing.
     pub decided: bool,
+    /// What each router has been told; `None` for one that has no session, or was told nothing yet.
+    told: [Option<AdjRibOut>; ROUTERS],
     pending: Option<(u64, Event)>,
     waiting: [bool; ROUTERS],
     ops: u64,
@@ -36,15 +44,34 @@ impl World {
         self.after(self.pace.ack.low, Due::Ack { side, life, router: None, op });
     }
 
-    /// Sends the present state of our table to one router.
+    /// Brings one router up to what is originated now. Where that is no news for it, nothing arrives but the
+    /// acknowledgement, after all that was sent before.
     fn update(&mut self, side: usize, router: usize, op: u64) {
+        let speaker = &mut self.nodes[side].speaker;
+        let set = originated(speaker.rib, speaker.installed);
+        let told = &mut speaker.told[router];
+        match told {
+            Some(told) => told.want(set),
+            None => *told = Some(outwards(side, kind_of(router), set)),
+        }
+        let mut octets = Vec::new();
+        if let Some(told) = told {
+            told.fill(&mut octets, usize::MAX);
+        }
+        while octets.len() > 1 && self.rng.chance(15) {
+            let rest = octets.split_off(self.rng.cut(octets.len()));
+            self.carry(side, router, std::mem::replace(&mut octets, rest), None);
+        }
+        self.carry(side, router, octets, Some(op));
+    }
+
+    fn carry(&mut self, side: usize, router: usize, octets: Vec<u8>, op: Option<u64>) {
         let delay = self.rng.span(self.pace.learn);
-        let prepends = self.nodes[side].speaker.rib;
         let session = &mut self.routers[router].sessions[side];
         let at = (self.now + delay).max(session.last);
         session.last = at;
         let session = session.id;
-        self.at(at, Due::Learn { side, router, session, prepends, op });
+        self.at(at, Due::Learn { side, router, session, octets, op });
     }
 
     pub fn acknowledged(&mut self, side: usize, router: Option<usize>, op: u64) {
@@ -63,29 +90,32 @@ impl World {
     }
 
     pub fn session_up(&mut self, side: usize, router: usize) {
-        let session = &mut self.routers[router].sessions[side];
+        let entry = &mut self.routers[router];
+        let session = &mut entry.sessions[side];
         if session.up || session.down > 0 || self.nodes[side].chassis.is_none() || self.nodes[side].frozen {
             return;
         }
         session.up = true;
         session.since = self.now;
         session.id += 1;
+        entry.table.begin_session(side);
+        self.nodes[side].speaker.told[router] = None;
         if self.nodes[side].speaker.decided {
             self.update(side, router, 0);
         }
         self.tell_neighbors(side);
     }
 
-    /// The session ends. `stale`: the router keeps the path for a while, in case the chassis only restarts.
+    /// The session ends. `stale`: the router keeps its paths for a while, in case the chassis only restarts.
     pub fn session_down(&mut self, side: usize, router: usize, stale: bool) {
-        let hold = self.rng.span(Range::millis(50, 800));
+        let hold = self.rng.span(self.pace.keep);
         let entry = &mut self.routers[router];
         if !entry.sessions[side].up {
             return;
         }
         entry.sessions[side].up = false;
         let session = entry.sessions[side].id;
-        entry.paths[side] = entry.paths[side].filter(|_| stale).map(|path| Path { stale: true, ..path });
+        entry.table.end_session(side, stale);
         if stale {
             self.after(hold, Due::Expire { side, router, session });
         }

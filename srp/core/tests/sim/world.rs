@@ -11,7 +11,7 @@ use super::check::Check;
 use super::net::{Arrival, End, Net};
 use super::node::{Node, Parcel};
 use super::rng::{Range, Rng};
-use super::router::{Path, Router};
+use super::router::Router;
 use super::sabotage::Sabotage;
 
 pub const NAMES: [&str; 2] = ["east", "west"];
@@ -34,6 +34,10 @@ pub struct Pace {
     pub ack: Range,
     /// Until a BGP session is Established.
     pub session: Range,
+    /// That long a router keeps the paths of a chassis that may only be restarting.
+    pub keep: Range,
+    /// After that many of a hundred crashes.
+    pub keeps: u64,
     /// From a deadline to its wake-up.
     pub late: Range,
 }
@@ -57,8 +61,9 @@ pub enum Due {
         side: usize,
         router: usize,
         session: u64,
-        prepends: Option<u16>,
-        op: u64,
+        octets: Vec<u8>,
+        /// The last octets of this announcement or withdraw; `None` in the middle of it.
+        op: Option<u64>,
     },
     Ack {
         side: usize,
@@ -127,7 +132,7 @@ impl World {
             now: BEGIN,
             nodes: [Node::new(east), Node::new(west)],
             net: Net::default(),
-            routers: std::array::from_fn(|_| Router::new()),
+            routers: std::array::from_fn(Router::new),
             pace,
             rng,
             check: Check::default(),
@@ -223,15 +228,19 @@ impl World {
                 self.after(next, Due::Dial);
             }
             Due::Kernel { side, life, ticket, install } => self.kernel_done(side, life, ticket, install),
-            Due::Learn { side, router, session, prepends, op } => {
+            Due::Learn { side, router, session, octets, op } => {
                 if !self.routers[router].sessions[side].up
                     || self.routers[router].sessions[side].id != session
                 {
                     return;
                 }
-                self.routers[router].paths[side] = prepends.map(|prepends| Path { prepends, stale: false });
-                let (ack, life) = (self.rng.span(self.pace.ack), self.nodes[side].life);
-                self.after(ack, Due::Ack { side, life, router: Some(router), op });
+                if let Err(error) = self.routers[router].table.read(side, &octets) {
+                    self.check.fail(format!("router {router} cannot read {}: {error}", NAMES[side]));
+                }
+                if let Some(op) = op {
+                    let (ack, life) = (self.rng.span(self.pace.ack), self.nodes[side].life);
+                    self.after(ack, Due::Ack { side, life, router: Some(router), op });
+                }
             }
             Due::Ack { side, life, router, op } => {
                 if self.nodes[side].life == life {
@@ -247,8 +256,8 @@ impl World {
             }
             Due::Expire { side, router, session } => {
                 let router = &mut self.routers[router];
-                if router.sessions[side].id == session && router.paths[side].is_some_and(|p| p.stale) {
-                    router.paths[side] = None;
+                if router.sessions[side].id == session {
+                    router.table.expire(side);
                 }
             }
             Due::Tell { side, life, event } => {
@@ -271,6 +280,15 @@ impl World {
         conn.last[to] = at;
         let conn = conn.id;
         self.at(at, Due::Arrive { to, conn, what });
+    }
+
+    /// Octets, in pieces of any size: TCP keeps their order, not the edges of messages.
+    pub fn send(&mut self, to: usize, mut octets: Vec<u8>) {
+        while octets.len() > 1 && self.rng.chance(10) {
+            let rest = octets.split_off(self.rng.cut(octets.len()));
+            self.transmit(to, Arrival::Octets(std::mem::replace(&mut octets, rest)));
+        }
+        self.transmit(to, Arrival::Octets(octets));
     }
 
     /// Cuts or heals the way to each side; what a cut kept back comes at once.
@@ -322,7 +340,8 @@ impl World {
                     return;
                 }
                 self.nodes[to].reader.push(&octets);
-                loop {
+                // What lies behind a message that made the core close the link is not heard.
+                while self.nodes[to].linked == Some(id) {
                     match self.nodes[to].reader.next_message() {
                         Ok(Some(message)) => self.feed(to, Event::Received(message)),
                         Ok(None) => break,
