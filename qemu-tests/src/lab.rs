@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
+use crate::bridge::{Bridge, Plug};
 use crate::cleanup;
 use crate::error::LabError;
 use crate::frr::{self, Frr};
 use crate::namespace::{Namespace, Port, Programs};
 use crate::netns::{self, Netns};
 use crate::node::{Job, Node};
-use crate::topology::{Link, NodeSpec, Role, Topology};
+use crate::topology::{Link, NodeSpec, Role, Topology, Wire};
 
 /// Interface indices start here. The two ends of a wire get different ones on purpose: the kernel reports a lost carrier
 /// at once only where they differ, and otherwise up to a second later (its link watch holds such news back).
@@ -86,6 +87,8 @@ pub struct Lab {
     pub routers: Vec<Router>,
     /// The client.
     pub client: Arc<Namespace>,
+    /// The bridges, each with the link that it is in.
+    bridges: Vec<(Link, Bridge)>,
 }
 
 impl Lab {
@@ -110,7 +113,7 @@ impl Lab {
             netns.sysctl(&settings(&spec.role))?;
             spaces.insert(spec.name.clone(), (netns, Vec::new()));
         }
-        wire(&topology, &mut spaces, machines)?;
+        let bridges = wire(&topology, &prefix, &mut spaces, machines)?;
 
         let mut nodes = BTreeMap::new();
         for (name, (netns, ports)) in spaces {
@@ -139,12 +142,24 @@ impl Lab {
             .into_iter()
             .map(|name| {
                 let node = space(name)?;
-                let frr =
-                    Frr::start(Arc::clone(&node) as Arc<dyn Node>, &frr::config::bgpd(&topology, name)?)?;
+                let files = frr::Files {
+                    bgpd: frr::config::bgpd(&topology, name)?,
+                    bfdd: frr::config::bfdd(&topology, name),
+                };
+                let frr = Frr::start(Arc::clone(&node) as Arc<dyn Node>, &files)?;
                 Ok(Router { node, frr })
             })
             .collect::<Result<Vec<_>, LabError>>()?;
-        Ok(Self { topology, out, chassis, routers, client })
+        Ok(Self { topology, out, chassis, routers, client, bridges })
+    }
+
+    /// The bridge in the link that is called `link` on `node`.
+    pub fn bridge(&self, node: &str, link: &str) -> Result<&Bridge, LabError> {
+        let found = self.bridges.iter().find(|(joined, _)| {
+            [&joined.a, &joined.b].iter().any(|end| end.node == node && end.name == link)
+        });
+        let bridge = found.map(|(_, bridge)| bridge);
+        bridge.ok_or_else(|| missing(&self.topology, &format!("bridge in link {link} of {node}")))
     }
 
     /// The chassis called `name`.
@@ -187,10 +202,11 @@ fn settings(role: &Role) -> Vec<(&'static str, &'static str)> {
 
 fn wire(
     topology: &Topology,
+    prefix: &str,
     spaces: &mut BTreeMap<String, (Netns, Vec<Port>)>,
     machines: Option<&dyn Machines>,
-) -> Result<(), LabError> {
-    let mut lines = Vec::new();
+) -> Result<Vec<(Link, Bridge)>, LabError> {
+    let (mut lines, mut bridges) = (Vec::new(), Vec::new());
     for (link, index) in topology.links.iter().zip((FIRST_INDEX..).step_by(2)) {
         let port = |end: &crate::topology::End, index| Port {
             name: end.name.clone(),
@@ -198,8 +214,18 @@ fn wire(
             addresses: end.addresses.clone(),
         };
         let (a, b) = (port(&link.a, index), port(&link.b, index + 1));
+        if link.wire == Wire::Bridge && machines.is_some() {
+            return Err(missing(topology, "bridge in a link of a machine: silent death is for namespaces"));
+        }
         let inside = [&link.a.node, &link.b.node].map(|node| spaces.get(node).map(|(netns, _)| netns));
         match (inside, machines) {
+            ([Some(left), Some(right)], _) if link.wire == Wire::Bridge => {
+                let name = format!("{prefix}{}.{}", link.a.node, link.b.node);
+                let left = Plug { netns: left, name: &a.name, index: a.index };
+                let right = Plug { netns: right, name: &b.name, index: b.index };
+                let bridge = Bridge::between(name, &[left, right])?;
+                bridges.push((link.clone(), bridge));
+            }
             ([Some(left), Some(right)], _) => lines.push(format!(
                 "link add {} index {} netns {} type veth peer name {} index {} netns {}",
                 a.name,
@@ -220,7 +246,8 @@ fn wire(
             }
         }
     }
-    netns::batch(None, &lines)
+    netns::batch(None, &lines)?;
+    Ok(bridges)
 }
 
 /// The client answers and asks on the leg that its source address belongs to.

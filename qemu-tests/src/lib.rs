@@ -1,5 +1,8 @@
 //! Labs as code: namespaces or virtual machines, FRR peers, probes, convergence reports.
 
+pub mod bench;
+pub mod bridge;
+pub mod busy;
 pub mod cleanup;
 pub mod clock;
 pub mod error;
@@ -20,5 +23,6 @@ pub mod scenario;
 pub mod spawner;
 pub mod timeline;
 pub mod topology;
+pub mod variant;
 pub mod vm;
 pub mod wait;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use srp_core::api::{BgpContext, SrpInfo, Switchover};
+use srp_core::api::{BgpContext, SrpInfo, SrpStatistics, Switchover};
 
 use crate::error::LabError;
 use crate::node::{Job, Kind, Node, ProcessId, Program, Signal};
@@ -111,6 +111,11 @@ impl<'a> Srpd<'a> {
     /// `show srp info`.
     pub fn info(&self) -> Result<SrpInfo, LabError> {
         self.ask(&["show", "srp", "info"])
+    }
+
+    /// `show srp statistics`.
+    pub fn statistics(&self) -> Result<SrpStatistics, LabError> {
+        self.ask(&["show", "srp", "statistics"])
     }
 
     /// `show ip bgp summary`.

@@ -21,6 +21,15 @@ pub struct End {
     pub addresses: Vec<IpNetwork>,
 }
 
+/// What lies between the two ends of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// A cable: when one end goes down, the other loses its carrier at once.
+    Cable,
+    /// A bridge in a namespace of its own: nobody sees a carrier go when the other end does.
+    Bridge,
+}
+
 /// Two ends with a wire between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -28,6 +37,25 @@ pub struct Link {
     pub a: End,
     /// The other.
     pub b: End,
+    /// What joins them.
+    pub wire: Wire,
+}
+
+/// How a router notices that a chassis is gone while the link to it keeps its carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// By the hold time of BGP alone.
+    HoldTime {
+        /// Seconds; 3 or more (RFC 4271 section 4.2).
+        seconds: u16,
+    },
+    /// By BFD (RFC 5880) beside a hold time of 9 s.
+    Bfd {
+        /// Between two packets, both ways, in milliseconds: 10 .. 60000.
+        interval_ms: u16,
+        /// Packets in a row that may be missing: 2 .. 255.
+        multiplier: u8,
+    },
 }
 
 /// What a node does.
@@ -71,6 +99,8 @@ pub struct Topology {
     pub links: Vec<Link>,
     /// What the pair announces while a chassis is Active: loopbacks and pools.
     pub services: Vec<IpNetwork>,
+    /// How routers watch the chassis.
+    pub watch: Watch,
 }
 
 /// A BGP neighbour of a router, derived from the links.
@@ -111,7 +141,7 @@ impl Topology {
                 name: name.to_owned(),
                 addresses: networks(addresses),
             };
-            Link { a: end(a), b: end(b) }
+            Link { a: end(a), b: end(b), wire: Wire::Cable }
         };
         let router = |name: &str, asn, router_id: [u8; 4], announces: &[&str]| NodeSpec {
             name: name.to_owned(),
@@ -160,7 +190,35 @@ impl Topology {
                 "2001:db8:113::1/128",
                 "2001:db8:18::/48",
             ]),
+            watch: Watch::HoldTime { seconds: 9 },
         }
+    }
+
+    /// The pair with a bridge in every link of a chassis, so that a chassis that loses its power dies in silence.
+    pub fn silent_pair(watch: Watch) -> Self {
+        let mut silent = Self { name: "silent-pair".to_owned(), watch, ..Self::pair() };
+        let chassis: Vec<String> = silent.chassis().into_iter().map(str::to_owned).collect();
+        for link in &mut silent.links {
+            if chassis.contains(&link.a.node) || chassis.contains(&link.b.node) {
+                link.wire = Wire::Bridge;
+            }
+        }
+        silent
+    }
+
+    /// The pair with `router` in the autonomous system of the chassis: their sessions with it are internal ones.
+    #[must_use]
+    pub fn with_internal(mut self, router: &str) -> Self {
+        let chassis = self.nodes.iter().find_map(|spec| match spec.role {
+            Role::Chassis { asn } => Some(asn),
+            Role::Router { .. } | Role::Client => None,
+        });
+        for spec in self.nodes.iter_mut().filter(|spec| spec.name == router) {
+            if let (Role::Router { asn, .. }, Some(chassis)) = (&mut spec.role, chassis) {
+                *asn = chassis;
+            }
+        }
+        self
     }
 
     /// The node called `name`.
@@ -291,6 +349,25 @@ mod tests {
     #[test]
     fn the_pair_is_consistent() {
         Topology::pair().check().expect("consistent");
+    }
+
+    #[test]
+    fn every_link_of_a_chassis_leads_through_a_bridge_where_death_is_silent() {
+        let silent = Topology::silent_pair(Watch::HoldTime { seconds: 3 });
+        silent.check().expect("consistent");
+        let bridged = |link: &&Link| link.wire == Wire::Bridge;
+        assert_eq!((silent.links.iter().filter(bridged).count(), silent.links.len()), (5, 7));
+        assert!(silent.ends("client").count() == 2 && silent.links[5..].iter().all(|link| !bridged(&link)));
+    }
+
+    #[test]
+    fn an_internal_router_is_in_the_chassis_autonomous_system() {
+        let pair = Topology::pair().with_internal("r1");
+        let asn = |name: &str| match pair.node(name).expect("is there").role {
+            Role::Chassis { asn } | Role::Router { asn, .. } => asn,
+            Role::Client => 0,
+        };
+        assert_eq!(["east", "west", "r1", "r2"].map(asn), [65001, 65001, 65001, 65102]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lab::clock::Time;
-use lab::frr::{Frr, config};
+use lab::frr::{Files, Frr, config};
 use lab::lab::{Lab, Plan};
 use lab::namespace::Programs;
 use lab::node::{Job, Node};
@@ -27,8 +27,8 @@ fn build(out: &Path) -> Lab {
 
 /// An FRR on each chassis that announces all services, and the services themselves where `serving`.
 fn stand_in(lab: &Lab, chassis: &Arc<dyn Node>, prepends: u16) -> Frr {
-    let config = config::stand_in(&lab.topology, chassis.name(), prepends).expect("renders");
-    Frr::start(Arc::clone(chassis), &config).expect("FRR starts")
+    let bgpd = config::stand_in(&lab.topology, chassis.name(), prepends).expect("renders");
+    Frr::start(Arc::clone(chassis), &Files { bgpd, bfdd: None }).expect("FRR starts")
 }
 
 fn serve(lab: &Lab, chassis: &dyn Node) {

@@ -15,7 +15,7 @@ use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Kind, Node, NodeError, Program, Signal};
 use lab::pair::{self, Srpd};
 use lab::scenario::stage::{Settings, Stage};
-use lab::topology::{End, Link, Topology};
+use lab::topology::{End, Link, Topology, Wire};
 use lab::vm::machine::Parts;
 use lab::vm::{Accelerator, Factory, Machine, accelerator};
 use lab::wait::until_true;
@@ -105,6 +105,7 @@ impl Bench {
         let link = Link {
             a: end("m1", IN_MACHINE, ["10.9.0.1/30", "2001:db8:9::1/64"]),
             b: end("r1", IN_ROUTER, ["10.9.0.2/30", "2001:db8:9::2/64"]),
+            wire: Wire::Cable,
         };
         let port = Port { name: IN_ROUTER.to_owned(), index: 100, addresses: link.b.addresses.clone() };
         factory.wire(&link, Some((&router, &port))).expect("wired");

@@ -17,6 +17,7 @@ use lab::pair;
 use lab::report::{self, Report};
 use lab::scenario::{self, stage::Settings};
 use lab::topology::Topology;
+use lab::variant::{self, LinkTimers};
 
 use super::folder;
 
@@ -51,10 +52,19 @@ pub struct Demo {
 }
 
 impl Places {
-    /// The plan of a lab, and what the scenario needs.
-    pub fn plan(&self, vm: bool) -> Result<(Plan, Settings), LabError> {
-        let topology = Topology::pair();
-        let kind = if vm { Kind::Machine } else { Kind::Namespace };
+    /// Folder for everything that the lab writes.
+    pub fn out(&self) -> &Path {
+        &self.out
+    }
+
+    /// The plan of a lab of `topology` in the folder `out`, and what the scenario needs.
+    pub fn plan(
+        &self,
+        topology: Topology,
+        kind: Kind,
+        timers: Option<&LinkTimers>,
+        out: &Path,
+    ) -> Result<(Plan, Settings), LabError> {
         let own = std::env::current_exe().map_err(LabError::file("finding", Path::new("lab")))?;
         let programs = Programs {
             srpd: program(self.srpd.as_deref(), &own, "srpd")?,
@@ -70,10 +80,16 @@ impl Places {
                 }
                 None => pair::configuration(chassis, kind).unwrap_or_default().to_owned(),
             };
+            // As it is written, with its comments, where the lab is the demonstration's own.
+            let text = if topology == Topology::pair() && timers.is_none() {
+                text
+            } else {
+                variant::fitted(&text, &topology, timers)?
+            };
             configurations.insert(chassis.to_owned(), text);
         }
         let settings = Settings { srpctl: programs.srpctl.clone(), configurations, leave_running: false };
-        Ok((Plan { topology, out: self.out.clone(), programs }, settings))
+        Ok((Plan { topology, out: out.to_owned(), programs }, settings))
     }
 }
 
@@ -81,7 +97,9 @@ impl Places {
 pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     interrupt::install();
     cleanup::on_abort();
-    let (plan, mut settings) = arguments.places.plan(arguments.vm)?;
+    let kind = if arguments.vm { Kind::Machine } else { Kind::Namespace };
+    let places = &arguments.places;
+    let (plan, mut settings) = places.plan(Topology::pair(), kind, None, &places.out)?;
     settings.leave_running = arguments.keep;
     folder::empty(&plan.out)?;
     let machines = if arguments.vm {

@@ -8,10 +8,12 @@ use std::fmt::Write;
 use ipnetwork::IpNetwork;
 
 use crate::error::LabError;
-use crate::topology::{Neighbor, Role, Topology};
+use crate::topology::{Neighbor, Role, Topology, Watch};
 
-/// Keepalive and hold time, seconds: the hold time of the example configurations of the chassis.
-const TIMERS: (u8, u8) = (3, 9);
+/// Hold time beside BFD, seconds: that of the example configurations of the chassis.
+const HOLD_BESIDE_BFD: u16 = 9;
+/// Name of the timers of bfdd.
+const PROFILE: &str = "chassis";
 /// Seconds between attempts to connect; FRR's own 120 s would make a lab wait for a returned chassis.
 const CONNECT: u8 = 1;
 
@@ -22,7 +24,15 @@ pub fn bgpd(topology: &Topology, router: &str) -> Result<String, LabError> {
         return Err(LabError::Topology { topology: topology.name.clone(), reason });
     };
     let neighbors = topology.neighbors(router);
-    let mut text = format!("hostname {router}\n");
+    let (hold, bfd) = match topology.watch {
+        Watch::HoldTime { seconds } => (seconds, false),
+        Watch::Bfd { .. } => (HOLD_BESIDE_BFD, true),
+    };
+    // A log of its own says when a session was lost: the one on the command line knows no microseconds.
+    let mut text = format!(
+        "hostname {router}\nlog timestamp precision 6\nlog file {} informational\n",
+        super::SESSIONS_LOG
+    );
     // Policy comes before its use, and takes hold at once: bgpd denies everything to a neighbour whose route-map is not
     // there yet, and looks again only after 5 s.
     text.push_str("bgp route-map delay-timer 0\n");
@@ -42,8 +52,12 @@ pub fn bgpd(topology: &Topology, router: &str) -> Result<String, LabError> {
     for Neighbor { node, address, asn, .. } in &neighbors {
         line(format!(" neighbor {address} remote-as {asn}"));
         line(format!(" neighbor {address} description {node}"));
-        line(format!(" neighbor {address} timers {} {}", TIMERS.0, TIMERS.1));
+        line(format!(" neighbor {address} timers {} {hold}", hold / 3));
         line(format!(" neighbor {address} timers connect {CONNECT}"));
+        if bfd {
+            line(format!(" neighbor {address} bfd"));
+            line(format!(" neighbor {address} bfd profile {PROFILE}"));
+        }
     }
     for v6 in [false, true] {
         line(format!(" address-family {} unicast", family(v6)));
@@ -61,6 +75,17 @@ pub fn bgpd(topology: &Topology, router: &str) -> Result<String, LabError> {
     }
     line("exit".to_owned());
     Ok(text)
+}
+
+/// `bfdd.conf` of `router`, if it watches the chassis by BFD: bgpd names the peers, this their timers.
+pub fn bfdd(topology: &Topology, router: &str) -> Option<String> {
+    match topology.watch {
+        Watch::HoldTime { .. } => None,
+        Watch::Bfd { interval_ms, multiplier } => Some(format!(
+            "hostname {router}\nbfd\n profile {PROFILE}\n  detect-multiplier {multiplier}\n  receive-interval {interval_ms}\n  \
+             transmit-interval {interval_ms}\n exit\nexit\n"
+        )),
+    }
 }
 
 /// `bgpd.conf` of a stand-in for a chassis: it announces `services` with `prepends` more of its own AS. With it a lab can
@@ -144,6 +169,26 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "no line {line:?} in\n{text}");
         }
         assert!(!text.contains("10.1.2.1"), "a neighbour of r2 in r1:\n{text}");
+    }
+
+    #[test]
+    fn a_router_that_watches_by_bfd_says_so_of_every_neighbour() {
+        let topology = Topology::silent_pair(Watch::Bfd { interval_ms: 50, multiplier: 3 });
+        let text = bgpd(&topology, "r1").expect("renders");
+        let watched = text.lines().filter(|line| line.ends_with(" bfd profile chassis")).count();
+        assert_eq!(watched, 4, "{text}");
+        let bfdd_conf = bfdd(&topology, "r1").expect("runs bfdd");
+        assert!(
+            bfdd_conf.contains("  transmit-interval 50\n") && bfdd_conf.contains("  detect-multiplier 3\n")
+        );
+    }
+
+    #[test]
+    fn a_router_that_watches_by_hold_time_runs_no_bfdd() {
+        let topology = Topology::silent_pair(Watch::HoldTime { seconds: 3 });
+        assert_eq!(bfdd(&topology, "r1"), None);
+        let text = bgpd(&topology, "r1").expect("renders");
+        assert!(text.contains(" neighbor 10.1.1.1 timers 1 3\n") && !text.contains(" bfd"), "{text}");
     }
 
     #[test]

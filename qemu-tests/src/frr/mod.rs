@@ -8,6 +8,7 @@
 //! processor behind a compiler. Reports say so.
 
 pub mod config;
+pub mod log;
 pub mod show;
 
 use std::path::Path;
@@ -19,25 +20,38 @@ use ipnetwork::IpNetwork;
 use crate::error::LabError;
 use crate::node::{Job, Node, ProcessId};
 use crate::wait::{self, Seen};
-use show::{Paths, Summary};
+use log::Loss;
+use show::{BfdCounters, BfdPeer, Paths, Summary};
 
 /// Where Debian's package puts the daemons.
 const DAEMONS: &str = "/usr/lib/frr";
 /// Real-time priority (round robin) of the daemons.
 pub const PRIORITY: u8 = 10;
+/// bgpd's log with microseconds, in the node's folder.
+const SESSIONS_LOG: &str = "sessions.log";
 const ANSWER: Duration = Duration::from_secs(5);
 const START: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(20);
 
+/// What the daemons of a router are configured with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// `bgpd.conf`.
+    pub bgpd: String,
+    /// `bfdd.conf`; without it bfdd does not run.
+    pub bfdd: Option<String>,
+}
+
 /// A running FRR.
 pub struct Frr {
     node: Arc<dyn Node>,
+    watches: bool,
 }
 
 impl Frr {
     /// Says what is missing on this host, if anything is.
     pub fn check_installed() -> Result<(), LabError> {
-        for program in ["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/bin/vtysh"] {
+        for program in ["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd", "/usr/bin/vtysh"] {
             if !Path::new(program).exists() {
                 return Err(LabError::ToolMissing {
                     tool: program.to_owned(),
@@ -48,11 +62,11 @@ impl Frr {
         Ok(())
     }
 
-    /// Starts zebra and bgpd with `bgpd_conf` and waits until both answer.
-    pub fn start(node: Arc<dyn Node>, bgpd_conf: &str) -> Result<Self, LabError> {
+    /// Starts zebra, bfdd if it is configured, and bgpd, and waits until they answer.
+    pub fn start(node: Arc<dyn Node>, files: &Files) -> Result<Self, LabError> {
         let zebra_conf = format!("hostname {}\n", node.name());
         node.put_file(Path::new("zebra.conf"), zebra_conf.as_bytes(), 0o644)?;
-        node.put_file(Path::new("bgpd.conf"), bgpd_conf.as_bytes(), 0o644)?;
+        node.put_file(Path::new("bgpd.conf"), files.bgpd.as_bytes(), 0o644)?;
         node.put_file(Path::new("vtysh.conf"), b"", 0o644)?;
         let zebra = node.spawn(&daemon("zebra", &[]))?;
         let socket = node.folder().join("zserv.api");
@@ -60,8 +74,18 @@ impl Frr {
             alive(node.as_ref(), zebra, "zebra")?;
             Ok(socket.exists())
         })?;
+        if let Some(bfdd_conf) = &files.bfdd {
+            // Before bgpd: a neighbour that is to be watched by a daemon that is not there is not watched.
+            node.put_file(Path::new("bfdd.conf"), bfdd_conf.as_bytes(), 0o644)?;
+            let bfdd = node.spawn(&daemon("bfdd", &["--bfdctl", "bfdd.sock"]))?;
+            let socket = node.folder().join("bfdd.vty");
+            wait::until_true(&format!("bfdd of {}", node.name()), START, LOOK, || {
+                alive(node.as_ref(), bfdd, "bfdd")?;
+                Ok(socket.exists())
+            })?;
+        }
         let bgpd = node.spawn(&daemon("bgpd", &["-p", "179"]))?;
-        let frr = Self { node };
+        let frr = Self { node, watches: files.bfdd.is_some() };
         wait::until(&format!("bgpd of {}", frr.node.name()), START, LOOK, || {
             alive(frr.node.as_ref(), bgpd, "bgpd")?;
             match frr.vtysh("show bgp summary json") {
@@ -86,6 +110,26 @@ impl Frr {
         Summary::parse(command, &self.vtysh(command)?)
     }
 
+    /// The peers that bfdd watches; none where it does not run.
+    pub fn bfd_peers(&self) -> Result<Vec<BfdPeer>, LabError> {
+        self.ask_bfdd("show bfd peers json")
+    }
+
+    /// Counts of the peers that bfdd watches; none where it does not run.
+    pub fn bfd_counters(&self) -> Result<Vec<BfdCounters>, LabError> {
+        self.ask_bfdd("show bfd peers counters json")
+    }
+
+    fn ask_bfdd<T: serde::de::DeserializeOwned>(&self, command: &str) -> Result<Vec<T>, LabError> {
+        if self.watches { show::read(command, &self.vtysh(command)?) } else { Ok(Vec::new()) }
+    }
+
+    /// When bgpd lost its session with each neighbour, in order, and why it says so.
+    pub fn losses(&self) -> Result<Vec<Loss>, LabError> {
+        let octets = self.node.get_file(Path::new(SESSIONS_LOG))?;
+        Ok(log::losses(&String::from_utf8_lossy(&octets)))
+    }
+
     /// Runs one command of FRR's shell.
     pub fn vtysh(&self, command: &str) -> Result<String, LabError> {
         let job = Job::new("vtysh", ["--vty_socket", ".", "--config_dir", ".", "-c", command]);
@@ -105,7 +149,9 @@ fn daemon(name: &str, more: &[&str]) -> Job {
         "informational".to_owned(),
     ]);
     args.extend(more.iter().map(|&arg| arg.to_owned()));
-    Job::new("chrt", args).logged(format!("{name}.out"))
+    let mut job = Job::new("chrt", args).logged(format!("{name}.out"));
+    job.env.push(("TZ".to_owned(), "UTC".to_owned())); // of the times in the log
+    job
 }
 
 fn alive(node: &dyn Node, process: ProcessId, name: &str) -> Result<(), LabError> {

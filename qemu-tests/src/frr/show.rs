@@ -14,6 +14,8 @@ pub struct Path {
     pub peer: IpAddr,
     /// The AS path, first hop first.
     pub as_path: Vec<u32>,
+    /// LOCAL_PREF; from an internal neighbour it is what that one sent.
+    pub local_pref: Option<u32>,
     /// FRR counts it as usable.
     pub valid: bool,
     /// FRR prefers it to all others.
@@ -38,7 +40,13 @@ impl Paths {
         let raw: RawRoute = read(command, text)?;
         let path = |raw: RawPath| {
             let as_path = raw.aspath.segments.into_iter().flat_map(|segment| segment.list).collect();
-            Path { peer: raw.peer.peer_id, as_path, valid: raw.valid, best: raw.bestpath.overall }
+            Path {
+                peer: raw.peer.peer_id,
+                as_path,
+                local_pref: raw.loc_prf,
+                valid: raw.valid,
+                best: raw.bestpath.overall,
+            }
         };
         Ok(Self(raw.paths.into_iter().map(path).collect()))
     }
@@ -54,9 +62,41 @@ impl Paths {
     }
 }
 
-/// State of every session by the neighbour's address.
+/// A BGP session.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Session {
+    /// `Established`, or how far it is.
+    pub state: String,
+    /// Times that it was lost since bgpd started.
+    #[serde(rename = "connectionsDropped", default)]
+    pub dropped: u64,
+}
+
+/// Every session by the neighbour's address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary(pub BTreeMap<IpAddr, String>);
+pub struct Summary(pub BTreeMap<IpAddr, Session>);
+
+/// A peer of bfdd, of `show bfd peers json`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct BfdPeer {
+    /// Its address.
+    pub peer: IpAddr,
+    /// `up`, `down`, `init` or `shutdown`.
+    pub status: String,
+    /// What it says of its own transmit interval, ms.
+    #[serde(rename = "remote-transmit-interval", default)]
+    pub remote_transmit_ms: u64,
+}
+
+/// Counts of a peer of bfdd, of `show bfd peers counters json`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct BfdCounters {
+    /// Its address.
+    pub peer: IpAddr,
+    /// Times that the session went down.
+    #[serde(rename = "session-down")]
+    pub downs: u64,
+}
 
 impl Summary {
     /// Reads the answer to `show bgp summary json`.
@@ -68,15 +108,15 @@ impl Summary {
                 command: command.to_owned(),
                 reason: error.to_string(),
             })?;
-            peers.extend(raw.peers.into_iter().map(|(address, peer)| (address, peer.state)));
+            peers.extend(raw.peers);
         }
         Ok(Self(peers))
     }
 
     /// Neighbours whose session is not Established.
     pub fn not_established(&self) -> Vec<String> {
-        let down = self.0.iter().filter(|(_, state)| *state != "Established");
-        down.map(|(address, state)| format!("{address} {state}")).collect()
+        let down = self.0.iter().filter(|(_, session)| session.state != "Established");
+        down.map(|(address, session)| format!("{address} {}", session.state)).collect()
     }
 }
 
@@ -89,6 +129,8 @@ struct RawRoute {
 #[derive(Deserialize)]
 struct RawPath {
     aspath: RawAsPath,
+    #[serde(rename = "locPrf")]
+    loc_prf: Option<u32>,
     #[serde(default)]
     valid: bool,
     #[serde(default)]
@@ -122,15 +164,11 @@ struct RawPeer {
 #[derive(Deserialize)]
 struct RawFamily {
     #[serde(default)]
-    peers: BTreeMap<IpAddr, RawSession>,
+    peers: BTreeMap<IpAddr, Session>,
 }
 
-#[derive(Deserialize)]
-struct RawSession {
-    state: String,
-}
-
-fn read<T: serde::de::DeserializeOwned>(command: &str, text: &str) -> Result<T, LabError> {
+/// Reads `text`, the answer to `command`.
+pub(super) fn read<T: serde::de::DeserializeOwned>(command: &str, text: &str) -> Result<T, LabError> {
     serde_json::from_str(text).map_err(|error| LabError::Answer {
         command: command.to_owned(),
         reason: format!("{error} in: {text}"),

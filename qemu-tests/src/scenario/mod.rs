@@ -5,10 +5,8 @@
 //! - [`measure`]: a step under probes
 //! - [`collect`]: what all observers saw of it
 //! - [`steps`]: the steps themselves
-//! - [`bench`]: steps repeated
 //! - [`phases`]: how the time of an unplanned takeover was spent
 
-pub mod bench;
 pub mod collect;
 pub mod measure;
 pub mod phases;

@@ -18,6 +18,7 @@ use crate::pair::{Keys, Srpd};
 use crate::probe;
 use crate::report::{Preference, Timers};
 use crate::timeline;
+use crate::topology::Watch;
 use crate::wait::{self, Seen};
 
 /// How long anything may take that a working pair does within seconds.
@@ -216,6 +217,28 @@ impl<'a> Stage<'a> {
     /// Waits until all BGP sessions of a chassis are Established.
     pub fn until_bgp_established(&self, chassis: &str) -> Result<(), LabError> {
         self.until_neighbors(chassis, "to have all its BGP sessions", |_| true)
+    }
+
+    /// Waits until every router that watches by BFD has all its BFD sessions up, those with a chassis without power aside.
+    pub fn until_watched(&self) -> Result<(), LabError> {
+        if matches!(self.lab.topology.watch, Watch::HoldTime { .. }) {
+            return Ok(());
+        }
+        wait::until("all BFD sessions of all routers to be up", LIMIT, LOOK, || {
+            let mut lacking = Vec::new();
+            for router in &self.lab.routers {
+                let peers = router.frr.bfd_peers()?;
+                let name = router.node.name();
+                for neighbor in self.lab.topology.neighbors(name) {
+                    let peer = peers.iter().find(|peer| peer.peer == neighbor.address);
+                    let status = peer.map_or("unknown", |peer| peer.status.as_str());
+                    if self.srpd.contains_key(&neighbor.node) && status != "up" {
+                        lacking.push(format!("{name} with {}: {status}", neighbor.address));
+                    }
+                }
+            }
+            Ok(if lacking.is_empty() { Seen::Done(()) } else { Seen::NotYet(lacking.join(", ")) })
+        })
     }
 
     /// Waits until a chassis has accepted every router's networks: without them it has no way back to the client.

@@ -1,19 +1,20 @@
-//! Switchovers repeated: medians, spread and worst, with the machine that they were measured on.
+//! Planned switchovers and power cuts of the demonstration, repeated. Cables lose their carrier here, so that routers know of
+//! a power cut at once.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::stage::{Settings, Stage};
-use super::steps;
+use super::series::Collected;
 use crate::error::LabError;
 use crate::lab::Lab;
 use crate::report::{Host, Step};
+use crate::scenario::stage::{self, Settings, Stage};
+use crate::scenario::steps;
 
-/// What a benchmark found.
+/// What was found.
 #[derive(Clone, Debug, Serialize)]
-pub struct Figures {
+pub struct Switchovers {
     /// The machine.
     pub host: Host,
     /// Release of the routers.
@@ -21,40 +22,13 @@ pub struct Figures {
     /// Time between Hellos and time to death, ms.
     pub timers_ms: (f64, f64),
     /// The series, in the order in which they are printed.
-    pub series: Vec<Series>,
+    pub series: Collected,
     /// Resident memory of an idle `srpd`, KiB.
     pub srpd_rss_kib: u64,
     /// The `srpd` program whose size is given: the static one where it is built.
     pub srpd_program: String,
     /// Its size, octets.
     pub srpd_octets: u64,
-}
-
-/// One quantity over all runs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Series {
-    /// What was measured.
-    pub name: String,
-    /// Its unit.
-    pub unit: &'static str,
-    /// One value per run.
-    pub values: Vec<f64>,
-}
-
-impl Series {
-    /// Least, median and greatest value.
-    pub fn spread(&self) -> Option<(f64, f64, f64)> {
-        let mut sorted = self.values.clone();
-        sorted.sort_by(f64::total_cmp);
-        let (least, greatest) = (sorted.first().copied()?, sorted.last().copied()?);
-        let middle = sorted.len() / 2;
-        let median = if sorted.len() % 2 == 1 {
-            sorted[middle]
-        } else {
-            f64::midpoint(sorted[middle - 1], sorted[middle])
-        };
-        Some((least, median, greatest))
-    }
 }
 
 /// Repeats `planned` planned switchovers, then `power` power cuts with return, on `lab`; tells each run to `said`.
@@ -65,7 +39,8 @@ pub fn run(
     planned: u32,
     power: u32,
     said: &mut dyn FnMut(String),
-) -> Result<Figures, LabError> {
+) -> Result<Switchovers, LabError> {
+    let host = Host::here();
     let mut stage = Stage::new(lab, settings)?;
     let started = steps::start(&mut stage)?;
     said(format!("start: {}", if started.passed { "settled" } else { "not as it should be" }));
@@ -86,28 +61,18 @@ pub fn run(
     }
     let timers = stage.timers.map_or((0.0, 0.0), |timers| (timers.hello_ms, timers.dead_ms));
     stage.stop()?;
-    Ok(Figures {
-        host: Host::here(),
-        routers: super::stage::routers_release(lab)?,
+    Ok(Switchovers {
+        host,
+        routers: stage::routers_release(lab)?,
         timers_ms: timers,
-        series: series.0,
+        series,
         srpd_rss_kib: idle,
         srpd_program: srpd.display().to_string(),
         srpd_octets: std::fs::metadata(srpd).map_or(0, |file| file.len()),
     })
 }
 
-#[derive(Default)]
-struct Collected(Vec<Series>);
-
 impl Collected {
-    fn push(&mut self, name: &str, unit: &'static str, value: f64) {
-        match self.0.iter_mut().find(|series| series.name == name) {
-            Some(series) => series.values.push(value),
-            None => self.0.push(Series { name: name.to_owned(), unit, values: vec![value] }),
-        }
-    }
-
     fn planned(&mut self, step: &Step) {
         self.push("planned: probes lost", "packets", lost(step));
         self.push("planned: longest gap at the client", "ms", gap(step));
@@ -152,45 +117,4 @@ fn rss_kib(stage: &Stage<'_>, chassis: &str) -> Option<u64> {
     let process = stage.srpd(chassis).ok()?.process();
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.0)).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
-}
-
-impl Figures {
-    /// For a terminal.
-    pub fn table(&self) -> String {
-        let Host { cpus, cpu_model, kernel, load } = &self.host;
-        let mut text = format!(
-            "machine: {cpus} processors ({cpu_model}), Linux {kernel}, load {load}; routers: {}; hello {} ms, dead {} ms\n\
-             {:<54} {:>5} {:>10} {:>10} {:>10}\n",
-            self.routers, self.timers_ms.0, self.timers_ms.1, "", "runs", "least", "median", "worst"
-        );
-        for series in &self.series {
-            let Some((least, median, worst)) = series.spread() else { continue };
-            let name = format!("{} ({})", series.name, series.unit);
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                text,
-                "{name:<54} {:>5} {least:>10.1} {median:>10.1} {worst:>10.1}",
-                series.values.len()
-            );
-        }
-        #[expect(clippy::cast_precision_loss, reason = "sizes in megabytes, for people")]
-        let (rss, size) = (self.srpd_rss_kib as f64 / 1024.0, self.srpd_octets as f64 / 1_048_576.0);
-        let _ =
-            writeln!(text, "srpd: {rss:.1} MiB resident when idle; {} is {size:.1} MiB", self.srpd_program);
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_spread_has_the_median_in_its_middle() {
-        let series =
-            |values: &[f64]| Series { name: String::new(), unit: "ms", values: values.to_vec() }.spread();
-        assert_eq!(series(&[3.0, 1.0, 2.0]), Some((1.0, 2.0, 3.0)));
-        assert_eq!(series(&[4.0, 1.0, 2.0, 3.0]), Some((1.0, 2.5, 4.0)));
-        assert_eq!(series(&[]), None);
-    }
 }
