@@ -354,6 +354,11 @@ impl Chassis {
         if let Role::PendingActive { until, .. } | Role::PendingStandby { until, .. } = &mut self.role {
             *until = *until + gap;
         }
+        // The Active that asked us may have given up, left service, or died: what it says now, or that it is gone, is
+        // no reason to call off what may be the only path that routers have. An Active that lives still wins.
+        if let Role::PendingActive { take_over, .. } = &mut self.role {
+            *take_over = TakeOver::Unplanned(take_over.reason());
+        }
         match self.role {
             // The peer's Hellos wait in a buffer: give it one dead-interval to be heard.
             Role::Init | Role::Standby => self.alive = self.alive.max(now),

@@ -41,7 +41,11 @@ pub enum Fault {
 impl World {
     /// All that could go wrong now.
     pub fn faults(&self, acts: &mut Vec<Act>) {
-        let mut offer = |fault| acts.push(Act::Fault(fault));
+        let mut offer = |fault| {
+            if (self.pair.may_happen)(fault) {
+                acts.push(Act::Fault(fault));
+            }
+        };
         if !self.link.is_cut() {
             offer(Fault::Cut([true, true]));
             offer(Fault::Cut([true, false]));

@@ -27,6 +27,8 @@ const BEGIN: Time = Time(1_000_000);
 pub struct Pair {
     pub settings: [Settings; 2],
     pub sabotage: Sabotage,
+    /// The faults that a story may have; every one, unless more of a few kinds are tried.
+    pub may_happen: fn(Fault) -> bool,
     /// Ticks without a fault after which the pair must have settled.
     pub settles_within: u8,
 }
