@@ -66,13 +66,18 @@ scenarios! {
     ch_10_twins_are_reported_and_still_elect_one
     ch_11_returning_primary_does_not_preempt
     ch_1_both_standby_elect_one
+    ch_1_election_falls_back_when_routers_are_silent
     ch_1_orderly_stop_during_a_switchover
     ch_1_orderly_stop_hands_over_first
     ch_1_orderly_stop_of_the_new_active_during_a_switchover
     ch_1_orderly_stop_of_the_standby
+    ch_1_orderly_stop_when_checkpoints_are_not_flushed
     ch_1_orderly_stop_when_the_standby_cannot
     ch_1_orderly_stop_without_a_standby
+    ch_1_take_over_does_not_withdraw_the_only_path_when_routers_are_silent
+    ch_1_take_over_falls_back_when_the_kernel_is_silent
     ch_1_take_over_that_fails_is_tried_again
+    ch_1_take_over_without_bgp_does_not_wait
     ch_2_alone_becomes_active_with_its_initial_modifier
     ch_4_both_send_a_hello_each_interval
     ch_5_flapping_link_does_not_switch
@@ -80,6 +85,7 @@ scenarios! {
     ch_5_standby_takes_over_after_the_dead_interval
     ch_6_delay_interval_defers_the_first_dead_interval
     ch_6_delay_interval_does_not_defer_an_election
+    ch_7_dual_active_ends_when_nobody_acknowledges_the_withdraw
     ch_7_one_way_cut_towards_the_active
     ch_7_one_way_cut_towards_the_standby
     ch_7_srp_link_cut_then_healed
@@ -88,12 +94,17 @@ scenarios! {
     sw_1_only_the_active_accepts_a_switchover
     sw_1_planned_switchover_makes_before_it_breaks
     sw_1_switchover_and_back
+    sw_1_switchover_ends_when_nobody_acknowledges_the_withdraw
+    sw_1_switchover_falls_back_when_checkpoints_are_not_flushed
     sw_1_switchover_falls_back_when_routers_are_slow
-    sw_1_switchover_goes_on_when_the_old_active_dies
+    sw_1_switchover_falls_back_when_the_kernel_is_silent
     sw_1_switchover_falls_back_when_the_kernel_refuses
     sw_1_switchover_falls_back_when_the_link_is_lost
     sw_1_switchover_falls_back_when_the_peer_is_silent
+    sw_1_switchover_goes_on_when_the_old_active_dies
     sw_1_switchover_waits_until_the_pair_agrees
+    sw_1_switchover_without_bgp_is_refused_and_forced_does_not_wait
+    sw_1_take_over_that_is_suspended_is_no_longer_planned
     sw_2_force_takes_what_the_kernel_gives
     sw_2_validation_names_what_is_in_the_way
 }

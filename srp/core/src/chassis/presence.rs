@@ -214,6 +214,14 @@ impl Presence {
         self.announced
     }
 
+    /// Neighbours were told the wanted modifier, and may or may not have acknowledged it.
+    pub(super) fn announces(&self) -> bool {
+        match (self.target, self.stage) {
+            (Target::Present(want), Stage::Announcing(_, have) | Stage::Announced(have)) => want == have,
+            _ => false,
+        }
+    }
+
     /// Waiting for the kernel to install under this ticket.
     pub(super) fn is_installing(&self, ticket: Ticket) -> bool {
         self.stage == Stage::Installing(ticket)

@@ -155,6 +155,14 @@ impl Chassis {
             return true;
         }
         if now >= until {
+            // Nobody else is there: a neighbour that does not acknowledge shall not take the only path from the others.
+            if matches!(take_over, TakeOver::Unplanned(_))
+                && self.peer().is_none()
+                && self.presence.announces()
+            {
+                self.enter(Role::Active, take_over.reason());
+                return true;
+            }
             self.give_up(now, "installation and announcement took longer than the switchover-timeout");
             return true;
         }
@@ -284,7 +292,13 @@ impl Chassis {
     /// Standby as soon as no router holds what a Standby must not announce.
     pub(super) fn leave(&mut self, now: Time, reason: SwitchReason, target: Target) {
         if self.presence.announced().is_some() {
-            let until = now + self.settings.switchover_timeout;
+            // A hand-over has one bound; what is left of it is at least a dead-interval.
+            let until = match self.role {
+                Role::PendingStandby { until, .. } => until.max(now + self.settings.dead_interval),
+                Role::Init | Role::Standby | Role::PendingActive { .. } | Role::Active => {
+                    now + self.settings.switchover_timeout
+                }
+            };
             self.enter(Role::PendingStandby { until, reason, step: HandOver::Leaving }, reason);
         } else {
             self.enter(Role::Standby, reason);

@@ -10,7 +10,7 @@
 //! 5. Announced only what is installed; removed only what no router holds; no router prefers a running chassis whose
 //!    kernel holds nothing.
 //!
-//! And: make before break, nothing Pending beyond its bound, a stop ends, one answer for each operator, deadlines move.
+//! And: make before break, no Pending state longer than switchover-timeout + dead-interval, a stop ends, one answer for each operator, deadlines move.
 
 use srp_core::chassis::Chassis;
 use srp_core::types::{ChassisState, Span};
@@ -44,7 +44,7 @@ pub struct Memory {
     /// Active without link and router while the other serves too, over a tick.
     cut_off: [bool; 2],
     both_standby: u8,
-    pending: [u8; 2],
+    pending: [Option<(ChassisState, u8)>; 2],
     /// Ticks since the last fault, while everything is whole.
     quiet: u8,
 }
@@ -60,7 +60,7 @@ impl Check {
     }
 
     pub fn ended(&mut self, side: usize) {
-        self.memory.pending[side] = 0;
+        self.memory.pending[side] = None;
         self.stopping[side] = None;
     }
 
@@ -70,7 +70,7 @@ impl Check {
 
     /// The core is about to run after more than a dead-interval.
     pub fn was_suspended(&mut self, side: usize, state: ChassisState) {
-        self.memory.pending[side] = 0;
+        self.memory.pending[side] = None;
         self.memory.missed[side] |= serves(Some(state));
     }
 
@@ -149,13 +149,19 @@ impl World {
             // Timers fire within their tick: who has been so for a whole one must have stood back.
             self.check.memory.missed[side] |= isolated && self.check.memory.cut_off[side];
             self.check.memory.cut_off[side] = isolated;
-            let pending =
-                matches!(states[side], Some(ChassisState::PendingActive | ChassisState::PendingStandby));
-            let ticks = &mut self.check.memory.pending[side];
-            *ticks = if pending && !node.frozen { *ticks + 1 } else { 0 };
-            let bound = in_ticks(self.pair.settings[side].switchover_timeout.times(2));
-            if *ticks > bound {
-                self.check.fail(format!("{}: Pending for longer than {bound} ticks", NAMES[side]));
+            let pending = states[side].filter(|state| match state {
+                ChassisState::PendingActive | ChassisState::PendingStandby => !node.frozen,
+                ChassisState::Init | ChassisState::Standby | ChassisState::Active => false,
+            });
+            let settings = &self.pair.settings[side];
+            let bound = in_ticks(settings.switchover_timeout) + in_ticks(settings.dead_interval);
+            let ticks = match (pending, self.check.memory.pending[side]) {
+                (Some(is), Some((was, ticks))) if is == was => Some((is, ticks + 1)),
+                (is, _) => is.map(|is| (is, 1)),
+            };
+            self.check.memory.pending[side] = ticks;
+            if let Some((state, _)) = ticks.filter(|(_, ticks)| *ticks > bound) {
+                self.check.fail(format!("{}: {state} for longer than {bound} ticks", NAMES[side]));
             }
             let stop_bound = in_ticks(self.pair.settings[side].switchover_timeout.times(4));
             let frozen = self.nodes[side].frozen;

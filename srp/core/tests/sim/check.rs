@@ -12,7 +12,8 @@
 //!    holds nothing.
 //! 7. The same events at the same times give the same actions: a recorded life is handled again.
 //!
-//! Beside them: a chassis that steps down withdraws only what routers have from the other (make before break); no state is Pending beyond its bound; every operator is answered once; an orderly stop ends; the
+//! Beside them: a chassis that steps down withdraws only what routers have from the other (make before break); no Pending state lasts longer than
+//! switchover-timeout + dead-interval; every operator is answered once; an orderly stop ends; the
 //! deadline moves; a wake-up before it changes nothing; a quiet pair sends no more Hellos than its interval says.
 
 use std::collections::BTreeSet;
@@ -48,7 +49,7 @@ pub struct Check {
     /// Active without link and routers while the other serves, since then.
     cut_off_since: [Option<Time>; 2],
     both_standby_since: Option<Time>,
-    pending_since: [Option<Time>; 2],
+    pending_since: [Option<(ChassisState, Time)>; 2],
     looked: u64,
     /// Every change of state that the cores recorded.
     pub changes: BTreeSet<Change>,
@@ -306,16 +307,19 @@ impl World {
     fn check_bounds(&mut self, states: [Option<ChassisState>; 2]) {
         for side in [0, 1] {
             let node = &self.nodes[side];
-            let pending =
-                matches!(states[side], Some(ChassisState::PendingActive | ChassisState::PendingStandby));
-            if !pending || node.frozen {
-                self.check.pending_since[side] = None;
-                continue;
-            }
-            let since = *self.check.pending_since[side].get_or_insert(self.now);
-            let bound = node.settings.switchover_timeout.times(2);
-            if self.now.since(since) > bound {
-                self.check.fail(format!("{}: Pending for longer than {bound}", NAMES[side]));
+            let pending = states[side].filter(|state| match state {
+                ChassisState::PendingActive | ChassisState::PendingStandby => !node.frozen,
+                ChassisState::Init | ChassisState::Standby | ChassisState::Active => false,
+            });
+            let since = match (pending, self.check.pending_since[side]) {
+                (Some(is), Some((was, since))) if is == was => Some((is, since)),
+                (is, _) => is.map(|is| (is, self.now)),
+            };
+            self.check.pending_since[side] = since;
+            let Some((state, since)) = since else { continue };
+            let bound = (since + node.settings.switchover_timeout + node.settings.dead_interval).since(since);
+            if self.now.since(since) > Span(bound.0 + LATE.0) {
+                self.check.fail(format!("{}: {state} for longer than {bound}", NAMES[side]));
             }
         }
         for side in [0, 1] {

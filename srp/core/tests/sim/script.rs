@@ -168,9 +168,14 @@ fn obey(world: &mut World, command: &str) -> Result<(), String> {
                 "link" => pace.link = range,
                 "kernel" => pace.kernel = range,
                 "learn" => pace.learn = range,
-                _ => return Err(format!("`{command}`: link, kernel or learn")),
+                "ack" => pace.ack = range,
+                _ => return Err(format!("`{command}`: link, kernel, learn or ack")),
             }
             Fault::Pace(Box::new(pace))
+        }
+        ["lose", "flushes"] => {
+            world.never_flushed = 100;
+            return Ok(());
         }
         ["cut"] => Fault::Cut([true, true]),
         ["cut", "towards", name] => {
@@ -209,6 +214,9 @@ fn side(name: &str) -> Result<usize, String> {
 
 fn span(text: &str) -> Result<Span, String> {
     let number = |text: &str| text.parse().map_err(|_| format!("`{text}`: a span such as 300ms or 2s"));
+    if let Some(micros) = text.strip_suffix("us") {
+        return number(micros).map(Span);
+    }
     if let Some(millis) = text.strip_suffix("ms") {
         return number(millis).map(Span::millis);
     }
