@@ -1,59 +1,24 @@
 //! The pair in its lab: the scenario of the demonstration, as a test. What must hold is checked; no time is.
 
-use std::collections::BTreeMap;
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use lab::clock::Time;
-use lab::lab::{Lab, Machines, Plan};
-use lab::namespace::Programs;
-use lab::node::{Job, Kind, Signal};
+use lab::lab::Machines;
+use lab::node::{Job, Signal};
 use lab::probe::gaps::Outcome;
-use lab::scenario::stage::{LIMIT, Settings, Stage};
+use lab::scenario::stage::{LIMIT, Stage};
 use lab::scenario::{measure, steps};
 use lab::topology::Topology;
-use lab::{machines, pair, report, scenario};
+use lab::{machines, report, scenario};
 use srp_core::types::ChassisState;
-
-/// `srpd` and `srpctl` of this very source, beside the lab's own program.
-fn programs() -> Programs {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    let lab = PathBuf::from(env!("CARGO_BIN_EXE_lab"));
-    let (srpd, srpctl) = (lab.with_file_name("srpd"), lab.with_file_name("srpctl"));
-    BUILT.get_or_init(|| {
-        // A run of the whole workspace under nextest has built both; a run of this package alone has not.
-        if std::env::var_os("NEXTEST").is_some() && srpd.exists() && srpctl.exists() {
-            return;
-        }
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--quiet", "-p", "srpd", "-p", "srpctl"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if lab.parent().is_some_and(|folder| folder.ends_with("release")) {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().expect("cargo runs").success(), "srpd and srpctl do not build");
-    });
-    Programs { srpd, srpctl, lab }
-}
-
-fn build(out: &Path, machines: Option<&dyn Machines>) -> (Lab, Settings) {
-    let (topology, programs) = (Topology::pair(), programs());
-    let kind = if machines.is_some() { Kind::Machine } else { Kind::Namespace };
-    let configurations: BTreeMap<String, String> = topology
-        .chassis()
-        .into_iter()
-        .map(|name| (name.to_owned(), pair::configuration(name, kind).expect("is there").to_owned()))
-        .collect();
-    let settings = Settings { srpctl: programs.srpctl.clone(), configurations, leave_running: false };
-    let plan = Plan { topology, out: out.to_owned(), programs };
-    (Lab::build(plan, machines).expect("the lab comes up"), settings)
-}
+use support::build;
 
 fn demonstrate(machines: Option<&dyn Machines>) {
     let out = tempfile::tempdir().expect("a folder");
-    let (lab, settings) = build(out.path(), machines);
+    let (lab, settings) = build(Topology::pair(), out.path(), machines);
     let mut number = 0;
     let report = scenario::demo(&lab, settings, &mut |_, step| {
         number += 1;
@@ -86,7 +51,7 @@ fn the_whole_demonstration_passes_on_machines() {
 #[test]
 fn an_active_that_is_told_to_stop_hands_over_without_loss() {
     let out = tempfile::tempdir().expect("a folder");
-    let (lab, settings) = build(out.path(), None);
+    let (lab, settings) = build(Topology::pair(), out.path(), None);
     let mut stage = Stage::new(&lab, settings).expect("a stage");
     let started = steps::start(&mut stage).expect("starts");
     assert!(started.passed, "{}", report::text::step(1, &started));

@@ -80,12 +80,7 @@ impl Places {
                 }
                 None => pair::configuration(chassis, kind).unwrap_or_default().to_owned(),
             };
-            // As it is written, with its comments, where the lab is the demonstration's own.
-            let text = if topology == Topology::pair() && timers.is_none() {
-                text
-            } else {
-                variant::fitted(&text, &topology, timers)?
-            };
+            let text = variant::fitted(&text, &topology, timers)?;
             configurations.insert(chassis.to_owned(), text);
         }
         let settings = Settings { srpctl: programs.srpctl.clone(), configurations, leave_running: false };
