@@ -48,7 +48,7 @@ fn with_modifier(prefix: IpNetwork, modifier: RouteModifier) -> Originated {
 
 #[cfg(test)]
 mod tests {
-    use srp_core::config::{Action, LoopbackConfig, PoolConfig};
+    use srp_core::config::{Action, BgpConfig, LoopbackConfig, NetworkConfig, PoolConfig};
 
     use super::*;
 
@@ -97,6 +97,22 @@ mod tests {
         let installed = [net("198.51.100.1/32")].into();
         let routes = announced(&context(), &Announcement { modifier: None, installed: &installed });
         assert_eq!(prefixes(&routes), ["198.51.100.1/32 +0"]);
+    }
+
+    #[test]
+    fn bgp_8_networks_are_announced_in_every_state_and_without_prepends() {
+        let bgp = BgpConfig {
+            local_as: 65_001,
+            router_id: [192, 0, 2, 1].into(),
+            port: 179,
+            neighbors: Vec::new(),
+            networks: vec![NetworkConfig { prefix: net("198.51.100.0/24") }],
+        };
+        let context = ContextConfig { bgp: Some(bgp), ..context() };
+        for modifier in [None, Some(RouteModifier(3))] {
+            let routes = announced(&context, &Announcement { modifier, installed: &BTreeSet::new() });
+            assert_eq!(prefixes(&routes), ["198.51.100.0/24 +0"]);
+        }
     }
 
     #[test]

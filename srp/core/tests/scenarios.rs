@@ -47,6 +47,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    bgp_1_the_standby_begins_to_announce_when_it_takes_over
     bgp_3_restart_without_a_link_loses_in_routing
     bgp_3_restarted_active_is_vouched_for
     bgp_3_restarted_active_that_is_too_late_stands_by
@@ -57,14 +58,19 @@ scenarios! {
     bgp_5_cut_while_the_pair_starts_again
     bgp_5_threshold_starts_the_pair_again_at_1_and_2
     bgp_5_unplanned_take_over_at_the_threshold
+    bgp_6_both_modes_are_primary_and_the_link_fails
     bgp_6_both_suspended_start_again
     bgp_6_cut_off_active_comes_back_behind
     bgp_6_flapping_neighbours_do_not_cut_off
     bgp_6_short_pause_changes_nothing
     bgp_6_suspended_active_comes_back_behind
+    bgp_7_a_switchover_is_reverted_by_the_next_one
     ch_10_same_priority_higher_mac_wins
     ch_10_twins_are_reported_and_still_elect_one
     ch_11_returning_primary_does_not_preempt
+    ch_12_a_different_configuration_blocks_a_planned_switchover_only
+    ch_13_a_planned_switchover_asks_only_after_the_flush
+    ch_16_chassis_far_apart_elect_switch_over_and_take_over
     ch_1_both_standby_elect_one
     ch_1_election_falls_back_when_routers_are_silent
     ch_1_orderly_stop_during_a_switchover
@@ -91,6 +97,10 @@ scenarios! {
     ch_7_srp_link_cut_then_healed
     ch_8_primary_becomes_active_and_backup_stands_by
     ch_9_same_mode_lower_priority_number_wins
+    sw_13_the_new_active_ends_the_forwarding_of_the_old_one
+    sw_13_the_old_active_ends_its_own_forwarding
+    sw_13_the_withdraw_is_waited_for_all_the_same
+    sw_1_both_chassis_are_asked_at_once
     sw_1_only_the_active_accepts_a_switchover
     sw_1_planned_switchover_makes_before_it_breaks
     sw_1_switchover_and_back
@@ -105,6 +115,7 @@ scenarios! {
     sw_1_switchover_waits_until_the_pair_agrees
     sw_1_switchover_without_bgp_is_refused_and_forced_does_not_wait
     sw_1_take_over_that_is_suspended_is_no_longer_planned
+    sw_1_the_new_active_is_asked_while_the_old_one_leaves
     sw_2_force_takes_what_the_kernel_gives
     sw_2_validation_names_what_is_in_the_way
 }

@@ -27,6 +27,8 @@ pub enum Fault {
     Switchover(usize, bool),
     Stop(usize),
     Validate(usize),
+    /// `srp terminate-post-process`.
+    Terminate(usize),
     /// A BGP session is down for a while.
     Session {
         side: usize,
@@ -71,25 +73,10 @@ impl World {
                 }
             }
             Fault::Switchover(side, force) => {
-                let node = &mut self.nodes[side];
-                if node.chassis.is_none() {
-                    return;
-                }
-                let request = node.next_request;
-                node.next_request += 1;
-                node.requests.insert(request);
-                self.hand_over(side, Parcel::Event(Event::InitiateSwitchover { request, force }));
+                self.ask(side, |request| Event::InitiateSwitchover { request, force });
             }
-            Fault::Validate(side) => {
-                let node = &mut self.nodes[side];
-                if node.chassis.is_none() {
-                    return;
-                }
-                let request = node.next_request;
-                node.next_request += 1;
-                node.requests.insert(request);
-                self.hand_over(side, Parcel::Event(Event::ValidateSwitchover { request }));
-            }
+            Fault::Validate(side) => self.ask(side, |request| Event::ValidateSwitchover { request }),
+            Fault::Terminate(side) => self.ask(side, |request| Event::TerminatePostProcess { request }),
             Fault::Stop(side) => {
                 if self.nodes[side].chassis.is_some() {
                     self.nodes[side].stop_asked.get_or_insert(self.now);
@@ -115,6 +102,18 @@ impl World {
             Fault::Pace(pace) => self.pace = *pace,
             Fault::HealAll => self.heal_all(),
         }
+    }
+
+    /// An operator asks, and waits for an answer.
+    fn ask(&mut self, side: usize, event: impl FnOnce(u64) -> Event) {
+        let node = &mut self.nodes[side];
+        if node.chassis.is_none() {
+            return;
+        }
+        let request = node.next_request;
+        node.next_request += 1;
+        node.requests.insert(request);
+        self.hand_over(side, Parcel::Event(event(request)));
     }
 
     fn heal_all(&mut self) {
@@ -152,6 +151,7 @@ pub fn describe(fault: &Fault) -> String {
             format!("{}: srp initiate-switchover{}", NAMES[*side], if *force { " force" } else { "" })
         }
         Fault::Stop(side) => format!("{}: orderly stop", NAMES[*side]),
+        Fault::Terminate(side) => format!("{}: srp terminate-post-process", NAMES[*side]),
         Fault::Validate(side) => format!("{}: srp validate-switchover", NAMES[*side]),
         Fault::Session { side, router, span } => {
             format!("BGP between {} and router {router} down for {span}", NAMES[*side])
@@ -301,7 +301,8 @@ fn trouble(plan: &mut Vec<(Time, Fault)>, rng: &mut Rng, at: Time) {
         71..78 => {
             fault(at, Fault::Stop(side));
         }
-        78 => fault(at, Fault::Validate(side)),
+        78 if rng.chance(50) => fault(at, Fault::Validate(side)),
+        78 => fault(at, Fault::Terminate(side)),
         79..81 => fault(at, Fault::Reload(side, rng.chance(50), Span::millis(rng.below(60)))),
         81..86 => {
             let router = usize::try_from(rng.below(2)).expect("small");

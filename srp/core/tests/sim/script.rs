@@ -190,6 +190,7 @@ fn obey(world: &mut World, command: &str) -> Result<(), String> {
         ["switchover", name] => Fault::Switchover(side(name)?, false),
         ["switchover", name, "force"] => Fault::Switchover(side(name)?, true),
         ["validate", name] => Fault::Validate(side(name)?),
+        ["terminate", name] => Fault::Terminate(side(name)?),
         ["stop", name] => Fault::Stop(side(name)?),
         ["bgp", name, "down", time] => {
             for router in 0..ROUTERS {

@@ -123,6 +123,7 @@ impl Happening {
             | Fault::Switchover(..)
             | Fault::Stop(_)
             | Fault::Validate(_)
+            | Fault::Terminate(_)
             | Fault::Reload(..)
             | Fault::Pace(_)
             | Fault::HealAll => None,

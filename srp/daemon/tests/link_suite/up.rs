@@ -14,7 +14,7 @@ fn carries_messages_both_ways(bench: &mut Bench) {
 }
 
 #[test]
-fn tls_link_comes_up_and_carries_messages_both_ways() {
+fn ch_2_tls_link_comes_up_and_carries_messages_both_ways() {
     isolate();
     let keys = Keys::new(&["east", "west"]);
     let mut bench = Bench::pair(
