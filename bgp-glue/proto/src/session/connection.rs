@@ -75,7 +75,7 @@ pub(super) enum Progress {
     /// Our OPEN is sent.
     OpenSent,
     /// The neighbor's OPEN came too. `confirmed`: our KEEPALIVE is sent. `heard`: the neighbor's came.
-    Opened { negotiated: Negotiated, confirmed: bool, heard: bool },
+    Opened { negotiated: Negotiated, since: Time, confirmed: bool, heard: bool },
     /// Both KEEPALIVEs went.
     Established { negotiated: Negotiated, since: Time },
 }
@@ -103,6 +103,15 @@ impl Connection {
     pub(super) fn is_established(&self) -> bool {
         match self.progress {
             Progress::OpenSent | Progress::Opened { .. } => false,
+            Progress::Established { .. } => true,
+        }
+    }
+
+    /// Whether our KEEPALIVE has answered the neighbor's OPEN.
+    pub(super) fn is_confirmed(&self) -> bool {
+        match self.progress {
+            Progress::OpenSent => false,
+            Progress::Opened { confirmed, .. } => confirmed,
             Progress::Established { .. } => true,
         }
     }

@@ -2,7 +2,7 @@
 //! Established.
 
 use super::connection::{Negotiated, Progress, Side};
-use super::{Action, COLLISION_WAIT, DownReason, Next, Session};
+use super::{Action, COLLISION_WAIT, CROSSING_WAIT, DownReason, Next, Session};
 use crate::types::{PeerKind, Time};
 use crate::wire::header::{Frame, Kind, MAX_MESSAGE_LEN, first_frame};
 use crate::wire::notification::{Notification, reason};
@@ -131,7 +131,7 @@ impl Session {
 
     fn on_open(&mut self, now: Time, side: Side, negotiated: Negotiated) {
         if let Some(connection) = self.connection_mut(side) {
-            connection.progress = Progress::Opened { negotiated, confirmed: false, heard: false };
+            connection.progress = Progress::Opened { negotiated, since: now, confirmed: false, heard: false };
             connection.restart_hold_timer(now);
         }
         // One that has said OPEN beats one that is not even there.
@@ -139,7 +139,11 @@ impl Session {
         let both_opened = self.connection(side.other()).is_some_and(|other| other.negotiated().is_some());
         if both_opened {
             let loser = self.preferred(&negotiated).other();
-            self.drop_connection(loser, Some(&Notification::new(reason::COLLISION)));
+            // One on which our KEEPALIVE has gone may be Established for the neighbor by now, and then it is the
+            // other one that the neighbor closes. So both stay until the neighbor has decided.
+            if self.connection(loser).is_some_and(|connection| !connection.is_confirmed()) {
+                self.drop_connection(loser, Some(&Notification::new(reason::COLLISION)));
+            }
         }
         self.advance(now, Side::Outgoing);
         self.advance(now, Side::Incoming);
@@ -152,11 +156,21 @@ impl Session {
         if ours > (negotiated.router_id, negotiated.remote_as) { Side::Outgoing } else { Side::Incoming }
     }
 
-    /// Until when the connection has to wait for the other one, which would win a collision.
+    /// Until when the connection has to wait for the other one: as long as that may still come or has not brought an
+    /// OPEN, and after that if it would win a collision.
     fn waits_until(&self, side: Side) -> Option<Time> {
-        let negotiated = self.connection(side)?.negotiated()?;
-        let other = self.connection(side.other())?;
-        (self.preferred(negotiated) == side.other()).then_some(other.opened_at + COLLISION_WAIT)
+        let (negotiated, heard_open_at) = match &self.connection(side)?.progress {
+            Progress::Opened { negotiated, since, .. } => (negotiated, *since),
+            Progress::OpenSent | Progress::Established { .. } => return None,
+        };
+        match (self.connection(side.other()), side) {
+            (None, Side::Outgoing) => Some(heard_open_at + CROSSING_WAIT),
+            (None, Side::Incoming) => None,
+            (Some(other), Side::Outgoing | Side::Incoming) => {
+                let waits = other.negotiated().is_none() || self.preferred(negotiated) == side.other();
+                waits.then_some(other.opened_at + COLLISION_WAIT)
+            }
+        }
     }
 
     pub(super) fn collision_wait_until(&self) -> Option<Time> {
@@ -174,7 +188,7 @@ impl Session {
     pub(super) fn advance(&mut self, now: Time, side: Side) {
         let waits = self.waits_until(side).is_some_and(|until| now < until);
         let Some(connection) = self.connection_mut(side) else { return };
-        let Progress::Opened { negotiated, confirmed, heard } = &mut connection.progress else { return };
+        let Progress::Opened { negotiated, confirmed, heard, .. } = &mut connection.progress else { return };
         if waits {
             return;
         }

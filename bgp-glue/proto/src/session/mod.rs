@@ -15,9 +15,15 @@
 //! `was_established` before the next; no octets make it panic.
 //!
 //! Collisions. Both sides know from the OPENs which connection section 6.8 keeps: that of the speaker with the higher
-//! identifier. The connection that would lose waits, up to one second, while the one that would win lives and has not
-//! brought an OPEN. Without the wait, one side could finish the losing connection while the other side closes it, and
-//! both connections would be lost.
+//! identifier. Three things make both come to the same end, however packets and processes fall:
+//!
+//! - While there are two connections, none is confirmed by our KEEPALIVE before both have brought an OPEN or one second
+//!   has passed. A connection of ours waits a few milliseconds for one of the neighbor's that crosses it. Otherwise
+//!   one side could finish the connection that the other side closes; FRR 8.4 even closes the right one when its own
+//!   attempt gets through at the moment at which ours becomes Established.
+//! - A loser is closed at once only if it is not confirmed. A confirmed one may be Established for the neighbor, who
+//!   then closes the winner (section 6.8: an Established connection stays). It is kept until the neighbor has decided.
+//! - The connection that would lose goes on when the one that would win dies or says nothing for a second.
 //!
 //! Left out: `DelayOpen` (section 8.1.1). Sources: RFC 4271 sections 6 and 8, RFC 6286, RFC 6608, RFC 4486.
 
@@ -47,8 +53,10 @@ const CONNECT_TIMEOUT: Millis = Millis::from_secs(5);
 /// How long the neighbor's OPEN may take. RFC 4271 section 8.2.2 suggests four minutes; a neighbor that listens and
 /// says nothing for half of one is not coming.
 const OPEN_WAIT: Millis = Millis::from_secs(30);
-/// How long a connection that would lose a collision waits for the one that would win.
+/// How long a connection waits for the other one to bring an OPEN, so that the collision can be judged.
 const COLLISION_WAIT: Millis = Millis::from_secs(1);
+/// How long a connection of ours that has brought an OPEN waits for one of the neighbor's that crosses it.
+const CROSSING_WAIT: Millis = Millis::new(10);
 
 /// What the session has to know about both ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -104,6 +104,15 @@ impl Bench {
         self.event(Event::Received(side, octets))
     }
 
+    /// Hears an OPEN on our own connection, and waits for one of the neighbor's that might cross it.
+    fn hear_open(&mut self, octets: &[u8]) -> Vec<String> {
+        let mut actions = self.hear(Side::Outgoing, octets);
+        if actions.is_empty() {
+            actions = self.wait(CROSSING_WAIT);
+        }
+        actions
+    }
+
     /// Lets time pass until something happens or the span is over.
     fn wait(&mut self, span: Millis) -> Vec<String> {
         let end = self.now + span;
@@ -124,7 +133,7 @@ impl Bench {
         let mut bench = Self::new(config());
         assert_eq!(bench.event(Event::Start), ["connect"]);
         assert_eq!(bench.event(Event::Connected), ["out Open"]);
-        assert_eq!(bench.hear(Side::Outgoing, &open_of(65001, 90, 9)), ["out Keepalive"]);
+        assert_eq!(bench.hear_open(&open_of(65001, 90, 9)), ["out Keepalive"]);
         assert_eq!(bench.hear(Side::Outgoing, &keepalive()), ["out up"]);
         bench
     }
@@ -150,9 +159,13 @@ fn messages_may_come_in_any_pieces() {
     let mut bench = Bench::new(config());
     bench.event(Event::Start);
     bench.event(Event::Connected);
-    let stream = [open_of(65001, 90, 9), keepalive(), end_of_rib()].concat();
-    let actions: Vec<_> = stream.iter().flat_map(|octet| bench.hear(Side::Outgoing, &[*octet])).collect();
-    assert_eq!(actions, ["out Keepalive", "out up", "update"]);
+    let in_pieces = |bench: &mut Bench, octets: &[u8]| -> Vec<_> {
+        octets.iter().flat_map(|octet| bench.hear(Side::Outgoing, &[*octet])).collect()
+    };
+    assert!(in_pieces(&mut bench, &open_of(65001, 90, 9)).is_empty());
+    assert_eq!(bench.wait(CROSSING_WAIT), ["out Keepalive"]);
+    let rest = [keepalive(), end_of_rib()].concat();
+    assert_eq!(in_pieces(&mut bench, &rest), ["out up", "update"]);
 }
 
 #[test]
@@ -170,12 +183,12 @@ fn nothing_is_accepted_before_open() {
 #[test]
 fn second_open_and_early_update_are_state_machine_errors() {
     let mut bench = Bench::established();
-    let actions = bench.hear(Side::Outgoing, &open_of(65001, 90, 9));
+    let actions = bench.hear_open(&open_of(65001, 90, 9));
     assert_eq!(actions[..2], ["out NOTIFICATION 5/3", "out close"]);
     let mut bench = Bench::new(config());
     bench.event(Event::Start);
     bench.event(Event::Connected);
-    bench.hear(Side::Outgoing, &open_of(65001, 90, 9));
+    bench.hear_open(&open_of(65001, 90, 9));
     assert_eq!(bench.hear(Side::Outgoing, &end_of_rib())[..2], ["out NOTIFICATION 5/2", "out close"]);
 }
 
@@ -209,7 +222,7 @@ fn identifier_like_ours_is_fine_outside_of_our_as() {
     let mut bench = Bench::new(config());
     bench.event(Event::Start);
     bench.event(Event::Connected);
-    assert_eq!(bench.hear(Side::Outgoing, &open_of(65001, 90, 5)), ["out Keepalive"]);
+    assert_eq!(bench.hear_open(&open_of(65001, 90, 5)), ["out Keepalive"]);
 }
 
 #[test]
@@ -217,7 +230,7 @@ fn smaller_hold_time_holds_and_keepalives_go_every_third_of_it() {
     let mut bench = Bench::new(config());
     bench.event(Event::Start);
     bench.event(Event::Connected);
-    bench.hear(Side::Outgoing, &open_of(65001, 9, 9));
+    bench.hear_open(&open_of(65001, 9, 9));
     bench.hear(Side::Outgoing, &keepalive());
     let begin = bench.now;
     for _ in 0..3 {
@@ -238,7 +251,7 @@ fn zero_hold_time_never_expires_and_sends_no_keepalives() {
     let mut bench = Bench::new(config());
     bench.event(Event::Start);
     bench.event(Event::Connected);
-    bench.hear(Side::Outgoing, &open_of(65001, 0, 9));
+    bench.hear_open(&open_of(65001, 0, 9));
     assert_eq!(bench.hear(Side::Outgoing, &keepalive()), ["out up"]);
     assert!(bench.wait(Millis::from_secs(100_000)).is_empty());
 }
@@ -285,7 +298,7 @@ fn bad_open_makes_no_reconnect_storm() {
     let end = bench.now + Millis::from_secs(60);
     while bench.now < end {
         bench.event(Event::Connected);
-        bench.hear(Side::Outgoing, &open_of(65002, 90, 9));
+        bench.hear_open(&open_of(65002, 90, 9));
         assert_eq!(bench.event(Event::Accepted), ["refuse nothing"], "held down");
         connects += bench.wait(Millis::from_secs(120)).iter().filter(|action| *action == "connect").count();
     }
@@ -323,7 +336,7 @@ fn flapping_session_is_held_down_for_longer_each_time() {
         }
         waits.push((bench.now - lost).get());
         bench.event(Event::Connected);
-        bench.hear(Side::Outgoing, &open_of(65001, 90, 9));
+        bench.hear_open(&open_of(65001, 90, 9));
         bench.hear(Side::Outgoing, &keepalive());
     }
     for (wait, longest) in waits.into_iter().zip([0, 1000, 2000, 4000, 8000]) {
@@ -387,9 +400,10 @@ fn collision_keeps_the_connection_of_the_higher_identifier() {
     let actions = bench.hear(Side::Incoming, &open_of(65001, 90, 9));
     assert_eq!(actions, ["out NOTIFICATION 6/7", "out close", "in Keepalive"]);
     let mut bench = collided();
-    assert_eq!(bench.hear(Side::Outgoing, &open_of(65001, 90, 1)), ["out Keepalive"]);
+    assert!(bench.hear(Side::Outgoing, &open_of(65001, 90, 1)).is_empty(), "it waits to judge the collision");
     let actions = bench.hear(Side::Incoming, &open_of(65001, 90, 1));
     assert_eq!(actions, ["in NOTIFICATION 6/7", "in close"]);
+    assert_eq!(bench.wait(CROSSING_WAIT), ["out Keepalive"]);
 }
 
 #[test]
@@ -405,12 +419,39 @@ fn connection_that_would_lose_goes_on_when_the_other_one_dies_or_stays_silent() 
     let mut bench = collided();
     bench.hear(Side::Outgoing, &open_of(65001, 90, 9));
     assert!(bench.hear(Side::Outgoing, &keepalive()).is_empty());
-    assert_eq!(bench.event(Event::Closed(Side::Incoming, "gone".into())), ["out Keepalive", "out up"]);
+    assert!(bench.event(Event::Closed(Side::Incoming, "gone".into())).is_empty());
+    assert_eq!(bench.wait(CROSSING_WAIT), ["out Keepalive", "out up"]);
     let mut bench = collided();
     bench.hear(Side::Outgoing, &open_of(65001, 90, 9));
     assert_eq!(bench.wait(Millis::from_secs(1)), ["out Keepalive"]);
     let actions = bench.hear(Side::Outgoing, &keepalive());
     assert_eq!(actions, ["in NOTIFICATION 6/7", "in close", "out up"]);
+}
+
+/// Our KEEPALIVE had gone on our own connection before that of the neighbor, which would win, was there.
+fn collided_after_confirmation() -> Bench {
+    let mut bench = Bench::new(config());
+    bench.event(Event::Start);
+    bench.event(Event::Connected);
+    assert_eq!(bench.hear_open(&open_of(65001, 90, 9)), ["out Keepalive"]);
+    assert_eq!(bench.event(Event::Accepted), ["adopt", "in Open"]);
+    assert_eq!(bench.hear(Side::Incoming, &open_of(65001, 90, 9)), ["in Keepalive"], "both stay");
+    bench
+}
+
+#[test]
+fn confirmed_loser_is_kept_until_the_neighbor_has_taken_the_winner() {
+    let mut bench = collided_after_confirmation();
+    assert!(bench.hear(Side::Outgoing, &keepalive()).is_empty(), "it would lose");
+    let actions = bench.hear(Side::Incoming, &keepalive());
+    assert_eq!(actions, ["out NOTIFICATION 6/7", "out close", "in up"]);
+}
+
+#[test]
+fn confirmed_loser_is_taken_when_it_is_the_winner_that_the_neighbor_closes() {
+    let mut bench = collided_after_confirmation();
+    assert!(bench.hear(Side::Outgoing, &keepalive()).is_empty());
+    assert_eq!(bench.hear(Side::Incoming, &notification(reason::COLLISION)), ["in close", "out up"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bgp_speaker::{
     Asn, Families, Family, HoldTime, NeighborConfig, NeighborSummary, Originated, SpeakerConfig, State,
@@ -269,6 +269,45 @@ fn session_comes_back_whenever_both_sides_open_it_at_once() {
         let settled = |summary: &NeighborSummary| summary.state == State::Established;
         assert!(owner.until_summary(settled).established_count > round);
     }
+}
+
+/// A chassis returns while FRR dials: bgpd, stopped, finds our connection and its own timer due in one instant.
+///
+/// FRR 8.4 resets the session when its own attempt gets through at the moment at which ours becomes Established
+/// ("`TCP_connection_open` (Established->Clearing)" in its log).
+fn returning_at_the_moment_that_frr_dials(our_id: u8) {
+    let (here, there) = Netns::pair();
+    let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, ""));
+    let bgpd = Pid::from_raw(frr.bgpd.0.id().try_into().unwrap());
+    for round in 0..5 {
+        until("FRR waits to dial", || {
+            let state = frr.neighbor("192.0.2.1")["bgpState"].clone();
+            state == "Active" || state == "Connect"
+        });
+        kill(bgpd, Signal::SIGSTOP).expect("the test may stop its own process");
+        let config = config(65000, our_id);
+        let mut owner =
+            Owner::start(&here, SpeakerConfig { neighbors: vec![neighbor("192.0.2.2", 65001)], ..config });
+        owner.until_summary(|summary| summary.state == State::OpenSent);
+        // Nothing tells when the timer of a stopped process is due.
+        std::thread::sleep(Duration::from_millis(1000 + 20 * round));
+        kill(bgpd, Signal::SIGCONT).expect("the test may continue its own process");
+        owner.until_up();
+        until("FRR agrees", || frr.neighbor("192.0.2.1")["bgpState"] == "Established");
+        let summary = owner.only_neighbor();
+        assert_eq!((summary.state, summary.established_count), (State::Established, 1), "round {round}");
+        owner.answer(owner.handle.shutdown(""));
+    }
+}
+
+#[test]
+fn chassis_that_returns_while_frr_dials_has_one_session_as_the_lower_identifier() {
+    returning_at_the_moment_that_frr_dials(1);
+}
+
+#[test]
+fn chassis_that_returns_while_frr_dials_has_one_session_as_the_higher_identifier() {
+    returning_at_the_moment_that_frr_dials(9);
 }
 
 #[test]
