@@ -15,6 +15,7 @@ use crate::originate::{Group, OriginatedSet};
 use crate::prefix::Prefix;
 use crate::types::{Asn, Families, Family};
 use crate::wire::pack::{Encoding, Template, push_end_of_rib, push_withdrawal};
+use crate::wire::refresh::{RouteRefresh, Subtype};
 
 use crate::attributes::NextHop;
 
@@ -29,6 +30,8 @@ pub struct OutContext {
     pub send_limit: usize,
     /// The families of the session.
     pub families: Families,
+    /// Whether answers to ROUTE-REFRESH are marked (RFC 7313).
+    pub enhanced_refresh: bool,
     /// The next hop of IPv4 routes. A family without one is not announced.
     pub next_hop_v4: Option<NextHop>,
     /// The next hop of IPv6 routes. A family without one is not announced.
@@ -66,6 +69,7 @@ enum Job {
     Announce { template: Template, prefixes: Vec<Prefix>, done: usize },
     Withdraw { family: Family, prefixes: Vec<Prefix>, done: usize },
     EndOfRib(Family),
+    RefreshMark(RouteRefresh),
 }
 
 impl AdjRibOut {
@@ -144,9 +148,12 @@ impl AdjRibOut {
         let families = self.context.announced();
         let kind = self.context.encoding.kind;
         let refresh = std::mem::take(&mut self.refresh).intersection(families);
-        if !refresh.is_empty() {
-            let all = OriginatedSet::default().difference(&self.told, kind, refresh);
+        for family in refresh.iter() {
+            self.mark_refresh(family, Subtype::Begin);
+            let only = Families::NONE.with(family);
+            let all = OriginatedSet::default().difference(&self.told, kind, only);
             all.announced.into_iter().for_each(|group| self.announce(group));
+            self.mark_refresh(family, Subtype::End);
         }
         if Arc::ptr_eq(&self.told, &self.wanted) {
             return;
@@ -161,6 +168,14 @@ impl AdjRibOut {
             }
         }
         self.told = Arc::clone(&self.wanted);
+    }
+
+    /// RFC 7313 section 4.1: the answer stands between two marks. It never comes before the End-of-RIB of the first
+    /// dump, since jobs are done in their order.
+    fn mark_refresh(&mut self, family: Family, subtype: Subtype) {
+        if self.context.enhanced_refresh {
+            self.jobs.push_back(Job::RefreshMark(RouteRefresh::new(family, subtype)));
+        }
     }
 
     fn announce(&mut self, group: Group) {
@@ -200,6 +215,10 @@ impl Job {
             }
             Self::EndOfRib(family) => {
                 push_end_of_rib(*family, out);
+                true
+            }
+            Self::RefreshMark(mark) => {
+                mark.push(out);
                 true
             }
         }

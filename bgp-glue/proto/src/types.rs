@@ -160,6 +160,13 @@ impl Families {
         self.0 |= family.bit();
     }
 
+    /// The set with the family in it.
+    #[must_use]
+    pub const fn with(mut self, family: Family) -> Self {
+        self.insert(family);
+        self
+    }
+
     /// The families that are in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use bgp_proto::session::{Action, Event, Session, SessionConfig, Side};
+use bgp_proto::session::{Action, Event, Offer, Session, SessionConfig, Side};
 use bgp_proto::types::{Asn, Families, HoldTime, Millis, Time};
 
 /// A packet on its way. Connections are numbered; the speaker that opened one has it as `Outgoing`.
@@ -46,6 +46,9 @@ fn speaker(index: usize, seed: u64) -> Session {
         hold_time: HoldTime::DEFAULT,
         families: Families::ALL,
         passive: false,
+        delay_open: Millis::new(0),
+        send_hold: None,
+        offer: Offer::default(),
         seed: seed * 2 + u64::from(id),
     })
 }
@@ -120,7 +123,7 @@ impl Network {
                     .push(self.current[speaker][side as usize].expect("it is up on what it has"));
             }
             Action::Down { was_established, .. } => self.downs[speaker] += usize::from(was_established),
-            Action::Update(_) | Action::Refresh(_) => {}
+            Action::Update(_) | Action::Refresh(_) | Action::RefreshMark { .. } => {}
         }
     }
 

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use bgp_proto::policy::ImportPolicy;
-use bgp_proto::types::{Asn, Families, Family, HoldTime, RouterId};
+use bgp_proto::session::Offer;
+use bgp_proto::types::{Asn, Families, Family, HoldTime, Millis, RouterId};
 
 /// The port that BGP listens on (RFC 4271 section 8.2.1).
 pub const BGP_PORT: u16 = 179;
@@ -77,8 +78,15 @@ pub struct NeighborConfig {
     pub hold_time: HoldTime,
     /// Never connect, only wait for the neighbor.
     pub passive: bool,
+    /// How long our OPEN waits for the neighbor's (RFC 4271 section 8.1.1, `DelayOpenTime`); zero not to wait.
+    pub delay_open: Millis,
+    /// How long the neighbor may take nothing of what we send; the longer of eight minutes and twice the hold time (RFC
+    /// 9687) where none is given.
+    pub send_hold: Option<Millis>,
     /// The families that we offer.
     pub families: Families,
+    /// What we offer besides.
+    pub offer: Offer,
     /// The next hop of our IPv4 routes; the session's own address where none is given and it is an IPv4 session.
     pub next_hop_v4: Option<Ipv4Addr>,
     /// The next hop of our IPv6 routes; the session's own address where none is given and it is an IPv6 session.
@@ -99,7 +107,10 @@ impl NeighborConfig {
             port: BGP_PORT,
             hold_time: HoldTime::DEFAULT,
             passive: false,
+            delay_open: Millis::new(0),
+            send_hold: None,
             families: Families::from_iter([family]),
+            offer: Offer::default(),
             next_hop_v4: None,
             next_hop_v6: None,
             import: ImportPolicy::deny_all(),

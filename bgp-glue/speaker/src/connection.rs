@@ -17,6 +17,8 @@ pub(crate) struct Connection {
     total_queued: u64,
     total_written: u64,
     last_write: Option<Instant>,
+    /// `total_written` and whether octets waited, when [`Connection::sending`] was last asked.
+    told: (u64, bool),
     /// Writing failed. What the neighbor said before is still read, and then the error is.
     broken: bool,
 }
@@ -40,6 +42,7 @@ impl Connection {
             total_queued: 0,
             total_written: 0,
             last_write: None,
+            told: (0, false),
             broken: false,
         }
     }
@@ -56,6 +59,12 @@ impl Connection {
     /// Whether it is worth waiting for room in the kernel.
     pub(crate) fn wants_to_write(&self) -> bool {
         self.waiting() > 0 && !self.broken
+    }
+
+    /// Whether octets wait for the neighbor to take them, if it took some since the last call or some have begun to wait.
+    pub(crate) fn sending(&mut self) -> Option<bool> {
+        let now = (self.total_written, self.waiting() > 0);
+        (std::mem::replace(&mut self.told, now) != now).then_some(now.1)
     }
 
     /// Lets `write` append octets, and returns what it returns.

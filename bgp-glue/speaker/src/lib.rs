@@ -32,8 +32,9 @@ pub use bgp_proto::attributes::{AsPath, Attributes, Community, LargeCommunity, N
 pub use bgp_proto::originate::Originated;
 pub use bgp_proto::policy::{BadRule, ImportPolicy, ImportRule, Verdict};
 pub use bgp_proto::prefix::{BadPrefix, Prefix};
-pub use bgp_proto::session::{DownReason, State};
-pub use bgp_proto::types::{Asn, BadHoldTime, Families, Family, HoldTime, PeerKind, RouterId};
+pub use bgp_proto::session::{DownReason, Offer, RestartOffer, State};
+pub use bgp_proto::types::{Asn, BadHoldTime, Families, Family, HoldTime, Millis, PeerKind, RouterId};
+pub use bgp_proto::wire::capability::{GracefulRestart, LongLived, Role};
 pub use bgp_proto::wire::notification::Notification;
 
 pub use config::{BGP_PORT, ConfigError, NeighborConfig, NeighborKey, SpeakerConfig};

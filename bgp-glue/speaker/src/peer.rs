@@ -112,6 +112,9 @@ impl Neighbor {
             hold_time: config.hold_time,
             families: config.families,
             passive: config.passive,
+            delay_open: config.delay_open,
+            send_hold: config.send_hold,
+            offer: config.offer,
             seed,
         });
         Self {
@@ -246,8 +249,12 @@ impl Neighbor {
         if let Some(side) = self.session.established().map(|(side, _)| side) {
             self.write_routes(side);
         }
-        for connection in [&mut self.outgoing, &mut self.incoming].into_iter().flatten() {
+        for side in [Side::Outgoing, Side::Incoming] {
+            let Some(connection) = self.slot(side) else { continue };
             connection.flush();
+            if let Some(waits) = connection.sending() {
+                self.handle(Event::Sent { side, waits });
+            }
         }
     }
 

@@ -16,6 +16,9 @@ use crate::config::{NeighborConfig, is_link_local};
 /// Precedence "internetwork control", as routers mark their routing protocols.
 const NETWORK_CONTROL: u32 = 0xc0;
 const BACKLOG: i32 = 128;
+/// The kernel takes no more octets than these ahead of what it can send, so that a keepalive never stands behind
+/// megabytes of routes.
+const UNSENT: u32 = 128 * 1024;
 /// How long a connection may take to bring out its last words.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -96,5 +99,6 @@ fn new(address: IpAddr) -> io::Result<Socket> {
 
 fn prepare(socket: &Socket, address: IpAddr) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     if address.is_ipv4() { socket.set_tos_v4(NETWORK_CONTROL) } else { socket.set_tclass_v6(NETWORK_CONTROL) }
 }

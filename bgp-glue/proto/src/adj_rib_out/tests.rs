@@ -16,6 +16,7 @@ fn context() -> OutContext {
         encoding: Encoding { as_width: AsWidth::Four, kind: PeerKind::External },
         send_limit: MAX_MESSAGE_LEN,
         families: Families::ALL,
+        enhanced_refresh: false,
         next_hop_v4: Some(NextHop::V4(Ipv4Addr::new(192, 0, 2, 1))),
         next_hop_v6: Some(NextHop::V6 { address: "2001:db8::1".parse().unwrap(), link_local: None }),
     }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::wire::notification::Notification;
+use super::connection::{Negotiated, PeerRestart};
+use crate::wire::notification::{Notification, reason};
 
 /// The state of a session as an operator knows it. Of two connections the one that is further on counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +48,25 @@ pub enum DownReason {
     ConnectionLost(String),
     /// The link to the neighbour went down.
     LinkDown,
+}
+
+impl DownReason {
+    /// Whether the neighbor may be restarting, so that its routes are to be kept for a while, and which.
+    ///
+    /// RFC 4724 section 4.2: when the connection is lost without a NOTIFICATION. RFC 8538 section 4: where both sides
+    /// said so, after a NOTIFICATION too, unless it is a hard reset.
+    pub fn retains(&self, negotiated: &Negotiated) -> Option<PeerRestart> {
+        let restart = negotiated.restart.filter(|restart| !restart.families.is_empty())?;
+        let keeps = match self {
+            Self::NotificationSent(notification) | Self::NotificationReceived(notification) => {
+                restart.notification && !notification.is(reason::HARD_RESET)
+            }
+            Self::ConnectionLost(_) => true,
+            // A link without a carrier forwards nothing, whoever restarts.
+            Self::ConnectFailed(_) | Self::LinkDown => false,
+        };
+        keeps.then_some(restart)
+    }
 }
 
 impl fmt::Display for DownReason {

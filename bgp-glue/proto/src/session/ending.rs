@@ -1,6 +1,6 @@
 //! How connections, attempts and sessions end, and what follows.
 
-use super::connection::{Connection, Progress, Side};
+use super::connection::{Connection, Negotiated, PeerRestart, Progress, Side};
 use super::{Action, DownReason, Next, Outgoing, Phase, Session};
 use crate::types::Time;
 use crate::wire::header::push_notification;
@@ -10,11 +10,13 @@ impl Session {
     pub(super) fn closed(&mut self, now: Time, side: Side, error: String) {
         let Some(connection) = self.take_connection(side) else { return };
         match connection.progress {
-            Progress::Established { since, .. } => {
-                self.end_session(now, since, DownReason::ConnectionLost(error));
+            Progress::Established { negotiated, since } => {
+                self.end_session(now, since, &negotiated, DownReason::ConnectionLost(error));
             }
             // RFC 4271 section 8.2.2, OpenSent, TcpConnectionFails: back to Active without a penalty.
-            Progress::OpenSent => self.end_attempt(now, DownReason::ConnectionLost(error), Next::Retry),
+            Progress::Delayed { .. } | Progress::OpenSent => {
+                self.end_attempt(now, DownReason::ConnectionLost(error), Next::Retry);
+            }
             Progress::Opened { .. } => {
                 self.end_attempt(now, DownReason::ConnectionLost(error), Next::HoldDown);
             }
@@ -26,15 +28,26 @@ impl Session {
         let Some(connection) = self.drop_connection(side, Some(&notification)) else { return };
         let reason = DownReason::NotificationSent(notification);
         match connection.progress {
-            Progress::Established { since, .. } => self.end_session(now, since, reason),
-            Progress::OpenSent | Progress::Opened { .. } => self.end_attempt(now, reason, Next::HoldDown),
+            Progress::Established { negotiated, since } => {
+                self.end_session(now, since, &negotiated, reason);
+            }
+            Progress::Delayed { .. } | Progress::OpenSent | Progress::Opened { .. } => {
+                self.end_attempt(now, reason, Next::HoldDown);
+            }
         }
     }
 
     /// The Established connection is gone.
-    pub(super) fn end_session(&mut self, now: Time, since: Time, reason: DownReason) {
+    pub(super) fn end_session(
+        &mut self,
+        now: Time,
+        since: Time,
+        negotiated: &Negotiated,
+        reason: DownReason,
+    ) {
         self.told = None;
-        self.tell_down(reason, true);
+        let retained = reason.retains(negotiated);
+        self.tell_down(reason, true, retained);
         match self.backoff.after_session(since, now) {
             None => self.begin(now, Next::AtOnce),
             Some(wait) => self.phase = Phase::HeldDown { until: now + self.random.jittered(wait) },
@@ -51,11 +64,11 @@ impl Session {
             (Outgoing::Connecting { .. }, Next::Retry) => {}
             (Outgoing::Connecting { .. }, Next::AtOnce | Next::HoldDown | Next::Stop) => {
                 self.abandon_connect();
-                self.tell_down(reason, false);
+                self.tell_down(reason, false, None);
                 self.begin(now, next);
             }
             (Outgoing::None | Outgoing::Open(_), _) => {
-                self.tell_down(reason, false);
+                self.tell_down(reason, false, None);
                 self.begin(now, next);
             }
         }
@@ -66,24 +79,37 @@ impl Session {
         if matches!((self.phase, next), (Phase::Stopped, Next::AtOnce | Next::Retry | Next::HoldDown)) {
             return;
         }
-        let established = self.established().is_some();
+        let negotiated = self.established().map(|(_, negotiated)| *negotiated);
         let had_any = self.has_connection() || !matches!(self.outgoing, Outgoing::None);
+        // RFC 8538 section 3.1: a neighbor that keeps routes over a NOTIFICATION has to hear that these are not coming
+        // back.
+        let keeps = negotiated.and_then(|negotiated| negotiated.restart).is_some_and(|it| it.notification);
+        let notification = match next {
+            Next::Stop if keeps => notification.map(|notification| notification.hardened()),
+            Next::Stop | Next::AtOnce | Next::Retry | Next::HoldDown => notification,
+        };
         self.abandon_connect();
         for side in [Side::Outgoing, Side::Incoming] {
             self.drop_connection(side, notification.as_ref());
         }
-        if established || had_any {
+        if had_any {
             self.told = None;
             let reason = notification.map_or(DownReason::LinkDown, DownReason::NotificationSent);
-            self.tell_down(reason, established);
+            let retained = negotiated.and_then(|negotiated| reason.retains(&negotiated));
+            self.tell_down(reason, negotiated.is_some(), retained);
         }
         self.begin(now, next);
     }
 
-    pub(super) fn tell_down(&mut self, reason: DownReason, was_established: bool) {
+    pub(super) fn tell_down(
+        &mut self,
+        reason: DownReason,
+        was_established: bool,
+        retained: Option<PeerRestart>,
+    ) {
         if self.told.as_ref() != Some(&reason) {
             self.told = Some(reason.clone());
-            self.actions.push_back(Action::Down { reason, was_established });
+            self.actions.push_back(Action::Down { reason, was_established, retained });
         }
     }
 

@@ -1,14 +1,12 @@
-//! What a session makes of the neighbor's messages: the OPEN negotiation, the collision rule, and the way to
-//! Established.
+//! What a session makes of the neighbor's messages: the collision rule, and the way to Established.
 
-use super::connection::{Negotiated, Progress, Side};
+use super::connection::{Connection, Negotiated, Progress, Side};
 use super::{Action, COLLISION_WAIT, CROSSING_WAIT, DownReason, Next, Session};
-use crate::types::{PeerKind, Time};
+use crate::types::Time;
 use crate::wire::header::{Frame, Kind, MAX_MESSAGE_LEN, first_frame};
 use crate::wire::notification::{Notification, reason};
-use crate::wire::open::{Open, bad_peer_as, family_capabilities};
-use crate::wire::refresh::RouteRefresh;
-use crate::wire::update::{AsWidth, Update};
+use crate::wire::refresh::{RouteRefresh, Subtype};
+use crate::wire::update::Update;
 
 impl Session {
     pub(super) fn received(&mut self, now: Time, side: Side, octets: &[u8]) {
@@ -17,7 +15,8 @@ impl Session {
         input.extend_from_slice(octets);
         let mut used = 0;
         loop {
-            match first_frame(&input[used..], MAX_MESSAGE_LEN) {
+            let limit = self.connection(side).map_or(MAX_MESSAGE_LEN, Connection::receive_limit);
+            match first_frame(&input[used..], limit) {
                 Ok(Some(frame)) => {
                     used += frame.wire_len();
                     self.counters.messages_in += 1;
@@ -40,7 +39,12 @@ impl Session {
         let Some(connection) = self.connection_mut(side) else { return };
         match (&mut connection.progress, frame.kind) {
             (_, Kind::Notification) => self.on_notification(now, side, frame.body),
-            (Progress::OpenSent, Kind::Open) => match self.judge_open(frame.body) {
+            (Progress::Delayed { .. }, Kind::Open) => {
+                // RFC 4271 section 8.2.2, event 20: the neighbor's OPEN ends the delay of ours.
+                self.open_now(now, side);
+                self.on_message(now, side, frame);
+            }
+            (Progress::OpenSent, Kind::Open) => match self.config.judge(frame.body) {
                 Ok(negotiated) => self.on_open(now, side, negotiated),
                 Err(notification) => self.fail(now, side, notification),
             },
@@ -60,13 +64,24 @@ impl Session {
             }
             (Progress::Established { .. }, Kind::Keepalive) => connection.restart_hold_timer(now),
             (Progress::Established { negotiated, .. }, Kind::RouteRefresh) => {
-                let families = negotiated.families;
+                let Negotiated { families, enhanced_refresh, .. } = *negotiated;
                 connection.restart_hold_timer(now);
-                let family = RouteRefresh::decode(frame.body).and_then(RouteRefresh::requested);
-                // RFC 2918 section 4: a family that was not negotiated is ignored.
-                if let Some(family) = family.filter(|family| families.contains(*family)) {
-                    self.actions.push_back(Action::Refresh(family));
+                match RouteRefresh::decode(frame.body, enhanced_refresh) {
+                    Err(notification) => self.fail(now, side, notification),
+                    // RFC 2918 section 4: a family that was not negotiated is ignored.
+                    Ok(refresh) => match refresh.meaning().filter(|(family, _)| families.contains(*family)) {
+                        Some((family, Subtype::Request)) => self.actions.push_back(Action::Refresh(family)),
+                        Some((family, subtype @ (Subtype::Begin | Subtype::End))) if enhanced_refresh => {
+                            let ends = subtype == Subtype::End;
+                            self.actions.push_back(Action::RefreshMark { family, ends });
+                        }
+                        Some((_, Subtype::Begin | Subtype::End)) | None => {}
+                    },
                 }
+            }
+            // RFC 4271 section 8.2.2: a state machine error; RFC 6608 has no subcode for Connect and Active.
+            (Progress::Delayed { .. }, Kind::Update | Kind::Keepalive | Kind::RouteRefresh) => {
+                self.fail(now, side, Notification::new(reason::UNEXPECTED));
             }
             // RFC 6608: the subcode names the state in which the message has no place.
             (Progress::OpenSent, Kind::Update | Kind::Keepalive | Kind::RouteRefresh) => {
@@ -88,45 +103,16 @@ impl Session {
         let reason = DownReason::NotificationReceived(notification);
         match self.drop_connection(side, None).map(|connection| connection.progress) {
             None => {}
-            Some(Progress::Established { since, .. }) => self.end_session(now, since, reason),
-            Some(Progress::OpenSent | Progress::Opened { .. }) if collision => {
+            Some(Progress::Established { negotiated, since }) => {
+                self.end_session(now, since, &negotiated, reason);
+            }
+            Some(Progress::Delayed { .. } | Progress::OpenSent | Progress::Opened { .. }) if collision => {
                 self.end_attempt(now, reason, Next::Retry);
             }
-            Some(Progress::OpenSent | Progress::Opened { .. }) => {
+            Some(Progress::Delayed { .. } | Progress::OpenSent | Progress::Opened { .. }) => {
                 self.end_attempt(now, reason, Next::HoldDown);
             }
         }
-    }
-
-    /// What the two OPENs agree on, or why they cannot (RFC 4271 section 6.2).
-    fn judge_open(&self, body: &[u8]) -> Result<Negotiated, Notification> {
-        let open = Open::decode(body)?;
-        let config = &self.config;
-        if open.asn() != config.remote_as {
-            return Err(bad_peer_as(open.asn()));
-        }
-        let kind = PeerKind::between(config.local_as, config.remote_as);
-        // RFC 6286 section 2.2: identifiers are unique inside an AS, not beyond it.
-        if kind == PeerKind::Internal && open.router_id == config.router_id {
-            let identifier = open.router_id.to_bits().to_be_bytes();
-            return Err(Notification::with_data(reason::BAD_IDENTIFIER, &identifier));
-        }
-        let families = open.families().intersection(config.families);
-        if families.is_empty() {
-            // RFC 5492 section 3: the data lists the capabilities that are missing.
-            let missing = family_capabilities(config.families);
-            return Err(Notification::with_data(reason::UNSUPPORTED_CAPABILITY, &missing));
-        }
-        Ok(Negotiated {
-            remote_as: open.asn(),
-            router_id: open.router_id,
-            hold_time: open.hold_time.min(config.hold_time),
-            families,
-            as_width: if open.four_octet_as().is_some() { AsWidth::Four } else { AsWidth::Two },
-            kind,
-            route_refresh: open.route_refresh(),
-            send_limit: Negotiated::SEND_LIMIT,
-        })
     }
 
     fn on_open(&mut self, now: Time, side: Side, negotiated: Negotiated) {
@@ -161,7 +147,7 @@ impl Session {
     fn waits_until(&self, side: Side) -> Option<Time> {
         let (negotiated, heard_open_at) = match &self.connection(side)?.progress {
             Progress::Opened { negotiated, since, .. } => (negotiated, *since),
-            Progress::OpenSent | Progress::Established { .. } => return None,
+            Progress::Delayed { .. } | Progress::OpenSent | Progress::Established { .. } => return None,
         };
         match (self.connection(side.other()), side) {
             (None, Side::Outgoing) => Some(heard_open_at + CROSSING_WAIT),
@@ -177,7 +163,7 @@ impl Session {
         let waiting = |side: Side| {
             let ready = match self.connection(side)?.progress {
                 Progress::Opened { confirmed, heard, .. } => !confirmed || heard,
-                Progress::OpenSent | Progress::Established { .. } => false,
+                Progress::Delayed { .. } | Progress::OpenSent | Progress::Established { .. } => false,
             };
             if ready { self.waits_until(side) } else { None }
         };

@@ -25,13 +25,16 @@
 //!   then closes the winner (section 6.8: an Established connection stays). It is kept until the neighbor has decided.
 //! - The connection that would lose goes on when the one that would win dies or says nothing for a second.
 //!
-//! Left out: `DelayOpen` (section 8.1.1). Sources: RFC 4271 sections 6 and 8, RFC 6286, RFC 6608, RFC 4486.
+//! Sources: RFC 4271 sections 6 and 8, RFC 6286, RFC 6608, RFC 4486, RFC 4724, RFC 8538, RFC 9687.
 
 mod backoff;
 mod connection;
 mod down;
 mod ending;
 mod message;
+mod offer;
+#[cfg(test)]
+mod offer_tests;
 #[cfg(test)]
 mod tests;
 
@@ -40,13 +43,14 @@ use std::collections::VecDeque;
 use crate::types::{Asn, Families, Family, HoldTime, Millis, RouterId, Time};
 use crate::wire::header::{push_keepalive, push_notification};
 use crate::wire::notification::{Notification, reason};
-use crate::wire::open::Open;
+use crate::wire::refresh::RouteRefresh;
 use crate::wire::update::Update;
 
 use backoff::{Backoff, Random};
 use connection::{Connection, Progress};
-pub use connection::{Negotiated, Side};
+pub use connection::{Negotiated, PeerRestart, Side};
 pub use down::{DownReason, State};
+pub use offer::{Offer, RestartOffer};
 
 /// How long an attempt to connect may take.
 const CONNECT_TIMEOUT: Millis = Millis::from_secs(5);
@@ -73,6 +77,12 @@ pub struct SessionConfig {
     pub families: Families,
     /// Whether we only wait for the neighbor to connect.
     pub passive: bool,
+    /// How long our OPEN waits for the neighbor's (RFC 4271 section 8.1.1, `DelayOpenTime`); zero not to wait.
+    pub delay_open: Millis,
+    /// How long the neighbor may take nothing of what we send; `None` for what RFC 9687 says.
+    pub send_hold: Option<Millis>,
+    /// What we offer besides families.
+    pub offer: Offer,
     /// Where the jitter comes from. Different for every neighbor and every start.
     pub seed: u64,
 }
@@ -98,6 +108,15 @@ pub enum Event<'a> {
     Closed(Side, String),
     /// It is we who do not read what the neighbor sends, so its silence is no sign of death.
     ReadingPaused(Side),
+    /// The neighbor took something of what is sent to it; `waits`: something is left for it to take.
+    Sent {
+        /// The connection.
+        side: Side,
+        /// Whether octets wait.
+        waits: bool,
+    },
+    /// All routes of these families are wanted again.
+    AskRefresh(Families),
     /// The link to the neighbor lost its carrier.
     LinkDown,
     /// There is reason to believe that an attempt would succeed now.
@@ -129,11 +148,20 @@ pub enum Action {
         reason: DownReason,
         /// Whether the session was Established.
         was_established: bool,
+        /// The neighbor may be restarting: which of its routes are to be kept, and for how long.
+        retained: Option<PeerRestart>,
     },
     /// The neighbor's routes changed.
     Update(Update),
     /// The neighbor wants all our routes of the family again.
     Refresh(Family),
+    /// The neighbor begins or ends to send all its routes of the family again (RFC 7313).
+    RefreshMark {
+        /// The family.
+        family: Family,
+        /// The end: what was not repeated since the beginning is gone.
+        ends: bool,
+    },
 }
 
 /// What went over the session's connections since its making.
@@ -225,6 +253,13 @@ impl Session {
                     connection.restart_hold_timer(now);
                 }
             }
+            Event::Sent { side, waits } => {
+                let send_hold = self.config.send_hold;
+                if let Some(connection) = self.connection_mut(side) {
+                    connection.restart_send_hold_timer(now, waits, send_hold);
+                }
+            }
+            Event::AskRefresh(families) => self.ask_refresh(families),
             Event::RetryNow => self.retry_now(now),
             Event::DeadlineReached => {}
         }
@@ -249,13 +284,21 @@ impl Session {
         };
         let connections =
             [Side::Outgoing, Side::Incoming].into_iter().filter_map(|side| self.connection(side));
-        let timers = connections.flat_map(|connection| [connection.hold_at, connection.keepalive_at]);
+        let timers = connections.flat_map(|connection| {
+            let open_at = match connection.progress {
+                Progress::Delayed { open_at } => Some(open_at),
+                Progress::OpenSent | Progress::Opened { .. } | Progress::Established { .. } => None,
+            };
+            [connection.hold_at, connection.keepalive_at, connection.send_hold_at, open_at]
+        });
         timers.chain([phase, connecting, self.collision_wait_until()]).flatten().min()
     }
 
     /// The state as an operator knows it.
     pub fn state(&self) -> State {
         let of = |connection: &Connection| match connection.progress {
+            // RFC 4271 section 8.2.2: the delay is spent in Connect or Active, by who opened the connection.
+            Progress::Delayed { .. } => State::Active,
             Progress::OpenSent => State::OpenSent,
             Progress::Opened { .. } => State::OpenConfirm,
             Progress::Established { .. } => State::Established,
@@ -377,7 +420,18 @@ impl Session {
         if connection.hold_at.is_some_and(|at| at <= now) {
             return self.fail(now, side, Notification::new(reason::HOLD_TIMER_EXPIRED));
         }
-        if connection.keepalive_at.is_some_and(|at| at <= now) {
+        if connection.send_hold_at.is_some_and(|at| at <= now) {
+            return self.fail(now, side, Notification::new(reason::SEND_HOLD_TIMER_EXPIRED));
+        }
+        let keepalive_is_due = connection.keepalive_at.is_some_and(|at| at <= now);
+        match connection.progress {
+            Progress::Delayed { open_at } if open_at <= now => self.open_now(now, side),
+            Progress::Delayed { .. }
+            | Progress::OpenSent
+            | Progress::Opened { .. }
+            | Progress::Established { .. } => {}
+        }
+        if keepalive_is_due {
             self.send_keepalive(now, side);
         }
         self.advance(now, side);
@@ -385,8 +439,8 @@ impl Session {
 
     fn connected(&mut self, now: Time) {
         if matches!(self.outgoing, Outgoing::Connecting { .. }) {
-            self.outgoing = Outgoing::Open(Connection::new(now, OPEN_WAIT));
-            self.send_open(Side::Outgoing);
+            self.outgoing = Outgoing::Open(self.new_connection(now));
+            self.begin_open(now, Side::Outgoing);
         }
     }
 
@@ -394,7 +448,7 @@ impl Session {
         if matches!(self.outgoing, Outgoing::Connecting { .. }) {
             self.outgoing = Outgoing::None;
             if self.incoming.is_none() {
-                self.tell_down(DownReason::ConnectFailed(error), false);
+                self.tell_down(DownReason::ConnectFailed(error), false, None);
                 self.begin(now, Next::Retry);
             }
         }
@@ -404,7 +458,14 @@ impl Session {
         match self.phase {
             Phase::Stopped | Phase::HeldDown { .. } => self.actions.push_back(Action::Refuse(Vec::new())),
             Phase::Running { .. } => {
-                if let Some((side, _)) = self.established() {
+                if let Some((side, since, negotiated)) = self.restarting(now) {
+                    // RFC 4724 section 4.2: a neighbor that can restart and opens anew has restarted. The old
+                    // connection is closed without a word, and its routes are kept.
+                    self.drop_connection(side, None);
+                    let reason = DownReason::ConnectionLost("the neighbor has opened a new one".to_owned());
+                    self.end_session(now, since, &negotiated, reason);
+                    self.phase = Phase::Running { retry_at: None };
+                } else if let Some((side, _)) = self.established() {
                     // RFC 4271 section 6.8: an Established connection wins. But a neighbor that opens a new one may
                     // have died and come back: the KEEPALIVE finds out, since its kernel would answer with a reset.
                     self.send_keepalive(now, side);
@@ -417,10 +478,22 @@ impl Session {
                     self.drop_connection(Side::Incoming, Some(&Notification::new(reason::COLLISION)));
                 }
                 self.actions.push_back(Action::Adopt);
-                self.incoming = Some(Connection::new(now, OPEN_WAIT));
-                self.send_open(Side::Incoming);
+                self.incoming = Some(self.new_connection(now));
+                self.begin_open(now, Side::Incoming);
             }
         }
+    }
+
+    /// The Established connection, if a second one would mean that the neighbor has restarted: one that comes soon has
+    /// only crossed the first.
+    fn restarting(&self, now: Time) -> Option<(Side, Time, Negotiated)> {
+        let (side, negotiated) = self.established()?;
+        let since = match self.connection(side)?.progress {
+            Progress::Established { since, .. } => since,
+            Progress::Delayed { .. } | Progress::OpenSent | Progress::Opened { .. } => return None,
+        };
+        let settled = now - since >= COLLISION_WAIT;
+        (negotiated.restart.is_some() && settled).then_some((side, since, *negotiated))
     }
 
     fn abandon_connect(&mut self) {
@@ -437,9 +510,35 @@ impl Session {
         self.actions.push_back(Action::Send(side, octets));
     }
 
-    fn send_open(&mut self, side: Side) {
-        let SessionConfig { local_as, hold_time, router_id, families, .. } = self.config;
-        self.send(side, |octets| Open::ours(local_as, hold_time, router_id, families).push(octets));
+    fn new_connection(&self, now: Time) -> Connection {
+        let delay = self.config.delay_open;
+        Connection::new(now, OPEN_WAIT, Progress::Delayed { open_at: now + delay })
+    }
+
+    fn begin_open(&mut self, now: Time, side: Side) {
+        if self.config.delay_open == Millis::new(0) {
+            self.open_now(now, side);
+        }
+    }
+
+    /// Sends our OPEN.
+    fn open_now(&mut self, now: Time, side: Side) {
+        if let Some(connection) = self.connection_mut(side) {
+            connection.progress = Progress::OpenSent;
+            connection.hold_at = Some(now + OPEN_WAIT);
+            let open = self.config.open(now);
+            self.send(side, |octets| open.push(octets));
+        }
+    }
+
+    fn ask_refresh(&mut self, families: Families) {
+        let Some((side, negotiated)) = self.established() else { return };
+        // RFC 2918 section 4: only a neighbor that said so is asked.
+        if negotiated.route_refresh {
+            for family in families.intersection(negotiated.families).iter() {
+                self.send(side, |octets| RouteRefresh::request(family).push(octets));
+            }
+        }
     }
 
     fn send_keepalive(&mut self, now: Time, side: Side) {

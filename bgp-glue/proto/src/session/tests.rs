@@ -4,17 +4,18 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::wire::header::{Kind, first_frame, push_message};
+use crate::wire::open::Open;
 
-struct Bench {
-    session: Session,
-    now: Time,
+pub(super) struct Bench {
+    pub(super) session: Session,
+    pub(super) now: Time,
 }
 
-fn router_id(last: u8) -> RouterId {
+pub(super) fn router_id(last: u8) -> RouterId {
     Ipv4Addr::new(192, 0, 2, last).try_into().unwrap()
 }
 
-fn config() -> SessionConfig {
+pub(super) fn config() -> SessionConfig {
     SessionConfig {
         local_as: Asn(65000),
         router_id: router_id(5),
@@ -22,23 +23,26 @@ fn config() -> SessionConfig {
         hold_time: HoldTime::DEFAULT,
         families: Families::ALL,
         passive: false,
+        delay_open: Millis::new(0),
+        send_hold: None,
+        offer: Offer::default(),
         seed: 1,
     }
 }
 
-fn open_of(asn: u32, hold_secs: u16, id: u8) -> Vec<u8> {
+pub(super) fn open_of(asn: u32, hold_secs: u16, id: u8) -> Vec<u8> {
     let mut octets = Vec::new();
     Open::ours(Asn(asn), hold_secs.try_into().unwrap(), router_id(id), Families::ALL).push(&mut octets);
     octets
 }
 
-fn keepalive() -> Vec<u8> {
+pub(super) fn keepalive() -> Vec<u8> {
     let mut octets = Vec::new();
     push_keepalive(&mut octets);
     octets
 }
 
-fn notification(reason: (u8, u8)) -> Vec<u8> {
+pub(super) fn notification(reason: (u8, u8)) -> Vec<u8> {
     let mut octets = Vec::new();
     push_notification(&mut octets, &Notification::new(reason));
     octets
@@ -60,15 +64,18 @@ fn told(action: &Action) -> String {
         Action::Send(side, octets) => format!("{} {}", short(*side), message(octets)),
         Action::Close(side) => format!("{} close", short(*side)),
         Action::Up(side, _) => format!("{} up", short(*side)),
-        Action::Down { reason: DownReason::NotificationSent(n), was_established } => {
+        Action::Down { reason: DownReason::NotificationSent(n), was_established, .. } => {
             format!("down sent {}/{} {was_established}", n.code, n.subcode)
         }
-        Action::Down { reason: DownReason::NotificationReceived(n), was_established } => {
+        Action::Down { reason: DownReason::NotificationReceived(n), was_established, .. } => {
             format!("down received {}/{} {was_established}", n.code, n.subcode)
         }
-        Action::Down { reason, was_established } => format!("down {reason} {was_established}"),
+        Action::Down { reason, was_established, .. } => format!("down {reason} {was_established}"),
         Action::Update(_) => "update".into(),
         Action::Refresh(family) => format!("refresh {family}"),
+        Action::RefreshMark { family, ends } => {
+            format!("refresh of {family} {}", if *ends { "ends" } else { "begins" })
+        }
     }
 }
 
@@ -91,21 +98,21 @@ fn message(octets: &[u8]) -> String {
 }
 
 impl Bench {
-    fn new(config: SessionConfig) -> Self {
+    pub(super) fn new(config: SessionConfig) -> Self {
         Self { session: Session::new(config), now: Time::from_millis(1000) }
     }
 
-    fn event(&mut self, event: Event<'_>) -> Vec<String> {
+    pub(super) fn event(&mut self, event: Event<'_>) -> Vec<String> {
         self.session.handle(self.now, event);
         std::iter::from_fn(|| self.session.poll_action()).map(|action| told(&action)).collect()
     }
 
-    fn hear(&mut self, side: Side, octets: &[u8]) -> Vec<String> {
+    pub(super) fn hear(&mut self, side: Side, octets: &[u8]) -> Vec<String> {
         self.event(Event::Received(side, octets))
     }
 
     /// Hears an OPEN on our own connection, and waits for one of the neighbor's that might cross it.
-    fn hear_open(&mut self, octets: &[u8]) -> Vec<String> {
+    pub(super) fn hear_open(&mut self, octets: &[u8]) -> Vec<String> {
         let mut actions = self.hear(Side::Outgoing, octets);
         if actions.is_empty() {
             actions = self.wait(CROSSING_WAIT);
@@ -114,7 +121,7 @@ impl Bench {
     }
 
     /// Lets time pass until something happens or the span is over.
-    fn wait(&mut self, span: Millis) -> Vec<String> {
+    pub(super) fn wait(&mut self, span: Millis) -> Vec<String> {
         let end = self.now + span;
         while let Some(at) = self.session.next_deadline().filter(|at| *at <= end) {
             assert!(at >= self.now, "a deadline in the past would make the driver spin");
@@ -129,7 +136,7 @@ impl Bench {
         Vec::new()
     }
 
-    fn established() -> Self {
+    pub(super) fn established() -> Self {
         let mut bench = Self::new(config());
         assert_eq!(bench.event(Event::Start), ["connect"]);
         assert_eq!(bench.event(Event::Connected), ["out Open"]);
@@ -474,7 +481,7 @@ fn attempt_is_abandoned_once_the_neighbor_has_said_open() {
 fn refresh_of_a_negotiated_family_is_passed_on() {
     let mut bench = Bench::established();
     let mut octets = Vec::new();
-    crate::wire::refresh::RouteRefresh::request(Family::Ipv6Unicast).push(&mut octets);
+    RouteRefresh::request(Family::Ipv6Unicast).push(&mut octets);
     assert_eq!(bench.hear(Side::Outgoing, &octets), ["refresh ipv6-unicast"]);
 }
 
@@ -502,10 +509,31 @@ enum Step {
     Wait(u64),
 }
 
+/// An OPEN of a neighbor that can restart and takes long messages.
+fn restarting_open(id: u8) -> Vec<u8> {
+    use crate::wire::capability::{Capability, GracefulRestart};
+    let mut open = Open::ours(Asn(65001), 9.try_into().unwrap(), router_id(id), Families::ALL);
+    open.capabilities.extend([
+        Capability::ExtendedMessage,
+        Capability::EnhancedRouteRefresh,
+        Capability::GracefulRestart(GracefulRestart {
+            restarted: id & 1 != 0,
+            notification: id & 2 != 0,
+            time_secs: 9,
+            families: Families::ALL,
+            forwarding: Families::ALL,
+        }),
+    ]);
+    let mut octets = Vec::new();
+    open.push(&mut octets);
+    octets
+}
+
 fn any_step() -> impl Strategy<Value = Step> {
     let octets = prop_oneof![
         Just(keepalive()),
         (0..10_u8).prop_map(|id| open_of(65001, 9, id)),
+        (0..10_u8).prop_map(restarting_open),
         Just(open_of(65002, 9, 1)),
         Just(end_of_rib()),
         Just(notification(reason::COLLISION)),
@@ -520,7 +548,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         }),
     ];
     prop_oneof![
-        2 => (0..8_u8).prop_map(Step::Plain),
+        2 => (0..10_u8).prop_map(Step::Plain),
         4 => (any_side(), octets).prop_map(|(side, octets)| Step::Hear(side, octets)),
         1 => any_side().prop_map(Step::Closed),
         1 => (0..20_000_u64).prop_map(Step::Wait),
@@ -534,7 +562,10 @@ proptest! {
     /// neighbor's octets stays below one message.
     #[test]
     fn any_octets_in_any_state_keep_the_promises(steps in proptest::collection::vec(any_step(), 0..60), seed: u64) {
-        let mut session = Session::new(SessionConfig { seed, ..config() });
+        let restart = RestartOffer { time_secs: 9, notification: seed & 8 != 0, restarted_until: None, forwarding: Families::ALL };
+        let offer = Offer { graceful_restart: (seed & 4 != 0).then_some(restart), ..Offer::default() };
+        let delay_open = Millis::new((seed & 3) * 700);
+        let mut session = Session::new(SessionConfig { delay_open, offer, seed, ..config() });
         let mut now = Time::from_millis(0);
         let mut up = false;
         session.handle(now, Event::Start);
@@ -547,6 +578,8 @@ proptest! {
                 Step::Plain(4) => session.handle(now, Event::LinkDown),
                 Step::Plain(5) => session.handle(now, Event::RetryNow),
                 Step::Plain(6) => session.handle(now, Event::ConnectFailed("refused".into())),
+                Step::Plain(7) => session.handle(now, Event::AskRefresh(Families::ALL)),
+                Step::Plain(8) => session.handle(now, Event::Sent { side: Side::Outgoing, waits: seed & 1 != 0 }),
                 Step::Plain(_) => session.handle(now, Event::Connected),
                 Step::Hear(side, octets) => session.handle(now, Event::Received(side, &octets)),
                 Step::Closed(side) => session.handle(now, Event::Closed(side, "closed".into())),
@@ -571,7 +604,7 @@ proptest! {
                         prop_assert_eq!(was_established, up);
                         up = false;
                     }
-                    Action::Update(_) | Action::Refresh(_) => prop_assert!(up),
+                    Action::Update(_) | Action::Refresh(_) | Action::RefreshMark { .. } => prop_assert!(up),
                     Action::Connect
                     | Action::AbandonConnect
                     | Action::Adopt
@@ -582,7 +615,7 @@ proptest! {
             }
             prop_assert_eq!(up, session.state() == State::Established);
             for side in [Side::Outgoing, Side::Incoming] {
-                prop_assert!(session.connection(side).is_none_or(|connection| connection.input.len() < 4096));
+                prop_assert!(session.connection(side).is_none_or(|connection| connection.input.len() < 65535));
             }
         }
     }

@@ -3,7 +3,7 @@
 //! | Message | Module | Ends a session | Source |
 //! |---|---|---|---|
 //! | (header) | [`header`] | wrong marker, length, type | RFC 4271 section 4.1 |
-//! | OPEN | [`open`] | wrong version, AS, identifier, hold time | RFC 4271 section 4.2, 5492, 9072 |
+//! | OPEN | [`open`], [`capability`] | wrong version, AS, identifier, hold time, role | RFC 4271 section 4.2, 5492, 9072 |
 //! | UPDATE | [`update`] | only where its prefixes cannot be told | RFC 4271 section 4.3, 4760, 7606 |
 //! | NOTIFICATION | [`notification`] | always | RFC 4271 section 4.5, 9003 |
 //! | KEEPALIVE | [`header`] | never | RFC 4271 section 4.4 |
@@ -15,6 +15,7 @@
 pub(crate) mod arbitrary;
 mod as_path;
 mod attribute;
+pub mod capability;
 pub mod header;
 mod nlri;
 pub mod notification;

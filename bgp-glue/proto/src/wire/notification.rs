@@ -53,6 +53,8 @@ pub mod reason {
         BAD_PARAMETER = (2, 4);
         /// A hold time of 1 or 2 seconds.
         BAD_HOLD_TIME = (2, 6);
+        /// The neighbor's role does not go with ours (RFC 9234).
+        ROLE_MISMATCH = (2, 11);
         /// No family in common.
         UNSUPPORTED_CAPABILITY = (2, 7);
         /// An OPEN that does not parse.
@@ -67,6 +69,8 @@ pub mod reason {
         BAD_OPTIONAL_ATTRIBUTE = (3, 9);
         /// Nothing was heard for the hold time.
         HOLD_TIMER_EXPIRED = (4, 0);
+        /// A message that has no place before our OPEN.
+        UNEXPECTED = (5, 0);
         /// A message that has no place before the peer's OPEN.
         UNEXPECTED_IN_OPEN_SENT = (5, 1);
         /// A message that has no place before the peer's KEEPALIVE.
@@ -85,6 +89,14 @@ pub mod reason {
         OTHER_CONFIGURATION_CHANGE = (6, 6);
         /// The other of two connections was kept.
         COLLISION = (6, 7);
+        /// The session ends and nothing is to be kept of it (RFC 8538).
+        HARD_RESET = (6, 9);
+        /// BFD says that the neighbor cannot be reached (RFC 9384).
+        BFD_DOWN = (6, 10);
+        /// A ROUTE-REFRESH with a subtype of RFC 7313 that has another length than four octets.
+        BAD_REFRESH_LENGTH = (7, 1);
+        /// The neighbor takes nothing that we send (RFC 9687).
+        SEND_HOLD_TIMER_EXPIRED = (8, 0);
     }
 }
 
@@ -113,6 +125,18 @@ impl Notification {
         data.push(u8::try_from(end).unwrap_or(u8::MAX));
         data.extend_from_slice(&text.as_bytes()[..end]);
         Self::with_data(reason, &data)
+    }
+
+    /// This one as a hard reset (RFC 8538 section 3.1): code, subcode and data go along as its data.
+    #[must_use]
+    pub fn hardened(&self) -> Self {
+        let data = [&[self.code, self.subcode][..], &self.data].concat();
+        Self::with_data(reason::HARD_RESET, &data)
+    }
+
+    /// What a hard reset is about; `None` when it is no hard reset or does not say.
+    pub fn hard_reset_for(&self) -> Option<Self> {
+        if self.is(reason::HARD_RESET) { Self::decode(&self.data) } else { None }
     }
 
     /// Whether code and subcode are these.
@@ -201,6 +225,9 @@ impl Notification {
 impl fmt::Display for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}/{})", self.name(), self.code, self.subcode)?;
+        if let Some(inner) = self.hard_reset_for().filter(|inner| !inner.is(reason::HARD_RESET)) {
+            return write!(f, ": {inner}");
+        }
         if let Some(text) = self.shutdown_text() {
             return write!(f, ", text {text:?}");
         }
@@ -255,6 +282,16 @@ mod tests {
         assert_eq!(hostile.shutdown_text().unwrap(), "\u{fffd}\u{fffd}\u{fffd}x");
         let lying = Notification::with_data(reason::ADMINISTRATIVE_SHUTDOWN, &[9, b'x']);
         assert_eq!(lying.shutdown_text(), None);
+    }
+
+    #[test]
+    fn hard_reset_says_what_it_is_about() {
+        let shutdown = Notification::cease_with_text(reason::ADMINISTRATIVE_SHUTDOWN, "noon");
+        let hard = shutdown.hardened();
+        assert_eq!((hard.is(reason::HARD_RESET), hard.hard_reset_for()), (true, Some(shutdown)));
+        let text = "cease: hard reset (6/9): cease: administrative shutdown (6/2), text \"noon\"";
+        assert_eq!(hard.to_string(), text);
+        assert_eq!(Notification::new(reason::HARD_RESET).hard_reset_for(), None);
     }
 
     proptest! {

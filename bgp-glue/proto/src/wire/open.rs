@@ -5,8 +5,7 @@
 //! | version   | AS (2)  | hold time (2) | identifier (4) | length (1)   | optional parameters  |
 //! | (1) = 4   |         |               |                | of the rest  |                      |
 //! +-----------+---------+---------------+----------------+--------------+----------------------+
-//! parameter:   type (1) = 2 | length (1) | capabilities          RFC 5492
-//! capability:  code (1) | length (1) | value
+//! parameter:   type (1) = 2 | length (1) | capabilities          RFC 5492, see [`super::capability`]
 //! extended:    length = 255, then type 255, then length (2); parameters have lengths of two octets    RFC 9072
 //! ```
 //!
@@ -15,6 +14,7 @@
 
 use std::net::Ipv4Addr;
 
+pub use super::capability::Capability;
 use super::header::{Kind, push_message};
 use super::notification::{Notification, reason};
 use super::reader::Reader;
@@ -25,29 +25,6 @@ pub const VERSION: u8 = 4;
 
 const PARAMETER_CAPABILITIES: u8 = 2;
 const PARAMETER_EXTENDED: u8 = 255;
-
-/// What a speaker says that it can do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Capability {
-    /// Carries routes of this family (code 1).
-    MultiProtocol {
-        /// The address family identifier.
-        afi: u16,
-        /// The subsequent address family identifier.
-        safi: u8,
-    },
-    /// Answers ROUTE-REFRESH (code 2).
-    RouteRefresh,
-    /// Knows AS numbers of four octets, and has this one (code 65).
-    FourOctetAs(Asn),
-    /// Something else.
-    Unknown {
-        /// The capability code.
-        code: u8,
-        /// Its value.
-        value: Box<[u8]>,
-    },
-}
 
 /// The body of an OPEN message that passes every check that needs no knowledge of the session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +40,7 @@ pub struct Open {
 }
 
 impl Open {
-    /// What we send: every family, route refresh and four-octet AS numbers.
+    /// The least that we send: families, route refresh and four-octet AS numbers.
     pub fn ours(asn: Asn, hold_time: HoldTime, router_id: RouterId, families: Families) -> Self {
         let mut capabilities: Vec<_> = families
             .iter()
@@ -80,9 +57,8 @@ impl Open {
 
     /// The number of the four-octet capability.
     pub fn four_octet_as(&self) -> Option<Asn> {
-        self.capabilities.iter().find_map(|capability| match capability {
-            Capability::FourOctetAs(asn) => Some(*asn),
-            Capability::MultiProtocol { .. } | Capability::RouteRefresh | Capability::Unknown { .. } => None,
+        self.capabilities.iter().find_map(|capability| {
+            if let Capability::FourOctetAs(asn) = capability { Some(*asn) } else { None }
         })
     }
 
@@ -213,40 +189,6 @@ fn decode_parameters(length: u8, field: &[u8]) -> Result<Vec<Capability>, Notifi
     Ok(capabilities)
 }
 
-impl Capability {
-    fn push(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::MultiProtocol { afi, safi } => {
-                let [high, low] = afi.to_be_bytes();
-                out.extend_from_slice(&[1, 4, high, low, 0, *safi]);
-            }
-            Self::RouteRefresh => out.extend_from_slice(&[2, 0]),
-            Self::FourOctetAs(asn) => {
-                out.extend_from_slice(&[65, 4]);
-                out.extend_from_slice(&asn.0.to_be_bytes());
-            }
-            Self::Unknown { code, value } => {
-                out.extend_from_slice(&[*code, u8::try_from(value.len()).unwrap_or(u8::MAX)]);
-                out.extend_from_slice(&value[..value.len().min(255)]);
-            }
-        }
-    }
-
-    /// `None` when the value overruns the field. A known code with a value of the wrong length is an unknown one:
-    /// RFC 5492 knows no error for it, and a session without the capability serves better than none.
-    fn decode(reader: &mut Reader<'_>) -> Option<Self> {
-        let code = reader.u8()?;
-        let length = reader.u8()?;
-        let value = reader.take(usize::from(length))?;
-        Some(match (code, value) {
-            (1, &[high, low, _, safi]) => Self::MultiProtocol { afi: u16::from_be_bytes([high, low]), safi },
-            (2, &[]) => Self::RouteRefresh,
-            (65, &[a, b, c, d]) => Self::FourOctetAs(Asn(u32::from_be_bytes([a, b, c, d]))),
-            (code, value) => Self::Unknown { code, value: value.into() },
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -337,7 +279,7 @@ mod tests {
         let capability = prop_oneof![
             (any::<u16>(), any::<u8>()).prop_map(|(afi, safi)| Capability::MultiProtocol { afi, safi }),
             Just(Capability::RouteRefresh),
-            (66_u8..=255, proptest::collection::vec(any::<u8>(), 0..40))
+            (72_u8..=255, proptest::collection::vec(any::<u8>(), 0..40))
                 .prop_map(|(code, value)| Capability::Unknown { code, value: value.into() }),
         ];
         (1_u32.., 3_u16.., 1_u32.., proptest::collection::vec(capability, 0..20)).prop_map(

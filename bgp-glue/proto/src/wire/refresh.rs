@@ -1,4 +1,4 @@
-//! ROUTE-REFRESH: the neighbour asks for all routes of a family again.
+//! ROUTE-REFRESH: the neighbour asks for all routes of a family again, and is told where the answer begins and ends.
 //!
 //! ```text
 //! +----------------+--------------+-----------+
@@ -8,8 +8,8 @@
 //!
 //! Sources: RFC 2918 section 3; RFC 7313 section 3 names the octet that was reserved a subtype, 0 being a request.
 
-use super::header::{Kind, push_message};
-use super::reader::Reader;
+use super::header::{HEADER_LEN, Kind, bad_length, push_message};
+use super::notification::{Notification, reason};
 use crate::types::Family;
 
 /// The body of a ROUTE-REFRESH message.
@@ -17,21 +17,49 @@ use crate::types::Family;
 pub struct RouteRefresh {
     /// The address family identifier.
     pub afi: u16,
-    /// 0 for a plain request.
+    /// What is said, see [`Subtype`].
     pub subtype: u8,
     /// The subsequent address family identifier.
     pub safi: u8,
 }
 
+/// What a ROUTE-REFRESH says (RFC 7313 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subtype {
+    /// All routes are wanted again.
+    Request = 0,
+    /// All routes follow: what is not repeated before the end is gone (`BoRR`).
+    Begin = 1,
+    /// That were all (`EoRR`).
+    End = 2,
+}
+
+impl Subtype {
+    const fn from_wire(octet: u8) -> Option<Self> {
+        match octet {
+            0 => Some(Self::Request),
+            1 => Some(Self::Begin),
+            2 => Some(Self::End),
+            _ => None,
+        }
+    }
+}
+
 impl RouteRefresh {
-    /// A plain request for one family.
-    pub const fn request(family: Family) -> Self {
-        Self { afi: family.afi(), subtype: 0, safi: family.safi() }
+    /// Something about one family.
+    pub const fn new(family: Family, subtype: Subtype) -> Self {
+        Self { afi: family.afi(), subtype: subtype as u8, safi: family.safi() }
     }
 
-    /// The family that is asked for; `None` for a family that we do not carry and for subtypes that ask for nothing.
-    pub const fn requested(self) -> Option<Family> {
-        if self.subtype == 0 { Family::from_wire(self.afi, self.safi) } else { None }
+    /// A plain request for one family.
+    pub const fn request(family: Family) -> Self {
+        Self::new(family, Subtype::Request)
+    }
+
+    /// What is said about which family; `None` for a family that we do not carry and for unknown subtypes, which RFC
+    /// 7313 section 5 has us ignore.
+    pub fn meaning(self) -> Option<(Family, Subtype)> {
+        Family::from_wire(self.afi, self.safi).zip(Subtype::from_wire(self.subtype))
     }
 
     /// Appends the whole message.
@@ -42,11 +70,18 @@ impl RouteRefresh {
         });
     }
 
-    /// Reads the body; `None` when it is not of four octets.
-    pub fn decode(body: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(body);
-        let refresh = Self { afi: reader.u16()?, subtype: reader.u8()?, safi: reader.u8()? };
-        reader.is_empty().then_some(refresh)
+    /// Reads the body. `enhanced`: RFC 7313 was negotiated, and its subtypes have their own error for a wrong length.
+    pub fn decode(body: &[u8], enhanced: bool) -> Result<Self, Notification> {
+        match *body {
+            [high, low, subtype, safi] => Ok(Self { afi: u16::from_be_bytes([high, low]), subtype, safi }),
+            [_, _, 1 | 2, ..] if enhanced => {
+                // Section 5: the data is "the complete ROUTE-REFRESH message".
+                let mut message = Vec::new();
+                push_message(&mut message, Kind::RouteRefresh, |out| out.extend_from_slice(body));
+                Err(Notification::with_data(reason::BAD_REFRESH_LENGTH, &message))
+            }
+            _ => Err(bad_length(HEADER_LEN + body.len())),
+        }
     }
 }
 
@@ -63,13 +98,25 @@ mod tests {
             first_frame(&out, 4096),
             Ok(Some(Frame { kind: Kind::RouteRefresh, body: &[0, 2, 0, 1] }))
         );
-        assert_eq!(RouteRefresh::decode(&[0, 2, 0, 1]).unwrap().requested(), Some(Family::Ipv6Unicast));
+        let request = RouteRefresh::decode(&[0, 2, 0, 1], false).unwrap();
+        assert_eq!(request.meaning(), Some((Family::Ipv6Unicast, Subtype::Request)));
     }
 
     #[test]
-    fn unknown_subtype_or_family_asks_for_nothing() {
-        assert_eq!(RouteRefresh::decode(&[0, 1, 1, 1]).unwrap().requested(), None);
-        assert_eq!(RouteRefresh::decode(&[0, 25, 0, 70]).unwrap().requested(), None);
-        assert_eq!(RouteRefresh::decode(&[0, 1, 0]), None);
+    fn unknown_subtype_or_family_says_nothing() {
+        for body in [[0, 1, 3, 1], [0, 1, 255, 1], [0, 25, 0, 70]] {
+            assert_eq!(RouteRefresh::decode(&body, true).unwrap().meaning(), None);
+        }
+    }
+
+    #[test]
+    fn wrong_length_has_the_error_of_its_subtype() {
+        let error = |body: &[u8], enhanced| RouteRefresh::decode(body, enhanced).unwrap_err();
+        assert_eq!(error(&[0, 1, 0], true), bad_length(22));
+        assert_eq!(error(&[0, 1, 1, 1, 9], false), bad_length(24));
+        let enhanced = error(&[0, 1, 1, 1, 9], true);
+        assert!(enhanced.is(reason::BAD_REFRESH_LENGTH));
+        assert_eq!(enhanced.data[16..], [0, 24, 5, 0, 1, 1, 1, 9]);
+        assert_eq!(error(&[], true), bad_length(19));
     }
 }

@@ -49,12 +49,15 @@ impl Neighbor {
                 while self.farewells.try_join_next().is_some() {}
             }
             Action::Up(side, negotiated) => self.up(side, negotiated),
-            Action::Down { reason, was_established } => self.down(reason, was_established),
+            Action::Down { reason, was_established, retained: _ } => self.down(reason, was_established),
             Action::Update(update) => self.update(update),
             Action::Refresh(family) => {
                 if let Some(table) = &mut self.table {
                     table.refresh(family);
                 }
+            }
+            Action::RefreshMark { family, ends } => {
+                debug!(neighbor = %self.key, %family, ends, "answer to ROUTE-REFRESH");
             }
         }
     }
@@ -69,6 +72,7 @@ impl Neighbor {
             encoding: negotiated.encoding(),
             send_limit: negotiated.send_limit,
             families: negotiated.families,
+            enhanced_refresh: negotiated.enhanced_refresh,
             next_hop_v4: next_hops.choose(Family::Ipv4Unicast, local.ip()),
             next_hop_v6: next_hops.choose(Family::Ipv6Unicast, local.ip()),
         };

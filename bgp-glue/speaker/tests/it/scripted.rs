@@ -1,9 +1,10 @@
 //! What the speaker says and does, octet by octet, against a neighbor that follows a script.
 
+use bgp_proto::wire::capability::Capability;
 use bgp_proto::wire::notification::reason;
 use bgp_proto::wire::refresh::RouteRefresh;
 use bgp_speaker::{
-    Asn, Event, Families, Family, ImportPolicy, Link, NeighborConfig, SpeakerConfig, State, Why,
+    Asn, Event, Families, Family, ImportPolicy, Link, Millis, NeighborConfig, SpeakerConfig, State, Why,
 };
 
 use crate::netns::Netns;
@@ -322,6 +323,78 @@ fn neighbor_that_does_not_read_costs_bounded_memory_until_its_hold_time_ends_it(
     let flushed = owner.originate(vec![route("10.0.0.0/8", 0)]);
     assert_eq!((flushed.neighbors_established, flushed.neighbors_acknowledged), (1, 0));
     assert!(owner.until_down().contains("hold timer expired"));
+}
+
+#[test]
+fn neighbor_that_talks_and_does_not_read_is_given_up_by_the_send_hold_timer() {
+    let bench = Bench::new();
+    let config =
+        NeighborConfig { passive: true, send_hold: Some(Millis::from_secs(2)), ..neighbor(PEER, 65001) };
+    let mut owner = bench.start(config);
+    let all = (0..400_000_u32).map(|n| {
+        bgp_speaker::Originated::new(bgp_speaker::Prefix::host(
+            std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).into(),
+        ))
+    });
+    owner.originate(all.collect());
+    let mut peer = bench.connect();
+    peer.establish(&open(65001, 90, 2));
+    owner.until_up();
+    peer.send(&keepalive());
+    assert_eq!(owner.until_down(), "we sent NOTIFICATION send hold timer expired (8/0)");
+}
+
+#[test]
+fn keepalives_go_between_the_updates_of_a_large_dump() {
+    let bench = Bench::new();
+    let owner = bench.start(NeighborConfig { passive: true, ..neighbor(PEER, 65001) });
+    let all = (0..1_000_000_u32).map(|n| {
+        bgp_speaker::Originated::new(bgp_speaker::Prefix::host(
+            std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).into(),
+        ))
+    });
+    owner.originate(all.collect());
+    let mut peer = ScriptedPeer::connect_with_buffer(&bench.there, "192.0.2.2:0", "192.0.2.1:179", 32 * 1024);
+    peer.establish(&open(65001, 3, 2));
+    let (mut prefixes, mut keepalives) = (0, 0);
+    loop {
+        match peer.hear() {
+            Said::Update(update) if update.end_of_rib.is_some() => break,
+            Said::Update(update) => {
+                prefixes += update.announced.iter().map(|group| group.prefixes.len()).sum::<usize>();
+                // Some 1200 messages: the dump takes longer than the hold time because it is read no faster.
+                std::thread::sleep(std::time::Duration::from_millis(4));
+            }
+            Said::Keepalive => {
+                keepalives += 1;
+                peer.send(&keepalive());
+            }
+            other => panic!("the session stays: {other:?}"),
+        }
+    }
+    assert_eq!(prefixes, 1_000_000);
+    assert!(keepalives >= 3, "{keepalives} keepalives, and a hold time of 3 s");
+}
+
+#[test]
+fn answer_to_a_refresh_stands_between_marks_where_both_know_them() {
+    let bench = Bench::new();
+    let mut owner = bench.start(NeighborConfig { passive: true, ..neighbor(PEER, 65001) });
+    owner.originate(vec![route("10.1.0.0/16", 0)]);
+    let mut peer = bench.connect();
+    let mut theirs = open(65001, 90, 2);
+    theirs.capabilities.push(Capability::EnhancedRouteRefresh);
+    peer.establish(&theirs);
+    owner.until_up();
+    for _ in 0..3 {
+        peer.hear_update();
+    }
+    let mut octets = Vec::new();
+    RouteRefresh::request(Family::Ipv4Unicast).push(&mut octets);
+    peer.send(&octets);
+    assert!(matches!(peer.hear(), Said::RouteRefresh), "the beginning");
+    assert_eq!(peer.hear_update().announced[0].prefixes.len(), 1);
+    assert!(matches!(peer.hear(), Said::RouteRefresh), "the end");
 }
 
 #[test]

@@ -4,8 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use bgp_proto::session::Negotiated;
-use bgp_proto::types::{Asn, Families, HoldTime};
+use bgp_proto::types::{Asn, Families};
 use bgp_proto::wire::header::{Kind, MAX_MESSAGE_LEN, first_frame, push_keepalive, push_message};
 use bgp_proto::wire::notification::Notification;
 use bgp_proto::wire::open::Open;
@@ -82,10 +81,28 @@ impl ScriptedPeer {
     }
 
     pub fn connect(netns: &Netns, from: &str, to: &str) -> Self {
+        Self::connect_prepared(netns, from, to, |_| ())
+    }
+
+    /// One whose kernel takes only so much ahead of it.
+    pub fn connect_with_buffer(netns: &Netns, from: &str, to: &str, octets: usize) -> Self {
+        Self::connect_prepared(netns, from, to, |socket| {
+            socket.set_recv_buffer_size(octets).expect("a small buffer is allowed");
+        })
+    }
+
+    /// One whose socket is changed before it connects.
+    pub fn connect_prepared(
+        netns: &Netns,
+        from: &str,
+        to: &str,
+        prepare: impl FnOnce(&socket2::Socket) + Send,
+    ) -> Self {
         let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
         Self::new(netns.run(|| {
             let socket =
                 socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None).unwrap();
+            prepare(&socket);
             socket.bind(&from.into()).unwrap();
             socket.connect(&to.into()).expect("the speaker listens");
             socket.into()
@@ -183,15 +200,5 @@ impl ScriptedPeer {
 }
 
 fn context(as_width: AsWidth) -> UpdateContext {
-    let negotiated = Negotiated {
-        remote_as: Asn(65000),
-        router_id: Ipv4Addr::new(192, 0, 2, 1).try_into().unwrap(),
-        hold_time: HoldTime::DEFAULT,
-        families: Families::ALL,
-        as_width,
-        kind: bgp_proto::types::PeerKind::External,
-        route_refresh: true,
-        send_limit: MAX_MESSAGE_LEN,
-    };
-    negotiated.update_context()
+    UpdateContext { as_width, kind: bgp_proto::types::PeerKind::External, families: Families::ALL }
 }

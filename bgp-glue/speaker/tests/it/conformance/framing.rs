@@ -1,6 +1,8 @@
+use bgp_speaker::{NeighborConfig, Offer};
+
 use super::case::{confirming, external};
 use super::octets::{keepalive, message, open, route_refresh};
-use super::{Case, Expect, opening, run};
+use super::{Case, Expect, Octets, opening, run};
 use Expect::{Ends, EndsWith, Stays};
 
 #[test]
@@ -21,8 +23,22 @@ fn table() -> Vec<Case> {
         // "The Data field MUST contain the erroneous Length field."
         external("4271 §6.1", "length 0", keepalive().length(0), EndsWith(1, 2, vec![0, 0])),
         external("4271 §6.1", "length 18", keepalive().length(18), EndsWith(1, 2, vec![0, 18])),
-        external("4271 §6.1", "length 4097", long().length(4097), EndsWith(1, 2, vec![16, 1])),
-        external("4271 §6.1", "length 65535", long().length(65535), EndsWith(1, 2, vec![255, 255])),
+        external("4271 §6.1", "length 4097", long().length(4097), EndsWith(1, 2, vec![16, 1]))
+            .config(short_messages),
+        external("4271 §6.1", "length 65535", long().length(65535), EndsWith(1, 2, vec![255, 255]))
+            .config(short_messages),
+        // RFC 8654 section 4: who offers it has to take long messages, whether or not the other side offers it too.
+        external("8654 §4", "UPDATE of 4097 octets", long_update(4097), Stays),
+        external("8654 §4", "UPDATE of 65535 octets", long_update(65535), Stays),
+        external("8654 §4", "KEEPALIVE of 4097 octets", message(4, &[0; 4078]), EndsWith(1, 2, vec![16, 1])),
+        external("8654 §4", "OPEN of 4097 octets", message(1, &[0; 4078]), EndsWith(1, 2, vec![16, 1])),
+        opening("8654 §4", "OPEN of 4097 octets first", message(1, &[4; 4078]), EndsWith(1, 2, vec![16, 1])),
+        confirming(
+            "8654 §4",
+            "KEEPALIVE of 65535 octets next",
+            message(4, &vec![0; 65516]),
+            EndsWith(1, 2, vec![255, 255]),
+        ),
         external("4271 §6.1", "KEEPALIVE of 20", message(4, &[0]), EndsWith(1, 2, vec![0, 20])),
         external("4271 §6.1", "KEEPALIVE of 4096", message(4, &[0; 4077]), EndsWith(1, 2, vec![16, 0])),
         external("4271 §6.1", "UPDATE of 22", message(2, &[0; 3]), EndsWith(1, 2, vec![0, 22])),
@@ -64,19 +80,18 @@ fn table() -> Vec<Case> {
             route_refresh(1, 0, 1).then(message(9, &[])),
             EndsWith(1, 3, vec![9]),
         ),
-        external("4271 §4.1", "longest UPDATE: treated, not reset", long_update(), Stays),
+        external("4271 §4.1", "longest UPDATE: treated, not reset", long_update(4096), Stays),
     ]
 }
 
-/// 4096 octets: withdrawals of 10.0.0.0/8 and a longer prefix to fill it up.
-fn long_update() -> super::Octets {
-    let mut body = (4077_u16 - 4).to_be_bytes().to_vec();
-    let prefixes = [8, 10];
-    while body.len() + 4 < 4077 {
-        body.extend(prefixes);
-    }
-    // One octet is left: the default route.
-    body.resize(2 + 4073, 0);
-    body.extend([0, 0]);
+fn short_messages(config: NeighborConfig) -> NeighborConfig {
+    NeighborConfig { offer: Offer { extended_message: false, ..config.offer }, ..config }
+}
+
+/// An UPDATE of so many octets that withdraws the default route again and again.
+fn long_update(length: u16) -> Octets {
+    let withdrawn = length - 19 - 4;
+    let mut body = withdrawn.to_be_bytes().to_vec();
+    body.resize(2 + usize::from(withdrawn) + 2, 0);
     message(2, &body)
 }

@@ -1,4 +1,4 @@
-use bgp_speaker::{Families, Family};
+use bgp_speaker::{Families, Family, NeighborConfig, Offer, Role};
 
 use super::octets::{AS4, IPV4, IPV6, REFRESH, capabilities, internal_open, message, open};
 use super::{Case, Expect, Octets, opening, run};
@@ -119,10 +119,7 @@ fn table() -> Vec<Case> {
             open(&capabilities(&[IPV6, AS4])),
             EndsWith(2, 7, IPV4.to_vec()),
         )
-        .config(|config| bgp_speaker::NeighborConfig {
-            families: Families::from_iter([Family::Ipv4Unicast]),
-            ..config
-        }),
+        .config(|config| NeighborConfig { families: Families::from_iter([Family::Ipv4Unicast]), ..config }),
         opening(
             "4760 §8",
             "only families that we do not know",
@@ -153,6 +150,35 @@ fn table() -> Vec<Case> {
             "6793 §3",
             "four-octet AS of a wrong length",
             open(&capabilities(&[IPV4, REFRESH, &[65, 2, 0xfd, 0xe9]])),
+            Opens,
+        ),
+        // RFC 9234 section 4.2: roles.
+        opening("9234 §4.2", "customer of a provider", with(&[&[9, 1, 3]]), Opens).config(provider),
+        opening("9234 §4.2", "two providers", with(&[&[9, 1, 0]]), Ends(2, 11)).config(provider),
+        opening("9234 §4.2", "peer of a provider", with(&[&[9, 1, 4]]), Ends(2, 11)).config(provider),
+        opening("9234 §4.2", "the same role twice", with(&[&[9, 1, 3], &[9, 1, 3]]), Opens).config(provider),
+        opening("9234 §4.2", "two roles", with(&[&[9, 1, 3], &[9, 1, 4]]), Ends(2, 11)).config(provider),
+        opening("9234 §4.2", "no role", usual(), Opens).config(provider),
+        opening("9234 §4.2", "no role where one is a must", usual(), Ends(2, 11)).config(strict_provider),
+        opening("9234 §4.1", "unknown role is none", with(&[&[9, 1, 77]]), Opens).config(provider),
+        opening("9234 §4.2", "a role against none of ours", with(&[&[9, 1, 0]]), Opens),
+        // Capabilities that come without having been offered.
+        opening("7911 §4", "several paths, not offered by us", with(&[&[69, 4, 0, 1, 1, 3]]), Opens),
+        opening("8950 §4", "IPv6 next hops, not offered by us", with(&[&[5, 6, 0, 1, 0, 1, 0, 2]]), Opens),
+        opening(
+            "4724 §3",
+            "graceful restart, not offered by us",
+            with(&[&[64, 6, 0, 120, 0, 1, 1, 0x80]]),
+            Opens,
+        ),
+        opening("4724 §3", "graceful restart without families", with(&[&[64, 2, 0, 120]]), Opens),
+        opening("4724 §3", "graceful restart cut short", with(&[&[64, 1, 0]]), Opens),
+        opening("8654 §3", "extended messages", with(&[&[6, 0]]), Opens),
+        opening("7313 §3", "enhanced refresh", with(&[&[70, 0]]), Opens),
+        opening(
+            "9494 §3",
+            "long-lived restart, not offered by us",
+            with(&[&[71, 7, 0, 1, 1, 0, 0, 1, 0]]),
             Opens,
         ),
         // RFC 9072: extended optional parameters.
@@ -210,6 +236,15 @@ fn table() -> Vec<Case> {
             Ends(2, 0),
         ),
     ]
+}
+
+fn provider(config: NeighborConfig) -> NeighborConfig {
+    NeighborConfig { offer: Offer { role: Some(Role::Provider), ..config.offer }, ..config }
+}
+
+fn strict_provider(config: NeighborConfig) -> NeighborConfig {
+    let config = provider(config);
+    NeighborConfig { offer: Offer { role_strict: true, ..config.offer }, ..config }
 }
 
 /// Unknown capabilities up to the limit of a message.

@@ -3,7 +3,7 @@ use bgp_proto::wire::open::{Capability, Open};
 use super::case::{external, internal};
 use super::octets::{message, route_refresh};
 use super::{Case, Expect, run};
-use Expect::{EndsWith, Stays};
+use Expect::{Ends, EndsWith, Stays};
 
 #[test]
 fn route_refresh_message() {
@@ -26,9 +26,40 @@ fn table() -> Vec<Case> {
         // RFC 7313 section 5: the length is wrong.
         external("4271 §6.1", "22 octets", message(5, &[0, 1, 0]), EndsWith(1, 2, vec![0, 22])),
         external("4271 §6.1", "24 octets", message(5, &[0, 1, 0, 1, 0]), EndsWith(1, 2, vec![0, 24])),
+        external(
+            "4271 §6.1",
+            "a mark of 24 octets, not agreed on",
+            message(5, &[0, 1, 1, 1, 0]),
+            EndsWith(1, 2, vec![0, 24]),
+        ),
+        external("7313 §5", "begin of 24 octets", message(5, &[0, 1, 1, 1, 0]), Ends(7, 1)).open(enhanced),
+        external("7313 §5", "end of 22 octets", message(5, &[0, 1, 2]), Ends(7, 1)).open(enhanced),
+        external(
+            "7313 §5",
+            "request of 24 octets",
+            message(5, &[0, 1, 0, 1, 0]),
+            EndsWith(1, 2, vec![0, 24]),
+        )
+        .open(enhanced),
+        external("7313 §4", "begin and end", route_refresh(1, 1, 1).then(route_refresh(1, 2, 1)), Stays)
+            .open(enhanced),
+        external("7313 §4", "end without a begin", route_refresh(1, 2, 1), Stays).open(enhanced),
+        external("7313 §4", "begin twice", route_refresh(1, 1, 1).then(route_refresh(1, 1, 1)), Stays)
+            .open(enhanced),
+        external(
+            "7313 §4",
+            "marks that were not agreed on",
+            route_refresh(1, 1, 1).then(route_refresh(1, 2, 1)),
+            Stays,
+        ),
         external("7313 §4", "subtype 3 is ignored", route_refresh(1, 3, 1), Stays),
         external("7313 §4", "subtype 255 is ignored", route_refresh(1, 255, 1), Stays),
     ]
+}
+
+fn enhanced(mut open: Open) -> Open {
+    open.capabilities.push(Capability::EnhancedRouteRefresh);
+    open
 }
 
 fn without_refresh(mut open: Open) -> Open {
