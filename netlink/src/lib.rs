@@ -20,13 +20,14 @@
 //! `docs/decisions/0004-kernel-ownership.md` says why the mark, the metrics and the own writer are as they are.
 //!
 //! Everything happens in the network namespace of the thread that calls [`Kernel::start`]. Left out: nexthop objects,
-//! policy rules, neighbour entries, gratuitous ARP; next hops that are not directly connected must be resolved first.
+//! policy rules, neighbour entries; next hops that are not directly connected must be resolved first.
 
 mod apply;
 mod codec;
 mod compare;
 mod filter;
 mod frame;
+mod gratuitous;
 mod job;
 mod kernel;
 mod learned_book;
@@ -43,6 +44,7 @@ mod types;
 mod watch;
 mod worker;
 
+pub use gratuitous::{Gratuitous, GratuitousError};
 pub use kernel::{EventReceiver, Kernel, RequestError, StartError};
 pub use links::{Link, LinkAddress, Links};
 pub use names::{LinkIndex, LinkName, LinkNameError, Mac, TableId};
