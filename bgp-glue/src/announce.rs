@@ -21,7 +21,12 @@ pub struct Announcement<'a> {
 
 /// The whole set that the context's speaker originates.
 pub fn announced(context: &ContextConfig, now: &Announcement<'_>) -> Vec<Originated> {
-    let loopbacks = context.loopbacks.iter().map(|loopback| (loopback.address, loopback.srp_activate));
+    // The hosts of a layer-2 address find it by themselves, and routers by the route to its subnet.
+    let loopbacks = context
+        .loopbacks
+        .iter()
+        .filter(|loopback| !loopback.layer_2)
+        .map(|loopback| (loopback.address, loopback.srp_activate));
     let pools = context.pools.iter().map(|pool| (pool.prefix, pool.srp_activate));
     let mut routes: Vec<Originated> = loopbacks
         .chain(pools)
@@ -62,6 +67,7 @@ mod tests {
             address: net(address),
             interface: "lo".into(),
             srp_activate,
+            layer_2: false,
         };
         ContextConfig {
             name: "destination".into(),

@@ -295,6 +295,8 @@ impl Beat {
             Action::Announce { ticket, modifier } => {
                 self.hand_over(now, "announcing", Step::Announce { ticket, modifier });
             }
+            // No step of a switchover, and nothing waits for it.
+            Action::TellHosts => self.begin(Step::TellHosts),
             Action::Withdraw { ticket } => self.hand_over(now, "withdrawing", Step::Withdraw { ticket }),
             Action::Remove { ticket } => self.hand_over(now, "removing", Step::Remove { ticket }),
             // No session manager is configured in this release, so nothing is ever left to flush.
@@ -333,8 +335,12 @@ impl Beat {
 
     fn hand_over(&mut self, now: Time, name: &'static str, step: Step) {
         self.journal.step(Noted { at: now, step: name, detail: step.to_string() });
-        if self.steps.send(step).is_err() {
-            error!(step = name, "the step thread has ended: restart srpd");
+        self.begin(step);
+    }
+
+    fn begin(&self, step: Step) {
+        if let Err(unsent) = self.steps.send(step) {
+            error!(step = %unsent.0, "the step thread has ended: restart srpd");
         }
     }
 

@@ -18,6 +18,7 @@ pub mod bfd;
 pub mod clock;
 pub mod control;
 pub mod counts;
+pub mod hosts;
 pub mod inbox;
 pub mod journal;
 pub mod link;

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::clock;
+use crate::hosts::Hosts;
 use crate::inbox::{Inbox, Input, Noted};
 
 /// A neighbour whose TCP has not acknowledged an UPDATE after this long is not waited for.
@@ -41,6 +42,8 @@ pub enum Step {
         /// Prepends.
         modifier: RouteModifier,
     },
+    /// Where the layer-2 addresses are, to the hosts of their links.
+    TellHosts,
     /// Nothing srp-activated to the neighbours.
     Withdraw {
         /// For the report.
@@ -65,6 +68,7 @@ impl fmt::Display for Step {
         match self {
             Self::Install { .. } => f.write_str("loopbacks and pools into the kernel"),
             Self::Announce { modifier, .. } => write!(f, "{modifier} prepends"),
+            Self::TellHosts => f.write_str("where the layer-2 addresses are"),
             Self::Withdraw { .. } => f.write_str("srp-activated routes"),
             Self::Remove { .. } => f.write_str("loopbacks and pools out of the kernel"),
             Self::Reconfigure { .. } => f.write_str("reloaded configuration"),
@@ -92,6 +96,30 @@ impl SharedPublished {
     }
 }
 
+/// What of the srp-activated configuration the kernel shall hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holding {
+    Nothing,
+    /// What still forwards for routers that have not turned away. Hosts turn to the new Active at once, and two chassis that
+    /// answer ARP for one address are one too many: the layer-2 addresses are gone.
+    Draining,
+    Everything,
+}
+
+impl Holding {
+    fn has(self, loopback: &config::LoopbackConfig) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Draining => !loopback.srp_activate || !loopback.layer_2,
+            Self::Nothing => !loopback.srp_activate,
+        }
+    }
+
+    fn has_pool(self, pool: &config::PoolConfig) -> bool {
+        self != Self::Nothing || !pool.srp_activate
+    }
+}
+
 /// What the thread works with.
 pub struct Steps {
     kernel: Arc<Kernel>,
@@ -100,8 +128,9 @@ pub struct Steps {
     contexts: Vec<ContextConfig>,
     /// What the kernel holds, per context.
     installed: Vec<BTreeSet<IpNetwork>>,
-    present: bool,
+    holding: Holding,
     modifier: Option<RouteModifier>,
+    hosts: Hosts,
     inbox: Inbox,
     published: SharedPublished,
 }
@@ -116,7 +145,10 @@ impl Steps {
         published: SharedPublished,
     ) -> Self {
         let installed = vec![BTreeSet::new(); contexts.len()];
-        Self { kernel, speakers, contexts, installed, present: false, modifier: None, inbox, published }
+        let mut hosts = Hosts::default();
+        hosts.prepare(&contexts);
+        let holding = Holding::Nothing;
+        Self { kernel, speakers, contexts, installed, holding, modifier: None, hosts, inbox, published }
     }
 
     /// Runs until the chassis thread ends.
@@ -130,36 +162,56 @@ impl Steps {
     async fn perform(&mut self, step: Step) {
         match step {
             Step::Install { ticket } => {
-                self.present = true;
+                self.holding = Holding::Everything;
                 let (installed, refused, noted) = self.bring_kernel_up_to_date("installed").await;
                 self.report(Event::Installed { ticket, installed, refused }, vec![noted]);
             }
             Step::Remove { ticket } => {
-                self.present = false;
+                self.hosts.end();
+                self.holding = Holding::Nothing;
                 let (_, _, noted) = self.bring_kernel_up_to_date("removed").await;
                 self.report(Event::Removed { ticket }, vec![noted]);
             }
             Step::Announce { ticket, modifier } => {
                 self.modifier = Some(modifier);
+                if self.holding == Holding::Draining {
+                    // It changed its mind before the remove: what hosts look for is missing.
+                    self.holding = Holding::Everything;
+                    self.bring_kernel_up_to_date("installed").await;
+                }
                 let acknowledged = self.advertise();
+                let told = self.tell_hosts();
                 self.report_later(
                     acknowledged,
                     Event::Announced { ticket },
                     ["update-written", "update-acknowledged"],
+                    told,
                 );
+            }
+            Step::TellHosts => {
+                if let Some(Noted { detail, .. }) = self.tell_hosts() {
+                    info!(detail, "hosts told again");
+                }
             }
             Step::Withdraw { ticket } => {
                 self.modifier = None;
                 let acknowledged = self.advertise();
+                self.hosts.end();
                 self.report_later(
                     acknowledged,
                     Event::Withdrawn { ticket },
                     ["withdraw-written", "withdrawn"],
+                    None,
                 );
+                if self.holding == Holding::Everything && !self.layer_2().is_empty() {
+                    self.holding = Holding::Draining;
+                    self.bring_kernel_up_to_date("silent-on-links").await;
+                }
             }
             Step::Reconfigure { contexts, done } => {
                 // Gone prefixes are withdrawn before they are removed, new ones announced once they are installed.
                 let wanted: Vec<BTreeSet<IpNetwork>> = contexts.iter().map(prefixes).collect();
+                self.hosts.prepare(&contexts);
                 self.contexts = contexts;
                 for (installed, wanted) in self.installed.iter_mut().zip(&wanted) {
                     installed.retain(|prefix| wanted.contains(prefix));
@@ -169,6 +221,7 @@ impl Steps {
                 }
                 self.bring_kernel_up_to_date("reconfigured").await;
                 self.advertise();
+                self.tell_hosts();
                 let _ = done.send(()); // the reload goes on without its reporter
             }
         }
@@ -176,7 +229,7 @@ impl Steps {
 
     /// Everything that the present state wants into the kernel, and nothing else of ours.
     async fn bring_kernel_up_to_date(&mut self, step: &'static str) -> (u32, u32, Noted) {
-        let section = section(&self.contexts, self.present);
+        let section = section(&self.contexts, self.holding);
         let wanted = section.addresses().len() + section.routes().len();
         let report = match self.kernel.set_srp(section).await {
             Ok(report) => report,
@@ -192,7 +245,7 @@ impl Steps {
         }
         self.published.lock().refused = report.refused.iter().map(ToString::to_string).collect();
         for (installed, context) in self.installed.iter_mut().zip(&self.contexts) {
-            *installed = held(context, self.present, &report);
+            *installed = held(context, self.holding, &report);
         }
         let Report { added, removed, kept, took, .. } = &report;
         let detail = format!(
@@ -204,6 +257,24 @@ impl Steps {
         let refused = u32::try_from(report.refused.len()).unwrap_or(u32::MAX);
         let in_place = u32::try_from(wanted.saturating_sub(report.refused.len())).unwrap_or(u32::MAX);
         (in_place, refused, Noted { at, step, detail })
+    }
+
+    /// Tells hosts where the layer-2 addresses are, if they are here and announced.
+    fn tell_hosts(&self) -> Option<Noted> {
+        self.modifier?;
+        self.hosts.tell(&self.kernel, self.layer_2())
+    }
+
+    /// The layer-2 addresses that the kernel holds.
+    fn layer_2(&self) -> Vec<Address> {
+        let contexts = self.contexts.iter().zip(&self.installed);
+        let held = contexts.flat_map(|(context, installed)| {
+            context
+                .loopbacks
+                .iter()
+                .filter(|loopback| loopback.layer_2 && installed.contains(&loopback.address))
+        });
+        held.filter_map(|loopback| address(loopback).ok()).collect()
     }
 
     /// Gives every speaker its present set, at once and in order.
@@ -238,6 +309,7 @@ impl Steps {
         answers: Vec<oneshot::Receiver<bgp_glue::speaker::Flushed>>,
         event: Event,
         [written, acknowledged]: [&'static str; 2],
+        before: Option<Noted>,
     ) {
         let inbox = self.inbox.clone();
         let begun = clock::now();
@@ -253,10 +325,10 @@ impl Steps {
                 acks += flushed.neighbors_acknowledged;
             }
             let settled_at = if acks < all { clock::now() } else { acked_at.max(written_at) };
-            let noted = vec![
-                Noted { at: written_at, step: written, detail: format!("to {all} neighbours") },
-                Noted { at: settled_at, step: acknowledged, detail: format!("by {acks} of {all}") },
-            ];
+            let written = Noted { at: written_at, step: written, detail: format!("to {all} neighbours") };
+            let settled = Noted { at: settled_at, step: acknowledged, detail: format!("by {acks} of {all}") };
+            let mut noted: Vec<Noted> = before.into_iter().chain([written, settled]).collect();
+            noted.sort_by_key(|noted| noted.at);
             if let Err(error) = inbox.send(Input::Event(event, noted)) {
                 warn!(%error, "step not reported");
             }
@@ -281,17 +353,17 @@ fn prefixes(context: &ContextConfig) -> BTreeSet<IpNetwork> {
     loopbacks.chain(context.pools.iter().map(|pool| pool.prefix)).collect()
 }
 
-/// What the kernel shall hold: always what is not srp-activated, the rest while `present`.
-fn section(contexts: &[ContextConfig], present: bool) -> Section {
+/// What the kernel shall hold: always what is not srp-activated, of the rest what `holding` says.
+fn section(contexts: &[ContextConfig], holding: Holding) -> Section {
     let mut section = Section::default();
     for context in contexts {
-        for loopback in context.loopbacks.iter().filter(|loopback| present || !loopback.srp_activate) {
+        for loopback in context.loopbacks.iter().filter(|loopback| holding.has(loopback)) {
             match address(loopback) {
                 Ok(address) => section = section.with_address(address),
                 Err(error) => error!(loopback = loopback.name, "{error}"),
             }
         }
-        for pool in context.pools.iter().filter(|pool| present || !pool.srp_activate) {
+        for pool in context.pools.iter().filter(|pool| holding.has_pool(pool)) {
             if let Some(route) = route(context, pool) {
                 section = section.with_route(route);
             } else {
@@ -319,13 +391,13 @@ pub fn route(context: &ContextConfig, pool: &config::PoolConfig) -> Option<Route
 }
 
 /// What of a context the kernel holds after `report`.
-fn held(context: &ContextConfig, present: bool, report: &Report) -> BTreeSet<IpNetwork> {
+fn held(context: &ContextConfig, holding: Holding, report: &Report) -> BTreeSet<IpNetwork> {
     let refused =
         |object: &dyn Fn(&Object) -> bool| report.refused.iter().any(|refused| object(&refused.object));
     let loopbacks = context
         .loopbacks
         .iter()
-        .filter(|loopback| present || !loopback.srp_activate)
+        .filter(|loopback| holding.has(loopback))
         .filter(|loopback| {
             !refused(&|object| matches!(object, Object::Address { ip, .. } if *ip == loopback.address.ip()))
         })
@@ -333,7 +405,7 @@ fn held(context: &ContextConfig, present: bool, report: &Report) -> BTreeSet<IpN
     let pools = context
         .pools
         .iter()
-        .filter(|pool| present || !pool.srp_activate)
+        .filter(|pool| holding.has_pool(pool))
         .filter(|pool| {
             !refused(&|object| {
                 matches!(object, Object::Route { table, prefix, .. }

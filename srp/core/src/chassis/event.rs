@@ -145,6 +145,9 @@ pub enum Action {
         /// Prepends.
         modifier: RouteModifier,
     },
+    /// The peer had the services too and now stands by: tell those who keep one answer of two, the hosts of layer-2 links,
+    /// once more that they are here.
+    TellHosts,
     /// Withdraw everything srp-activated; answered by `Withdrawn`.
     Withdraw {
         /// To be repeated in the answer.

@@ -321,6 +321,11 @@ impl Chassis {
         if link.peer.as_ref().is_none_or(|last| last.standing != hello.standing) {
             self.hello_at = now;
         }
+        let stands_by = |state: ChassisState| state == ChassisState::Standby;
+        let was_beside_us = !link.peer.as_ref().is_some_and(|last| stands_by(last.state));
+        if self.role == Role::Active && was_beside_us && stands_by(hello.state) {
+            self.out.push_back(Action::TellHosts);
+        }
         link.peer = Some(hello);
     }
 

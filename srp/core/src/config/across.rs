@@ -16,6 +16,8 @@ pub(super) struct Ledger {
     pub bind_address: Option<Found<IpAddr>>,
     pub peer_address: Option<Found<IpAddr>>,
     pub link_port: Option<Found<u16>>,
+    /// Where the Standby is told to announce too.
+    pub advertise_in_standby: Option<Place>,
     /// Hello-interval and dead-interval.
     pub timers: Option<(Found<Span>, Found<Span>)>,
     /// Threshold and step of the route modifier.
@@ -37,6 +39,8 @@ pub(super) struct ContextClaims {
     /// Not every neighbour could be read: an address that is missing here may be in the file.
     pub neighbors_unread: bool,
     pub bgp_port: Option<Found<u16>>,
+    /// Each `layer-2 = true`.
+    pub layer_2: Vec<Place>,
 }
 
 /// A prefix that is originated.
@@ -53,6 +57,7 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     check_names(reader, ledger);
     check_tables(reader, ledger);
     check_addresses(reader, ledger);
+    check_layer_2(reader, ledger);
     check_ports(reader, ledger);
     check_monitors(reader, ledger);
 }
@@ -147,6 +152,14 @@ fn check_addresses(reader: &Reader<'_>, ledger: &Ledger) {
                 reader.report(&loopback.at, Fault::AddressInUse { user: user.at.clone() });
             }
         }
+    }
+}
+
+/// A Standby is silent on the links: two chassis that answer ARP for one address are two that win.
+fn check_layer_2(reader: &Reader<'_>, ledger: &Ledger) {
+    let Some(advertise) = &ledger.advertise_in_standby else { return };
+    for at in ledger.contexts.iter().flat_map(|context| &context.layer_2) {
+        reader.report(at, Fault::Layer2InStandby { advertise: advertise.clone() });
     }
 }
 

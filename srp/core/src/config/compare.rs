@@ -100,7 +100,9 @@ fn context_items(context: &ContextConfig) -> Vec<ConfigItem> {
     let name = &context.name;
     let mut items = vec![item(format!("context {name}"), "configured")];
     for loopback in context.loopbacks.iter().filter(|loopback| loopback.srp_activate) {
-        items.push(item(format!("context {name} loopback {}", loopback.name), loopback.address));
+        let layer_2 = if loopback.layer_2 { " layer-2" } else { "" };
+        let value = format!("{}{layer_2}", loopback.address);
+        items.push(item(format!("context {name} loopback {}", loopback.name), value));
     }
     for pool in context.pools.iter().filter(|pool| pool.srp_activate) {
         let value = format!("{} {}", pool.prefix, action_word(pool.action));
@@ -158,6 +160,7 @@ mod tests {
             ("srp monitor bgp 1", "context destination group 1"),
             ("context destination", "configured"),
             ("context destination loopback gateway", "203.0.113.1/32"),
+            ("context destination loopback on-link", "203.0.113.100/32 layer-2"),
             ("context destination pool subscribers", "172.18.0.0/16 blackhole"),
             ("context destination bgp as", "65001"),
             ("context destination bgp network 198.51.100.0/24", "announced"),

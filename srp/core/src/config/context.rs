@@ -65,7 +65,9 @@ fn read_loopback(
     let address = s.required("address", &HostAddress);
     let interface = s.or("interface", &Interface, "lo".into());
     let srp_activate = s.or("srp-activate", &Flag, false);
+    let layer_2 = s.or("layer-2", &Flag, false);
     names.extend(name.clone());
+    check_layer_2(s, &layer_2, &interface, &srp_activate, claims);
     if let Ok(address) = &address {
         claims.prefixes.push(Claim { prefix: address.value, is_loopback: true, at: address.at.clone() });
     }
@@ -74,7 +76,26 @@ fn read_loopback(
         address: address?.value,
         interface: interface?.value,
         srp_activate: srp_activate?.value,
+        layer_2: layer_2?.value,
     })
+}
+
+/// An address that moves between two chassis of one subnet: on a link with hosts, and only while Active.
+fn check_layer_2(
+    s: &Section<'_, '_>,
+    layer_2: &Result<Found<bool>, Reported>,
+    interface: &Result<Found<String>, Reported>,
+    srp_activate: &Result<Found<bool>, Reported>,
+    claims: &mut ContextClaims,
+) {
+    let Ok(Found { value: true, at }) = layer_2 else { return };
+    if interface.as_ref().is_ok_and(|interface| interface.value == "lo") {
+        s.report(at, Fault::Layer2OnLo);
+    }
+    if srp_activate.as_ref().is_ok_and(|srp_activate| !srp_activate.value) {
+        s.report(at, Fault::Layer2NotActivated);
+    }
+    claims.layer_2.push(at.clone());
 }
 
 fn read_pools(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Vec<PoolConfig>, Reported> {

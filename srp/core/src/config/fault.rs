@@ -259,6 +259,18 @@ pub enum Fault {
         /// `srp.port`.
         srp: Place,
     },
+    /// A layer-2 address on a link that has no hosts.
+    #[error("on lo there are no hosts that could find this address")]
+    Layer2OnLo,
+    /// A layer-2 address that both chassis would have.
+    #[error("both chassis would have this address at once on one link, as it is not srp-activated")]
+    Layer2NotActivated,
+    /// A layer-2 address that the Standby would have too.
+    #[error("the Standby would have this address too: {advertise}")]
+    Layer2InStandby {
+        /// `srp.advertise-routes-in-standby-state`.
+        advertise: Place,
+    },
     /// A link-local neighbour without its interface.
     #[error("a link-local neighbour, and nothing says on which interface")]
     InterfaceMissing,
@@ -380,6 +392,11 @@ impl Fault {
                                       certificate file copied from the peer"
                 .into(),
             Self::PortTaken { .. } => "choose another port for one of the two".into(),
+            Self::Layer2OnLo => "add interface = \"NAME\", the link to the subnet of this address".into(),
+            Self::Layer2NotActivated => "set srp-activate = true, or remove layer-2".into(),
+            Self::Layer2InStandby { .. } => {
+                "remove advertise-routes-in-standby-state, or layer-2 from this loopback".into()
+            }
             Self::InterfaceMissing => "add interface = \"NAME\" to this neighbour".into(),
             Self::InterfaceUnused { .. } => "remove it".into(),
             Self::NoFamily => "set one of them to true, or remove the neighbour".into(),

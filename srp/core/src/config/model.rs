@@ -198,10 +198,12 @@ pub struct LoopbackConfig {
     pub name: String,
     /// Host address: /32 or /128.
     pub address: IpNetwork,
-    /// Link that carries it: `lo` (default) or a dummy link that exists.
+    /// Link that carries it: `lo` (default), a dummy link, or with `layer_2` the link whose hosts reach it.
     pub interface: String,
     /// Installed and announced only by the Active; otherwise always.
     pub srp_activate: bool,
+    /// It belongs to the subnet of `interface`, whose hosts find it by ARP or Neighbor Discovery (CH-16).
+    pub layer_2: bool,
 }
 
 /// An address pool: one aggregate route in the kernel and in BGP (POOL-1).

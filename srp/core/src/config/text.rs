@@ -183,6 +183,7 @@ fn context(context: &ContextConfig) -> Vec<Table> {
             .text("address", loopback.address)
             .text("interface", &loopback.interface)
             .bare("srp-activate", loopback.srp_activate)
+            .bare("layer-2", loopback.layer_2)
     }));
     tables.extend(context.pools.iter().map(|pool| {
         Table::element("context.pool", &pool.name, &path)

@@ -201,6 +201,8 @@ impl World {
                 self.note(side, format_args!("announces with {modifier}"));
                 self.nodes[side].session.speak(Some(modifier.0), Event::Announced { ticket });
             }
+            // Routers keep both answers; there are no hosts here.
+            Action::TellHosts => {}
             Action::Withdraw { ticket } => {
                 if self.nodes[side].session.rib.is_some() {
                     self.check_withdraw(side);

@@ -37,6 +37,7 @@ static CONTEXT: LazyLock<ContextConfig> = LazyLock::new(|| {
             address: net("203.0.113.1/32"),
             interface: "lo".into(),
             srp_activate: true,
+            layer_2: false,
         }],
         pools: vec![PoolConfig {
             name: "subscribers".into(),

@@ -225,6 +225,8 @@ impl World {
                 self.note(side, format_args!("announces with {modifier}"));
                 self.speak(side, Some(modifier.0), Event::Announced { ticket });
             }
+            // Routers keep both answers; there are no hosts here.
+            Action::TellHosts => {}
             Action::Withdraw { ticket } => {
                 if self.nodes[side].speaker.rib.is_some() {
                     self.check_withdraw(side);

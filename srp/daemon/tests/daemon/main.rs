@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod flood;
+mod layer_2;
 mod pair;
 mod record;
 mod rotation;

@@ -564,6 +564,23 @@ const ROWS: &[Row] = &[
             "srp.toml:88: record.max-size = \"32KiB\": out of range\n    allowed: size \"64KiB\" .. \"16GiB\"",
         ],
     },
+    Row {
+        fact: "a layer-2 address where there are no hosts, and one that both chassis would have",
+        from: "interface = \"lo\"\nsrp-activate = true",
+        to: "srp-activate = false\nlayer-2 = true",
+        said: &[
+            "srp.toml:52: context[destination].loopback[gateway].layer-2 = true: on lo there are no hosts that could find this address\n    add interface = \"NAME\", the link to the subnet of this address",
+            "srp.toml:52: context[destination].loopback[gateway].layer-2 = true: both chassis would have this address at once on one link, as it is not srp-activated\n    set srp-activate = true, or remove layer-2",
+        ],
+    },
+    Row {
+        fact: "a layer-2 address that the Standby would have too",
+        from: "advertise-routes-in-standby-state = false",
+        to: "advertise-routes-in-standby-state = true",
+        said: &[
+            "srp.toml:95: context[destination].loopback[on-link].layer-2 = true: the Standby would have this address too: srp.advertise-routes-in-standby-state (line 15)\n    remove advertise-routes-in-standby-state, or layer-2 from this loopback",
+        ],
+    },
 ];
 
 #[test]

@@ -44,6 +44,9 @@ fn any_config() -> impl Strategy<Value = Config> {
             for (table, context) in (300..).zip(&mut contexts) {
                 context.name = format!("{}{table}", context.name);
                 context.table = table;
+                // A Standby that announces has no layer-2 addresses.
+                let may_have = !srp.advertise_routes_in_standby_state;
+                context.loopbacks.iter_mut().for_each(|loopback| loopback.layer_2 &= may_have);
             }
             Config {
                 srp,
@@ -126,6 +129,7 @@ fn any_context() -> impl Strategy<Value = ContextConfig> {
                     address: numbered(v6, 203, number).ip().into(),
                     interface: if lo { "lo" } else { "dummy-0.1" }.into(),
                     srp_activate,
+                    layer_2: srp_activate && !lo,
                 })
                 .collect(),
             pools: (1..)
