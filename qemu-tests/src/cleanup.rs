@@ -12,9 +12,9 @@ use crate::netns::{NAME_PREFIX, remove};
 
 static SIGN_OF_LIFE: OnceLock<Option<UnixListener>> = OnceLock::new();
 
-/// Puts up this process's sign of life (once) and removes the namespaces of processes that have none.
-/// Returns the names of what was removed.
-pub fn sweep() -> Vec<String> {
+/// Puts up this process's sign of life, once. To be done before the first namespace is made: a lab that starts at the same
+/// moment would take it for left behind.
+pub(crate) fn show_life() {
     SIGN_OF_LIFE.get_or_init(|| {
         let listener = sign(std::process::id()).and_then(|address| UnixListener::bind_addr(&address).ok());
         if listener.is_none() {
@@ -22,6 +22,11 @@ pub fn sweep() -> Vec<String> {
         }
         listener
     });
+}
+
+/// Removes the namespaces of processes without a sign of life. Returns the names of what was removed.
+pub fn sweep() -> Vec<String> {
+    show_life();
     let mut removed = Vec::new();
     for name in names() {
         if owner(&name).is_some_and(|pid| !lives(pid)) {

@@ -13,6 +13,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::cleanup;
 use crate::error::LabError;
 
 /// What every namespace of a lab starts with. Labs alone use it: what has it and no living owner is removed.
@@ -20,8 +21,9 @@ pub const NAME_PREFIX: &str = "srplab-";
 
 static LABS: AtomicU32 = AtomicU32::new(0);
 
-/// A prefix for the namespaces of one more lab of this process.
+/// A prefix for the namespaces of one more lab of this process, which from now on is known to live.
 pub fn next_prefix() -> String {
+    cleanup::show_life();
     let pid = std::process::id();
     match LABS.fetch_add(1, Ordering::SeqCst) {
         0 => format!("{NAME_PREFIX}{pid}-"),
