@@ -16,6 +16,7 @@ use crate::observe::News;
 use crate::report::Host;
 use crate::scenario::stage::{Settings, Stage};
 use crate::scenario::steps;
+use crate::variant::LinkTimers;
 
 /// Between looks at the clock and at an interrupt.
 const LOOK: Duration = Duration::from_millis(200);
@@ -57,6 +58,8 @@ pub struct Alarms {
     pub hello_ms: f64,
     /// Silence after which the peer is dead, ms.
     pub dead_ms: f64,
+    /// The same with what else watches the peer, for people.
+    pub timers: String,
     /// How the routers watch the chassis.
     pub watch: String,
     /// The machine when the wait began.
@@ -83,6 +86,7 @@ pub struct Alarms {
 pub fn run(
     lab: &Lab,
     settings: Settings,
+    timers: &LinkTimers,
     order: Order,
     said: &mut dyn FnMut(String),
 ) -> Result<Alarms, LabError> {
@@ -107,6 +111,7 @@ pub fn run(
     Ok(Alarms {
         hello_ms,
         dead_ms,
+        timers: timers.to_string(),
         watch: lab.topology.watch.to_string(),
         host,
         load_at_end,

@@ -23,6 +23,7 @@ use crate::report::Host;
 use crate::scenario::stage::{self, LIMIT, Settings, Stage};
 use crate::scenario::steps;
 use crate::topology::Watch;
+use crate::variant::LinkTimers;
 
 /// Answers in a row, per stream, before a cut and after it.
 const STEADY: u32 = 100;
@@ -34,6 +35,8 @@ pub struct Silent {
     pub hello_ms: f64,
     /// Silence after which the peer is dead, ms.
     pub dead_ms: f64,
+    /// The same with what else watches the peer, for people.
+    pub timers: String,
     /// How the routers watch the chassis.
     pub watch: String,
     /// Release of the routers.
@@ -50,6 +53,7 @@ pub struct Silent {
 pub fn run(
     lab: &Lab,
     settings: Settings,
+    timers: &LinkTimers,
     runs: u32,
     said: &mut dyn FnMut(String),
 ) -> Result<Silent, LabError> {
@@ -77,7 +81,17 @@ pub fn run(
     }
     stage.stop()?;
     let routers = stage::routers_release(lab)?;
-    Ok(Silent { hello_ms, dead_ms, watch: lab.topology.watch.to_string(), routers, host, series, untold })
+    let timers = timers.to_string();
+    Ok(Silent {
+        hello_ms,
+        dead_ms,
+        timers,
+        watch: lab.topology.watch.to_string(),
+        routers,
+        host,
+        series,
+        untold,
+    })
 }
 
 /// One cut. The inner error is a run that went well but cannot be split.
@@ -156,7 +170,9 @@ pub mod quantity {
 
 fn collect(series: &mut Collected, split: &Split) {
     series.push(quantity::DETECTION, "ms", split.detection_ms);
-    series.push(quantity::LATE, "ms", split.dead_timer_late_ms);
+    if let Some(late) = split.dead_timer_late_ms {
+        series.push(quantity::LATE, "ms", late);
+    }
     series.push(quantity::UNLOCKING, "ms", split.unlocking_ms);
     series.push(quantity::ANNOUNCEMENT, "ms", split.announcement_ms);
     series.push(quantity::PAIR, "ms", split.pair_ms());

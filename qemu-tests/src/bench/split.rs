@@ -31,8 +31,8 @@ pub struct Cut<'a> {
 pub struct Split {
     /// From the cut until the Standby declared the peer dead.
     pub detection_ms: f64,
-    /// By how much its dead timer was later than one dead-interval after the last Hello.
-    pub dead_timer_late_ms: f64,
+    /// By how much its dead timer was later than one dead-interval after the last Hello; none where BFD was faster.
+    pub dead_timer_late_ms: Option<f64>,
     /// From there until addresses and pools were in its kernel.
     pub unlocking_ms: f64,
     /// From there until the last UPDATE was handed to TCP.
@@ -72,7 +72,8 @@ pub fn of(cut: &Cut<'_>, outcomes: &[Outcome]) -> Result<Split, String> {
     let missing = |name: &str| format!("no `{name}` in the journal of {}: {:?}", cut.to, cut.journal.steps);
     let need = |name: &'static str, at: Option<Time>| at.ok_or_else(|| missing(name));
     let heard = need("last-hello-received", times("last-hello-received").min())?;
-    let detected = need("dead-timer-expired", times("dead-timer-expired").min())?;
+    let expired = times("dead-timer-expired").min();
+    let detected = need("dead-timer-expired", expired.or_else(|| times("bfd-failed").min()))?;
     let installed = need("installed", times("installed").max())?;
     let announced = need("update-written", times("update-written").max())?;
     if detected < cut.zero {
@@ -102,7 +103,7 @@ pub fn of(cut: &Cut<'_>, outcomes: &[Outcome]) -> Result<Split, String> {
     let back = back.ok_or_else(|| format!("a stream was never answered by {}", cut.to))?;
     Ok(Split {
         detection_ms: detected.millis_since(cut.zero),
-        dead_timer_late_ms: detected.millis_since(heard) - cut.dead_ms,
+        dead_timer_late_ms: expired.map(|at| at.millis_since(heard) - cut.dead_ms),
         unlocking_ms: installed.millis_since(detected),
         announcement_ms: announced.millis_since(installed),
         routers,
@@ -172,7 +173,8 @@ mod tests {
         let outcomes = [Outcome { answered_by: vec![change], ..Outcome::default() }];
         let split = of(&cut, &outcomes).expect("complete");
         let close = |a: f64, b: f64| (a - b).abs() < 1e-6;
-        assert!(close(split.detection_ms, 120.5) && close(split.dead_timer_late_ms, 0.5), "{split:?}");
+        let late = split.dead_timer_late_ms.expect("the dead timer it was");
+        assert!(close(split.detection_ms, 120.5) && close(late, 0.5), "{split:?}");
         assert!(close(split.pair_ms(), 122.0) && close(split.routes_ms, 145.0), "{split:?}");
         assert!(close(split.traffic_back_ms, 146.0), "{split:?}");
         // r1 noticed after the UPDATE had come, r2 before.

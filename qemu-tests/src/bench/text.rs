@@ -65,12 +65,12 @@ fn of_silent(all: &[Silent]) -> String {
         let untold =
             if one.untold.is_empty() { String::new() } else { format!(", {} untold", one.untold.len()) };
         let head = [
-            format!("hello {} ms, dead {} ms", one.hello_ms, one.dead_ms),
+            one.timers.clone(),
             format!("routers: {}", one.watch),
             format!("{runs} runs{untold}, load {}", one.host.load),
         ];
         for (line, head) in heads.iter_mut().zip(head) {
-            let _ = write!(line, " | {head:>31}");
+            let _ = write!(line, " | {head:>34}");
         }
     }
     for line in heads {
@@ -91,9 +91,9 @@ fn of_silent(all: &[Silent]) -> String {
         for one in all {
             match one.series.find(name).and_then(super::series::Series::spread) {
                 Some(Spread { least, median, p95, worst, .. }) => {
-                    let _ = write!(line, " | {least:>7.1} {median:>7.1} {p95:>7.1} {worst:>7.1}");
+                    let _ = write!(line, " | {least:>7.1} {median:>8.1} {p95:>8.1} {worst:>8.1}");
                 }
-                None => line.push_str(" |                               -"),
+                None => line.push_str(" |                                  -"),
             }
         }
         text.push_str(&line);
@@ -113,11 +113,10 @@ fn of_alarms(all: &[Alarms]) -> String {
         let counts = &one.counts;
         let _ = writeln!(
             text,
-            "\nfalse alarms in {:.1} minutes with {} busy loops: hello {} ms, dead {} ms; routers: {}; load {} at the start, {} at the end",
+            "\nfalse alarms in {:.1} minutes with {} busy loops: {}; routers: {}; load {} at the start, {} at the end",
             one.seconds / 60.0,
             one.busy,
-            one.hello_ms,
-            one.dead_ms,
+            one.timers,
             one.watch,
             one.host.load,
             one.load_at_end

@@ -21,8 +21,10 @@ use lab::variant::LinkTimers;
 use super::demo::{Places, target};
 use super::folder;
 
-/// Hello and dead interval where none is named: the recommended fast setting, and that for measured machines.
-const TIMERS: [(&str, &str); 2] = [("50ms", "150ms"), ("10ms", "30ms")];
+/// Hello, dead interval and BFD with the peer where none is named: the recommended fast setting, the same with BFD as its
+/// faster detector, and the setting for machines on which it was measured.
+const TIMERS: [(&str, &str, Option<&str>); 3] =
+    [("50ms", "150ms", None), ("50ms", "150ms", Some("20ms")), ("10ms", "30ms", None)];
 /// Hold time of routers that watch by nothing else, seconds: the least that BGP allows.
 const HOLD: u16 = 3;
 /// Packets in a row that routers miss before they give a chassis up.
@@ -61,8 +63,11 @@ pub struct Bench {
     /// Silence after which the peer is dead, like 150ms.
     #[arg(long, requires = "hello")]
     dead: Option<String>,
+    /// Time between packets of BFD with the peer chassis, like 20ms, as a faster detector beside the Hellos.
+    #[arg(long, requires = "hello")]
+    peer_bfd: Option<String>,
     /// How routers notice a silent death.
-    #[arg(long, value_enum, default_value_t = By::HoldTime)]
+    #[arg(long, value_enum, default_value_t = By::Bfd)]
     watch: By,
     /// Between two BFD packets, ms, both ways; 3 in a row may be missing.
     #[arg(long, default_value_t = 50)]
@@ -102,19 +107,19 @@ pub fn run(arguments: &Bench) -> Result<ExitCode, LabError> {
     }
     for timers in arguments.timers() {
         if wanted(1) {
-            said(format!("silent power cuts, hello {} dead {}", timers.hello, timers.dead));
+            said(format!("silent power cuts, {timers}"));
             let (lab, settings) = arguments.silent_lab(&out.join(named("silent", &timers)), &timers)?;
-            figures.silent.push(silent::run(&lab, settings, arguments.runs, &mut said)?);
+            figures.silent.push(silent::run(&lab, settings, &timers, arguments.runs, &mut said)?);
         }
         if wanted(2) {
-            said(format!("false alarms, hello {} dead {}", timers.hello, timers.dead));
+            said(format!("false alarms, {timers}"));
             let (lab, settings) = arguments.silent_lab(&out.join(named("false-alarms", &timers)), &timers)?;
             let order = alarms::Order {
                 time: Duration::from_mins(arguments.minutes),
                 busy: arguments.busy,
                 cuts: arguments.cuts,
             };
-            figures.alarms.push(alarms::run(&lab, settings, order, &mut said)?);
+            figures.alarms.push(alarms::run(&lab, settings, &timers, order, &mut said)?);
         }
     }
     if wanted(3) {
@@ -132,9 +137,13 @@ pub fn run(arguments: &Bench) -> Result<ExitCode, LabError> {
 
 impl Bench {
     fn timers(&self) -> Vec<LinkTimers> {
+        let timers = |hello: &str, dead: &str, bfd: Option<&str>| {
+            let timers = LinkTimers::new(hello, dead);
+            bfd.map_or(timers.clone(), |interval| timers.with_bfd(interval))
+        };
         match (&self.hello, &self.dead) {
-            (Some(hello), Some(dead)) => vec![LinkTimers::new(hello, dead)],
-            (Some(_) | None, _) => TIMERS.map(|(hello, dead)| LinkTimers::new(hello, dead)).to_vec(),
+            (Some(hello), Some(dead)) => vec![timers(hello, dead, self.peer_bfd.as_deref())],
+            (Some(_) | None, _) => TIMERS.map(|(hello, dead, bfd)| timers(hello, dead, bfd)).to_vec(),
         }
     }
 
@@ -167,7 +176,7 @@ fn of_switchovers(
 }
 
 fn named(part: &str, timers: &LinkTimers) -> PathBuf {
-    PathBuf::from(format!("{part}-{}-{}", timers.hello, timers.dead))
+    PathBuf::from(format!("{part} {timers}").replace(' ', "-"))
 }
 
 fn write(figures: &Figures, out: &Path) -> Result<(), LabError> {
