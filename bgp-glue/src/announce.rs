@@ -28,16 +28,15 @@ pub fn announced(context: &ContextConfig, now: &Announcement<'_>) -> Vec<Origina
         .filter(|loopback| !loopback.layer_2)
         .map(|loopback| (loopback.address, loopback.srp_activate));
     let pools = context.pools.iter().map(|pool| (pool.prefix, pool.srp_activate));
-    let mut routes: Vec<Originated> = loopbacks
-        .chain(pools)
-        .filter(|(prefix, _)| now.installed.contains(prefix))
-        .filter_map(|(prefix, srp_activate)| match (srp_activate, now.modifier) {
-            (true, Some(modifier)) => Some(with_modifier(prefix, modifier)),
-            (true, None) => None,
-            (false, _) => Some(Originated::new(prefix.into())),
-        })
-        .collect();
     let networks = context.bgp.iter().flat_map(|bgp| &bgp.networks);
+    let most = context.loopbacks.len() + context.pools.len() + networks.clone().count();
+    let mut routes = Vec::with_capacity(most);
+    let held = loopbacks.chain(pools).filter(|(prefix, _)| now.installed.contains(prefix));
+    routes.extend(held.filter_map(|(prefix, srp_activate)| match (srp_activate, now.modifier) {
+        (true, Some(modifier)) => Some(with_modifier(prefix, modifier)),
+        (true, None) => None,
+        (false, _) => Some(Originated::new(prefix.into())),
+    }));
     routes.extend(networks.map(|network| Originated::new(network.prefix.into())));
     routes
 }

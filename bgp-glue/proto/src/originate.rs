@@ -116,11 +116,23 @@ pub struct OriginatedSet {
 impl FromIterator<Originated> for OriginatedSet {
     fn from_iter<I: IntoIterator<Item = Originated>>(routes: I) -> Self {
         let mut numbers: HashMap<Common, u32, Seeded> = HashMap::default();
-        let mut numbered: Vec<(Prefix, u32)> = Vec::new();
+        let routes = routes.into_iter();
+        let mut numbered: Vec<(Prefix, u32)> = Vec::with_capacity(routes.size_hint().0);
+        // Most routes look like the one before them: those need no search.
+        let mut last: Option<(Common, u32)> = None;
         for route in routes {
-            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             let prefix = route.prefix;
-            numbered.push((prefix, *numbers.entry(Common::of(route)).or_insert(next)));
+            let common = Common::of(route);
+            let number = match &last {
+                Some((same, number)) if *same == common => *number,
+                _ => {
+                    let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+                    let number = *numbers.entry(common.clone()).or_insert(next);
+                    last = Some((common, number));
+                    number
+                }
+            };
+            numbered.push((prefix, number));
         }
         // A stable sort keeps the order of equal prefixes, so that of each run the last one is the last given.
         numbered.sort_by_key(|(prefix, _)| *prefix);
