@@ -85,6 +85,7 @@ pub fn outwards(side: usize, kind: PeerKind, set: Arc<OriginatedSet>) -> AdjRibO
         encoding: Encoding { as_width: AsWidth::Four, kind },
         send_limit: MAX_MESSAGE_LEN,
         families: Families::ALL,
+        enhanced_refresh: true,
         next_hop_v4: Some(NextHop::V4(v4)),
         next_hop_v6: Some(NextHop::V6 { address: v6, link_local: None }),
     };
