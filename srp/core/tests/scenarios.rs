@@ -55,6 +55,7 @@ scenarios! {
     bgp_4_standby_announces_the_longer_path_by_the_step
     bgp_4_standby_whose_kernel_refuses_tries_again
     bgp_5_a_delta_route_modifier_is_the_step_of_everything
+    bgp_5_chassis_with_different_steps_can_still_be_switched_over
     bgp_5_cut_while_the_pair_starts_again
     bgp_5_threshold_starts_the_pair_again_at_1_and_2
     bgp_5_unplanned_take_over_at_the_threshold

@@ -99,6 +99,7 @@ fn pair(words: &str) -> Result<World, String> {
                 let mac = value.parse().map_err(|error| format!("`{word}`: {error}"))?;
                 settings[side(&key[..4])?].identity.mac = mac;
             }
+            "east-delta" => settings[0].delta_route_modifier = value.parse().map_err(|_| "a number")?,
             "east-digest" => settings[0].config_digest = [value.parse().map_err(|_| "a number")?; 32],
             _ => {
                 for settings in &mut settings {
