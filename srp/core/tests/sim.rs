@@ -146,11 +146,18 @@ fn documented() -> Vec<(String, String, Vec<u8>)> {
 fn the_table_of_states_is_what_the_cores_do() {
     let rows = documented();
     let mut reached = vec![false; rows.len()];
-    for (from, to, reason) in tell_many(0..10_000).changes {
-        let (from, to, reason) = (from.to_string(), to.to_string(), reason.number());
-        let row = rows.iter().position(|row| row.0 == from && row.1 == to && row.2.contains(&reason));
-        let Some(row) = row else { panic!("{from} -> {to} ({reason}) is not in the table") };
-        reached[row] = true;
+    let batch = 5_000;
+    // Some rows need a rare story.
+    for first in (0..SEEDS).step_by(usize::try_from(batch).expect("a batch")) {
+        for (from, to, reason) in tell_many(first..first + batch).changes {
+            let (from, to, reason) = (from.to_string(), to.to_string(), reason.number());
+            let row = rows.iter().position(|row| row.0 == from && row.1 == to && row.2.contains(&reason));
+            let Some(row) = row else { panic!("{from} -> {to} ({reason}) is not in the table") };
+            reached[row] = true;
+        }
+        if !reached.contains(&false) {
+            return;
+        }
     }
     for (row, reached) in rows.iter().zip(reached) {
         assert!(reached, "no story reaches {} -> {} ({:?})", row.0, row.1, row.2);
