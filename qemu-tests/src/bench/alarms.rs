@@ -93,7 +93,9 @@ pub fn run(
     let mut stage = Stage::new(lab, settings)?;
     steps::start(&mut stage)?;
     stage.until_watched()?;
-    let idle = dead_timer::measure(&stage, order.cuts, said)?;
+    // Where BFD is the faster detector, no dead timer ever expires.
+    let cuts = if timers.bfd.is_some() { 0 } else { order.cuts };
+    let idle = dead_timer::measure(&stage, cuts, said)?;
     let busy = Busy::start(order.busy)?;
     let (hello_ms, dead_ms) = stage.timers.map_or((0.0, 0.0), |timers| (timers.hello_ms, timers.dead_ms));
     let host = Host::here();
@@ -105,7 +107,7 @@ pub fn run(
     let load_at_end = Host::here().load;
     let moved = |one: &&crate::observe::Observation| matches!(one.news, News::Route { .. });
     let route_changes = stage.observer.since(began).iter().filter(moved).count();
-    let beside = dead_timer::measure(&stage, order.cuts, said)?;
+    let beside = dead_timer::measure(&stage, cuts, said)?;
     drop(busy);
     stage.stop()?;
     Ok(Alarms {

@@ -98,9 +98,17 @@ pub fn run(arguments: &Bench) -> Result<ExitCode, LabError> {
     cleanup::on_abort();
     let out = arguments.places.out();
     folder::empty(out)?;
+    let mut figures = Figures::none();
+    let measured = measure(arguments, out, &mut figures);
+    // What was found before something failed is worth as much as without the failure.
+    print!("\n{}", text::table(&figures));
+    write(&figures, out)?;
+    measured.map(|()| ExitCode::SUCCESS)
+}
+
+fn measure(arguments: &Bench, out: &Path, figures: &mut Figures) -> Result<(), LabError> {
     let chosen = [arguments.switchovers, arguments.silent, arguments.false_alarms, arguments.proofs];
     let wanted = |part: usize| chosen.iter().all(|named| !named) || chosen[part];
-    let mut figures = Figures::none();
     let mut said = |line: String| println!("{line}");
     if wanted(0) {
         figures.switchovers = Some(of_switchovers(arguments, out, &mut said)?);
@@ -130,9 +138,7 @@ pub fn run(arguments: &Bench) -> Result<ExitCode, LabError> {
             figures.proofs.push(proof.run(&here)?);
         }
     }
-    print!("\n{}", text::table(&figures));
-    write(&figures, out)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 impl Bench {
