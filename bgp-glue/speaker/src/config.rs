@@ -8,6 +8,9 @@ use std::sync::Arc;
 use bgp_proto::policy::ImportPolicy;
 use bgp_proto::session::Offer;
 use bgp_proto::types::{Asn, Families, Family, HoldTime, Millis, RouterId};
+use ipnetwork::IpNetwork;
+
+use crate::tcp_auth::Md5Key;
 
 /// The port that BGP listens on (RFC 4271 section 8.2.1).
 pub const BGP_PORT: u16 = 179;
@@ -25,6 +28,32 @@ pub struct SpeakerConfig {
     pub port: u16,
     /// The neighbors, in any order.
     pub neighbors: Vec<NeighborConfig>,
+    /// Where neighbors may come from without being named. Of two ranges that hold an address the longer one counts.
+    pub ranges: Vec<NeighborRange>,
+}
+
+/// Neighbors that are taken when they connect, and forgotten when they go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeighborRange {
+    /// Where they connect from. A named neighbor in it goes before.
+    pub prefix: IpNetwork,
+    /// How many there may be at once; at least 1.
+    pub limit: usize,
+    /// What they are like. Its address and `passive` do not matter.
+    pub neighbor: NeighborConfig,
+}
+
+/// How far away a neighbor may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hops {
+    /// As usual: an external neighbor on a connected link (TTL 1), an internal one anywhere.
+    #[default]
+    Usual,
+    /// So many hops at most, 1 to 255: the TTL of what is sent.
+    UpTo(u8),
+    /// So many hops at most, 1 to 254, and the neighbor's packets have to show it (RFC 5082): what is sent has TTL 255,
+    /// and what comes with less than it could have by then is dropped. Both ends have to be configured.
+    Secured(u8),
 }
 
 impl SpeakerConfig {
@@ -36,6 +65,7 @@ impl SpeakerConfig {
             listen: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port: BGP_PORT,
             neighbors: Vec::new(),
+            ranges: Vec::new(),
         }
     }
 
@@ -57,7 +87,28 @@ impl SpeakerConfig {
             }
             neighbor.check(&mut errors);
         }
+        for range in &self.ranges {
+            range.check(&mut errors);
+            if self.ranges.iter().filter(|other| other.prefix == range.prefix).count() > 1 {
+                errors.push(ConfigError::DuplicateRange { prefix: range.prefix });
+            }
+        }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+impl NeighborRange {
+    fn check(&self, errors: &mut Vec<ConfigError>) {
+        if self.limit == 0 {
+            errors.push(ConfigError::RangeLimit { prefix: self.prefix });
+        }
+        // Any address of the range would do: the checks of addresses see one that is no neighbor's yet.
+        self.neighbor_at(self.prefix.ip()).check(errors);
+    }
+
+    /// The neighbor that connects from this address.
+    pub(crate) fn neighbor_at(&self, address: IpAddr) -> NeighborConfig {
+        NeighborConfig { address, passive: true, ..self.neighbor.clone() }
     }
 }
 
@@ -70,6 +121,12 @@ pub struct NeighborConfig {
     pub interface: Option<Arc<str>>,
     /// Its AS; equal to ours for an internal neighbor.
     pub remote_as: Asn,
+    /// The AS that we are for this neighbor; that of the speaker where none is given.
+    pub local_as: Option<Asn>,
+    /// How far away it may be.
+    pub hops: Hops,
+    /// The secret that signs every segment (RFC 2385).
+    pub md5_key: Option<Md5Key>,
     /// The address to connect from; the kernel chooses where none is given.
     pub local_address: Option<IpAddr>,
     /// The port to connect to, 1 to 65535.
@@ -103,6 +160,9 @@ impl NeighborConfig {
             address,
             interface: None,
             remote_as,
+            local_as: None,
+            hops: Hops::Usual,
+            md5_key: None,
             local_address: None,
             port: BGP_PORT,
             hold_time: HoldTime::DEFAULT,
@@ -117,6 +177,11 @@ impl NeighborConfig {
         }
     }
 
+    /// The AS that we are for it, in a speaker of this AS.
+    pub(crate) fn our_as(&self, speaker: Asn) -> Asn {
+        self.local_as.unwrap_or(speaker)
+    }
+
     /// The name under which the neighbor is spoken of.
     pub fn key(&self) -> NeighborKey {
         NeighborKey { address: self.address, interface: self.interface.clone() }
@@ -129,6 +194,12 @@ impl NeighborConfig {
         }
         if self.port == 0 {
             errors.push(ConfigError::PortZero { neighbor: neighbor() });
+        }
+        if self.local_as == Some(Asn(0)) {
+            errors.push(ConfigError::LocalAsZero);
+        }
+        if matches!(self.hops, Hops::UpTo(0) | Hops::Secured(0 | 255)) {
+            errors.push(ConfigError::Hops { neighbor: neighbor() });
         }
         if self.families.is_empty() {
             errors.push(ConfigError::NoFamily { neighbor: neighbor() });
@@ -209,6 +280,24 @@ pub enum ConfigError {
     /// Port 0 cannot be connected to.
     #[error("neighbor {neighbor}: port 0 is not a port: use 179")]
     PortZero {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// A range without room for anybody.
+    #[error("neighbors in {prefix}: a limit of 0 lets nobody in: give at least 1, or remove the range")]
+    RangeLimit {
+        /// The range.
+        prefix: IpNetwork,
+    },
+    /// Two ranges of one prefix.
+    #[error("neighbors in {prefix} are configured twice: remove one")]
+    DuplicateRange {
+        /// The range.
+        prefix: IpNetwork,
+    },
+    /// No such number of hops.
+    #[error("neighbor {neighbor}: give 1 to 255 hops, and with TTL security 1 to 254")]
+    Hops {
         /// The neighbor.
         neighbor: NeighborKey,
     },

@@ -1,5 +1,6 @@
 //! The `bgp-io` thread: it owns the listeners and the tasks of the neighbors, and obeys the handles.
 
+mod keys;
 mod reload;
 
 use std::collections::BTreeMap;
@@ -11,13 +12,14 @@ use std::time::Duration;
 use bgp_proto::originate::OriginatedSet;
 use bgp_proto::rib::PeerId;
 use bgp_proto::wire::notification::{Notification, reason};
+use ipnetwork::IpNetwork;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::config::{NeighborConfig, NeighborKey, SpeakerConfig};
+use crate::config::{NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 use crate::event::Event;
 use crate::flush;
 use crate::handle::{Command, Flushed, Link, SpeakerHandle, StartError};
@@ -82,17 +84,22 @@ struct Engine {
 }
 
 /// Accepts connections until it is dropped.
-struct Listener(JoinHandle<()>);
+struct Listener {
+    socket: Arc<TcpListener>,
+    task: JoinHandle<()>,
+}
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
 /// The task of a neighbor, from outside.
 struct Running {
     config: NeighborConfig,
+    /// The range that let it in; `None` for a named neighbor.
+    range: Option<IpNetwork>,
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<()>,
 }
@@ -121,6 +128,7 @@ impl Engine {
             refused: 0,
             config,
         };
+        keys::check(&engine.config)?;
         engine.listeners = engine.open_listeners(&engine.config)?;
         Ok(engine)
     }
@@ -226,17 +234,44 @@ impl Engine {
     }
 
     fn accepted(&mut self, stream: TcpStream, from: SocketAddr) {
+        self.forget_transients();
         if let Some(running) = self.neighbors.values().find(|running| is_from(from, &running.config)) {
             running.order(Order::Accepted(stream));
-        } else {
-            self.refused += 1;
-            tracing::info!(%from, "connection refused: no neighbor has this address");
+            return;
         }
+        let holds = |range: &&NeighborRange| range.prefix.contains(from.ip());
+        let range = self.config.ranges.iter().filter(holds).max_by_key(|range| range.prefix.prefix());
+        let why = match range {
+            None => "no neighbor has this address",
+            Some(range) if self.count_in(range.prefix) >= range.limit => "the range is full",
+            Some(range) => {
+                let (config, prefix) = (range.neighbor_at(from.ip()), range.prefix);
+                let key = config.key();
+                self.start(config, Some(prefix));
+                if let Some(running) = self.neighbors.get(&key) {
+                    running.order(Order::Accepted(stream));
+                }
+                return;
+            }
+        };
+        self.refused += 1;
+        tracing::info!(%from, "connection refused: {why}");
+    }
+
+    fn count_in(&self, prefix: IpNetwork) -> usize {
+        self.neighbors.values().filter(|running| running.range == Some(prefix)).count()
+    }
+
+    /// Clears away the neighbors of ranges that have gone.
+    fn forget_transients(&mut self) {
+        self.neighbors.retain(|_, running| running.range.is_none() || !running.task.is_finished());
     }
 
     fn listen(&self, listener: TcpListener) -> Listener {
         let accept = self.accept.clone();
-        Listener(tokio::spawn(async move {
+        let socket = Arc::new(listener);
+        let listener = Arc::clone(&socket);
+        let task = tokio::spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok(connection) => {
@@ -251,7 +286,8 @@ impl Engine {
                     }
                 }
             }
-        }))
+        });
+        Listener { socket, task }
     }
 
     /// Opens the listeners of a configuration that are not open yet.
@@ -260,7 +296,12 @@ impl Engine {
         for address in config.listen.iter().map(|address| SocketAddr::new(*address, config.port)) {
             if !self.listeners.contains_key(&address) && !opened.contains_key(&address) {
                 match socket::listen(address) {
-                    Ok(listener) => drop(opened.insert(address, self.listen(listener))),
+                    Ok(listener) => {
+                        // Before anybody can connect unsigned: the queue is not looked at until this thread is free.
+                        keys::give(&listener, &keys::Keys::new(), &keys::wanted(config))
+                            .map_err(StartError::Key)?;
+                        opened.insert(address, self.listen(listener));
+                    }
                     // "Every address" means every one that the kernel knows.
                     Err(error) if socket::is_unknown_family(&error) && address.ip().is_unspecified() => {
                         tracing::info!(%address, "not listening: the kernel does not have this IP version");
@@ -279,21 +320,26 @@ impl Engine {
     }
 
     fn start_neighbor(&mut self, config: NeighborConfig) {
+        self.start(config, None);
+    }
+
+    fn start(&mut self, config: NeighborConfig, range: Option<IpNetwork>) {
         let (orders, order_receiver) = mpsc::unbounded_channel();
         self.next_id += 1;
         let neighbor = Neighbor::new(PeerSetup {
             id: PeerId(self.next_id),
             config: config.clone(),
-            local_as: self.config.local_as,
+            local_as: config.our_as(self.config.local_as),
             router_id: self.config.router_id,
             seed: self.seed.wrapping_add(u64::from(self.next_id)),
             clock: self.clock,
             originated: Arc::clone(&self.originated),
             orders: order_receiver,
             rib: self.rib.clone(),
+            transient: range.is_some(),
         });
         let task = tokio::spawn(neighbor.run());
-        self.neighbors.insert(config.key(), Running { config, orders, task });
+        self.neighbors.insert(config.key(), Running { config, range, orders, task });
     }
 }
 

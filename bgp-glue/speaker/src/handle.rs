@@ -30,6 +30,9 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The kernel does not take a TCP-MD5 key.
+    #[error("the kernel refuses a TCP-MD5 key: {0}: use a kernel with CONFIG_TCP_MD5SIG, or remove the keys")]
+    Key(#[source] io::Error),
     /// A thread or its timers could not be made.
     #[error("cannot start a BGP thread: {0}")]
     Thread(#[source] io::Error),

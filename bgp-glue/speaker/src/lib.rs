@@ -27,6 +27,7 @@ mod peer;
 mod rib_task;
 mod socket;
 mod summary;
+mod tcp_auth;
 
 pub use bgp_proto::attributes::{AsPath, Attributes, Community, LargeCommunity, NextHop, Origin};
 pub use bgp_proto::originate::Originated;
@@ -37,7 +38,8 @@ pub use bgp_proto::types::{Asn, BadHoldTime, Families, Family, HoldTime, Millis,
 pub use bgp_proto::wire::capability::{GracefulRestart, LongLived, Role};
 pub use bgp_proto::wire::notification::Notification;
 
-pub use config::{BGP_PORT, ConfigError, NeighborConfig, NeighborKey, SpeakerConfig};
+pub use config::{BGP_PORT, ConfigError, Hops, NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 pub use event::{BestPath, BestPathChange, Event};
 pub use handle::{Flushed, Gone, Link, Speaker, SpeakerHandle, StartError};
 pub use summary::{NeighborSummary, RouteView, SpeakerSummary, Why};
+pub use tcp_auth::{BadMd5Key, Md5Key};

@@ -31,6 +31,7 @@ use crate::flush::{self, Report, Waiter};
 use crate::rib_task::{RibMessage, RouteCounts};
 use crate::socket;
 use crate::summary::NeighborSummary;
+use crate::tcp_auth::Md5Key;
 
 use wake::{Attempt, TableGone, Wake};
 
@@ -47,6 +48,8 @@ pub(crate) enum Order {
     Originate { routes: Arc<OriginatedSet>, report: oneshot::Sender<Report> },
     /// The import policy changed.
     Policy(Arc<ImportPolicy>),
+    /// Segments are signed with another key from now on.
+    Key(Md5Key),
     /// The session is to begin anew.
     Clear,
     /// The link went down.
@@ -70,6 +73,8 @@ pub(crate) struct PeerSetup {
     pub(crate) originated: Arc<OriginatedSet>,
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
     pub(crate) rib: mpsc::Sender<RibMessage>,
+    /// The neighbor is forgotten when it goes.
+    pub(crate) transient: bool,
 }
 
 pub(crate) struct Neighbor {
@@ -100,11 +105,13 @@ pub(crate) struct Neighbor {
     updates_out: u64,
     malformed: u64,
     stopping: bool,
+    transient: bool,
 }
 
 impl Neighbor {
     pub(crate) fn new(setup: PeerSetup) -> Self {
-        let PeerSetup { id, config, local_as, router_id, seed, clock, originated, orders, rib } = setup;
+        let PeerSetup { id, config, local_as, router_id, seed, clock, originated, orders, rib, transient } =
+            setup;
         let session = Session::new(SessionConfig {
             local_as,
             router_id,
@@ -143,6 +150,7 @@ impl Neighbor {
             updates_out: 0,
             malformed: 0,
             stopping: false,
+            transient,
         }
     }
 
@@ -195,7 +203,7 @@ impl Neighbor {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Accepted(stream) => {
-                if socket::adopt(&stream).is_ok() {
+                if socket::adopt(&stream, &self.config, self.kind()).is_ok() {
                     self.accepted = Some(stream);
                     self.handle(Event::Accepted);
                 }
@@ -213,6 +221,15 @@ impl Neighbor {
                 self.policy = Arc::clone(&policy);
                 self.backlog.push_back(RibMessage::Policy { id: self.id, policy });
             }
+            Order::Key(key) => {
+                let streams = [&self.outgoing, &self.incoming].into_iter().flatten().map(Connection::stream);
+                for stream in streams {
+                    if let Err(error) = socket::set_key(stream, self.config.address, Some(&key)) {
+                        tracing::warn!(neighbor = %self.key, %error, "cannot change the TCP-MD5 key");
+                    }
+                }
+                self.config.md5_key = Some(key);
+            }
             Order::Clear => self.handle(Event::Reset(Notification::new(reason::ADMINISTRATIVE_RESET))),
             Order::LinkDown => self.handle(Event::LinkDown),
             Order::LinkUp => self.handle(Event::RetryNow),
@@ -224,6 +241,10 @@ impl Neighbor {
                 self.stopping = true;
             }
         }
+    }
+
+    fn kind(&self) -> PeerKind {
+        PeerKind::between(self.local_as, self.config.remote_as)
     }
 
     /// Whether octets are taken from the neighbor at the moment.
@@ -306,7 +327,7 @@ impl Neighbor {
         NeighborSummary {
             neighbor: self.key.clone(),
             remote_as: self.config.remote_as,
-            kind: PeerKind::between(self.local_as, self.config.remote_as),
+            kind: self.kind(),
             state: self.session.state(),
             since: self.since,
             established_count: counters.established,

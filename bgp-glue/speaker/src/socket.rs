@@ -5,17 +5,22 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use bgp_proto::types::PeerKind;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::config::{NeighborConfig, is_link_local};
+use crate::config::{Hops, NeighborConfig, is_link_local};
+use crate::tcp_auth::{Md5Key, set_least_hop_limit, set_md5_key};
 
 /// Precedence "internetwork control", as routers mark their routing protocols.
 const NETWORK_CONTROL: u32 = 0xc0;
 const BACKLOG: i32 = 128;
+/// As far as a packet can go.
+const MOST_HOPS: u8 = 255;
 /// The kernel takes no more octets than these ahead of what it can send, so that a keepalive never stands behind
 /// megabytes of routes.
 const UNSENT: u32 = 128 * 1024;
@@ -30,6 +35,9 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // RFC 5082: neighbors with TTL security drop what comes with less, and that includes the answer to their SYN, which
+    // goes out before anything is known of the neighbor.
+    set_hop_limit(&socket, address.ip(), MOST_HOPS)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
@@ -41,9 +49,13 @@ pub(crate) fn is_unknown_family(error: &io::Error) -> bool {
 }
 
 /// Opens a connection to a neighbor.
-pub(crate) async fn connect(neighbor: NeighborConfig) -> io::Result<TcpStream> {
+pub(crate) async fn connect(neighbor: NeighborConfig, kind: PeerKind) -> io::Result<TcpStream> {
     let target = target(&neighbor)?;
     let socket = new(target.ip())?;
+    guard(&socket, &neighbor, kind)?;
+    if let Some(key) = &neighbor.md5_key {
+        set_key(&socket, neighbor.address, Some(key))?;
+    }
     if let Some(local) = neighbor.local_address {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
@@ -55,10 +67,38 @@ pub(crate) async fn connect(neighbor: NeighborConfig) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Prepares a connection that a neighbor opened.
-pub(crate) fn adopt(stream: &TcpStream) -> io::Result<()> {
+/// Prepares a connection that a neighbor opened. It has the keys of its listener already.
+pub(crate) fn adopt(stream: &TcpStream, neighbor: &NeighborConfig, kind: PeerKind) -> io::Result<()> {
     let socket = socket2::SockRef::from(stream);
+    guard(&socket, neighbor, kind)?;
     prepare(&socket, stream.peer_addr()?.ip())
+}
+
+/// Signs with this key from now on.
+pub(crate) fn set_key(socket: &impl AsRawFd, peer: IpAddr, key: Option<&Md5Key>) -> io::Result<()> {
+    set_md5_key(socket, peer, if peer.is_ipv4() { 32 } else { 128 }, key)
+}
+
+/// How far what is sent may go, and what is taken.
+fn guard(socket: &Socket, neighbor: &NeighborConfig, kind: PeerKind) -> io::Result<()> {
+    let address = neighbor.address;
+    match (neighbor.hops, kind) {
+        (Hops::Secured(hops), _) => {
+            set_hop_limit(socket, address, MOST_HOPS)?;
+            // A packet from the next router comes with all 255.
+            set_least_hop_limit(socket, address, MOST_HOPS - (hops.max(1) - 1))
+        }
+        (Hops::UpTo(hops), _) => set_hop_limit(socket, address, hops),
+        (Hops::Usual, PeerKind::External) => set_hop_limit(socket, address, 1),
+        (Hops::Usual, PeerKind::Internal) => set_hop_limit(socket, address, MOST_HOPS),
+    }
+}
+
+fn set_hop_limit(socket: &Socket, address: IpAddr, hops: u8) -> io::Result<()> {
+    match address {
+        IpAddr::V4(_) => socket.set_ttl_v4(u32::from(hops)),
+        IpAddr::V6(_) => socket.set_unicast_hops_v6(u32::from(hops)),
+    }
 }
 
 /// The index of an interface by its name.

@@ -18,7 +18,7 @@
 //! identifier. Three things make both come to the same end, however packets and processes fall:
 //!
 //! - While there are two connections, none is confirmed by our KEEPALIVE before both have brought an OPEN or one second
-//!   has passed. A connection of ours waits a few milliseconds for one of the neighbor's that crosses it. Otherwise
+//!   has passed. A connection of ours waits 50 ms for one of the neighbor's that crosses it. Otherwise
 //!   one side could finish the connection that the other side closes; FRR 8.4 even closes the right one when its own
 //!   attempt gets through at the moment at which ours becomes Established.
 //! - A loser is closed at once only if it is not confirmed. A confirmed one may be Established for the neighbor, who
@@ -60,7 +60,7 @@ const OPEN_WAIT: Millis = Millis::from_secs(30);
 /// How long a connection waits for the other one to bring an OPEN, so that the collision can be judged.
 const COLLISION_WAIT: Millis = Millis::from_secs(1);
 /// How long a connection of ours that has brought an OPEN waits for one of the neighbor's that crosses it.
-const CROSSING_WAIT: Millis = Millis::new(10);
+const CROSSING_WAIT: Millis = Millis::new(50);
 
 /// What the session has to know about both ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! | listen addresses or port | listeners open and close, sessions stay |
 //! | a neighbor's import rules | its routes are judged again, the session stays |
 //! | anything else of a neighbor | its session ends with Cease/6 and begins anew |
+//! | a neighbor's TCP-MD5 key, for another one | segments are signed with it, the session stays |
 //! | a neighbor is gone | its session ends with Cease/3 |
 //! | our AS or identifier | every session ends with Cease/6 and begins anew |
 
@@ -14,8 +15,8 @@ use std::sync::Arc;
 
 use bgp_proto::wire::notification::{Notification, reason};
 
-use super::Engine;
-use crate::config::{NeighborConfig, SpeakerConfig};
+use super::{Engine, Running, keys};
+use crate::config::{NeighborConfig, NeighborKey, SpeakerConfig};
 use crate::handle::StartError;
 use crate::peer::Order;
 use crate::rib_task::RibMessage;
@@ -24,7 +25,12 @@ impl Engine {
     /// On error nothing has changed.
     pub(super) fn reload(&mut self, config: SpeakerConfig) -> Result<(), StartError> {
         config.check().map_err(StartError::Config)?;
+        keys::check(&config)?;
         let opened = self.open_listeners(&config)?;
+        let (had, wanted_keys) = (keys::wanted(&self.config), keys::wanted(&config));
+        for listener in self.listeners.values() {
+            keys::give(&listener.socket, &had, &wanted_keys).map_err(StartError::Key)?;
+        }
         let wanted: Vec<_> =
             config.listen.iter().map(|address| SocketAddr::new(*address, config.port)).collect();
         self.listeners.extend(opened);
@@ -37,7 +43,15 @@ impl Engine {
         }
         let gone = Notification::new(reason::PEER_DECONFIGURED);
         let keys: Vec<_> = config.neighbors.iter().map(NeighborConfig::key).collect();
-        for (_, running) in self.neighbors.extract_if(.., |key, _| !keys.contains(key)) {
+        self.forget_transients();
+        let stays = |key: &NeighborKey, running: &Running| match running.range {
+            None => keys.contains(key),
+            Some(prefix) => {
+                let same = config.ranges.iter().find(|range| range.prefix == prefix);
+                !anew && same.is_some_and(|range| range.neighbor_at(key.address) == running.config)
+            }
+        };
+        for (_, running) in self.neighbors.extract_if(.., |key, running| !stays(key, running)) {
             running.stop(&gone);
         }
         self.config = config;
@@ -55,6 +69,13 @@ impl Engine {
                 running.order(Order::Policy(Arc::new(neighbor.import.clone())));
                 running.config = neighbor;
             }
+            Some(running) if with_key_of(&running.config, &neighbor) == neighbor && !anew => {
+                // Both ends change it within the hold time, and TCP bridges what is dropped meanwhile.
+                if let Some(key) = &neighbor.md5_key {
+                    running.order(Order::Key(key.clone()));
+                }
+                running.config = neighbor;
+            }
             Some(_) => {
                 if let Some(running) = self.neighbors.remove(&neighbor.key()) {
                     running.stop(&Notification::new(reason::OTHER_CONFIGURATION_CHANGE));
@@ -67,4 +88,10 @@ impl Engine {
 
 fn with_import_of(config: &NeighborConfig, other: &NeighborConfig) -> NeighborConfig {
     NeighborConfig { import: other.import.clone(), ..config.clone() }
+}
+
+/// The key of the other one, if both have one: to begin or to end signing takes a new connection.
+fn with_key_of(config: &NeighborConfig, other: &NeighborConfig) -> NeighborConfig {
+    let key = config.md5_key.as_ref().and(other.md5_key.clone());
+    NeighborConfig { md5_key: key.or_else(|| config.md5_key.clone()), ..config.clone() }
 }

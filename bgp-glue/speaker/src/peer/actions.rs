@@ -27,7 +27,9 @@ impl Neighbor {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Connect => self.attempt = Some(Box::pin(socket::connect(self.config.clone()))),
+            Action::Connect => {
+                self.attempt = Some(Box::pin(socket::connect(self.config.clone(), self.kind())));
+            }
             Action::AbandonConnect => self.attempt = None,
             Action::Adopt => self.incoming = self.accepted.take().map(Connection::new),
             Action::Refuse(octets) => {
@@ -134,6 +136,7 @@ impl Neighbor {
         if says_why || !explained {
             self.last_error = Some(reason.clone());
         }
+        self.stopping |= self.transient;
         let neighbor = self.key.clone();
         self.backlog.push_back(RibMessage::Down { id: self.id, neighbor, reason, was_established });
     }

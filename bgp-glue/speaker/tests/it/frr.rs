@@ -16,7 +16,7 @@ use crate::netns::{Daemon, Netns};
 use crate::owner::{Owner, PATIENCE, config, neighbor, route};
 
 /// zebra and bgpd in a namespace, at `192.0.2.2` and `2001:db8::2`.
-struct Frr {
+pub struct Frr {
     directory: TempDir,
     bgpd: Daemon,
     _zebra: Daemon,
@@ -24,7 +24,7 @@ struct Frr {
 
 impl Frr {
     /// `bgp` is what stands under `router bgp`.
-    fn start(netns: &Netns, asn: u32, bgp: &str) -> Self {
+    pub fn start(netns: &Netns, asn: u32, bgp: &str) -> Self {
         let directory = tempfile::tempdir().expect("there is a directory for temporary files");
         let user =
             User::from_name("frr").expect("users can be looked up").expect("FRR (package frr) is installed");
@@ -47,7 +47,7 @@ impl Frr {
         self.vtysh(&[command])
     }
 
-    fn vtysh(&self, commands: &[&str]) -> String {
+    pub fn vtysh(&self, commands: &[&str]) -> String {
         let mut vtysh = std::process::Command::new("vtysh");
         vtysh.arg("--vty_socket").arg(self.directory.path()).args(["-d", "bgpd"]);
         vtysh.args(commands.iter().flat_map(|command| ["-c", command]));
@@ -79,7 +79,7 @@ impl Frr {
         self.json(&format!("show bgp {family} unicast {prefix} json"))["paths"][0].clone()
     }
 
-    fn neighbor(&self, address: &str) -> Value {
+    pub fn neighbor(&self, address: &str) -> Value {
         self.json(&format!("show bgp neighbors {address} json"))[address].clone()
     }
 }
@@ -105,12 +105,12 @@ fn try_until(mut done: impl FnMut() -> bool) -> bool {
 }
 
 /// Other programs tell nothing by themselves, so they are asked until they agree.
-fn until(what: &str, done: impl FnMut() -> bool) {
+pub fn until(what: &str, done: impl FnMut() -> bool) {
     assert!(try_until(done), "in vain: {what}");
 }
 
 /// Both families with a neighbor at our address.
-fn activated(address: &str, remote_as: u32, more: &str) -> String {
+pub fn activated(address: &str, remote_as: u32, more: &str) -> String {
     format!(
         " neighbor {address} remote-as {remote_as}\n neighbor {address} timers connect 1\n{more} \
          address-family ipv4 unicast\n  neighbor {address} activate\n  network 10.9.0.0/16\n exit-address-family\n \

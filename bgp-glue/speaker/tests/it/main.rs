@@ -8,3 +8,7 @@ mod netns;
 mod owner;
 mod scripted;
 mod scripted_peer;
+mod tcp;
+#[allow(dead_code, unreachable_pub, reason = "the tests need the half that gives a key to a socket")]
+#[path = "../../src/tcp_auth.rs"]
+mod tcp_auth;

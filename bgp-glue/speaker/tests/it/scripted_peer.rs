@@ -109,6 +109,10 @@ impl ScriptedPeer {
         }))
     }
 
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     pub fn send(&mut self, octets: &[u8]) {
         self.stream.write_all(octets).expect("the speaker's connection is open");
     }
