@@ -1,12 +1,13 @@
 //! A context's BGP configuration as its speaker wants it.
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use bgp_speaker::{
-    Asn, BadHoldTime, BadRule, Families, Family, HoldTime, ImportPolicy, ImportRule, NeighborConfig,
-    SpeakerConfig, Verdict,
+    Asn, BadHoldTime, BadMd5Key, BadRule, Families, Family, HoldTime, Hops, ImportPolicy, ImportRule, Md5Key,
+    Millis, NeighborConfig, Offer, Role, SpeakerConfig, Verdict,
 };
-use srp_core::config::{self, BgpConfig};
+use srp_core::config::{self, BgpConfig, BgpRole};
 use srp_core::types::Span;
 
 /// A checked configuration that the speaker would not take: a fault of the checks, told instead of hidden.
@@ -22,6 +23,24 @@ pub enum SettingsError {
         neighbor: IpAddr,
         /// Why.
         source: BadHoldTime,
+    },
+    /// The file with a key cannot be read.
+    #[error("bgp.neighbor {neighbor}: md5-key-file {file}: {source}: write the key into it, one line")]
+    KeyFile {
+        /// The neighbour.
+        neighbor: IpAddr,
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file holds no key.
+    #[error("bgp.neighbor {neighbor}: md5-key-file: {source}")]
+    Key {
+        /// The neighbour.
+        neighbor: IpAddr,
+        /// Why.
+        source: BadMd5Key,
     },
     /// Not an import rule.
     #[error("bgp.neighbor {neighbor}: {source}")]
@@ -42,6 +61,22 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     Ok(speaker)
 }
 
+/// Whole milliseconds of a span.
+fn millis(span: Span) -> u64 {
+    span.0 / Span::millis(1).0
+}
+
+/// The key in a file: its first line, so that an editor may end it.
+fn read_key(neighbor: IpAddr, file: &Path) -> Result<Md5Key, SettingsError> {
+    let text = std::fs::read_to_string(file).map_err(|source| SettingsError::KeyFile {
+        neighbor,
+        file: file.to_owned(),
+        source,
+    })?;
+    let line = text.lines().next().unwrap_or_default();
+    Md5Key::try_from(line).map_err(|source| SettingsError::Key { neighbor, source })
+}
+
 fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, SettingsError> {
     let neighbor = config.address;
     let seconds = u16::try_from(config.hold_time.0 / Span::secs(1).0).unwrap_or(u16::MAX);
@@ -52,7 +87,26 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
             .map_err(|source| SettingsError::Import { neighbor, source })
     });
     let families = [(config.ipv4, Family::Ipv4Unicast), (config.ipv6, Family::Ipv6Unicast)];
+    let role = config.role.map(|role| match role {
+        BgpRole::Provider => Role::Provider,
+        BgpRole::RouteServer => Role::RouteServer,
+        BgpRole::RouteServerClient => Role::RouteServerClient,
+        BgpRole::Customer => Role::Customer,
+        BgpRole::Peer => Role::Peer,
+    });
+    let hops = match (config.multihop, config.ttl_security) {
+        (None, false) => Hops::Usual,
+        (Some(hops), false) => Hops::UpTo(hops),
+        (hops, true) => Hops::Secured(hops.unwrap_or(1)),
+    };
+    let md5_key = config.md5_key_file.as_deref().map(|file| read_key(neighbor, file)).transpose()?;
     Ok(NeighborConfig {
+        local_as: config.local_as.map(Asn),
+        hops,
+        md5_key,
+        delay_open: Millis::new(millis(config.delay_open)),
+        send_hold: config.send_hold_time.map(|time| Millis::new(millis(time))),
+        offer: Offer { role, role_strict: config.role_strict, ..Offer::default() },
         interface: config.interface.as_deref().map(Into::into),
         local_address: config.local_address,
         port: config.port,

@@ -11,8 +11,8 @@ use crate::owner::{Owner, config, neighbor, route};
 use crate::scripted_peer::{Said, ScriptedPeer, keepalive, open};
 use crate::tcp_auth::set_md5_key;
 
-fn key(text: &str) -> Option<Md5Key> {
-    Some(Md5Key::try_from(text).expect("a short text"))
+fn key(text: &str) -> Md5Key {
+    Md5Key::try_from(text).expect("a short text")
 }
 
 fn speaker(netns: &Netns, neighbor: NeighborConfig) -> Owner {
@@ -41,7 +41,7 @@ fn md5_session_with_frr_over_both_versions_and_by_either_opener() {
             let passive = if we_wait { String::new() } else { format!(" neighbor {ours}{more}\n") };
             let _frr = Frr::start(&there, 65001, &activated(ours, 65000, &(password + &passive)));
             let neighbor =
-                NeighborConfig { md5_key: key("secret"), passive: we_wait, ..neighbor(theirs, 65001) };
+                NeighborConfig { md5_key: Some(key("secret")), passive: we_wait, ..neighbor(theirs, 65001) };
             speaker(&here, neighbor).until_up();
         }
     }
@@ -52,7 +52,7 @@ fn wrong_md5_key_is_silence_until_a_reload_brings_the_right_one() {
     let (here, there) = Netns::pair();
     let more = " neighbor 192.0.2.1 password right\n neighbor 192.0.2.1 passive\n";
     let frr = Frr::start(&there, 65001, &activated("192.0.2.1", 65000, more));
-    let of = |text| NeighborConfig { md5_key: key(text), ..neighbor("192.0.2.2", 65001) };
+    let of = |text| NeighborConfig { md5_key: Some(key(text)), ..neighbor("192.0.2.2", 65001) };
     let mut owner = speaker(&here, of("wrong"));
     assert!(owner.until_down().starts_with("cannot connect: no answer"));
     owner.answer(owner.handle.reload(with(of("right")))).unwrap();
@@ -63,7 +63,8 @@ fn wrong_md5_key_is_silence_until_a_reload_brings_the_right_one() {
 #[test]
 fn md5_key_changes_while_the_session_stays() {
     let (here, there) = Netns::pair();
-    let of = |text| NeighborConfig { md5_key: key(text), passive: true, ..neighbor("192.0.2.2", 65001) };
+    let of =
+        |text| NeighborConfig { md5_key: Some(key(text)), passive: true, ..neighbor("192.0.2.2", 65001) };
     let mut owner = speaker(&here, of("one"));
     let mut peer = signing(&there, "192.0.2.2", "one");
     peer.establish(&open(65001, 90, 2));
@@ -123,7 +124,7 @@ fn neighbors_of_a_range_are_taken_up_to_its_limit_and_forgotten_when_they_go() {
     let range = NeighborRange {
         prefix: "192.0.2.0/24".parse().unwrap(),
         limit: 1,
-        neighbor: NeighborConfig { md5_key: key("range"), ..neighbor("192.0.2.0", 65001) },
+        neighbor: NeighborConfig { md5_key: Some(key("range")), ..neighbor("192.0.2.0", 65001) },
     };
     let mut owner = Owner::start(&here, SpeakerConfig { ranges: vec![range], ..config(65000, 1) });
     assert!(owner.summary().neighbors.is_empty());

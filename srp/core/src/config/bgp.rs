@@ -7,9 +7,10 @@ use ipnetwork::IpNetwork;
 use super::across::{Claim, ContextClaims, is_link_local};
 use super::fault::{Fault, Place};
 use super::kind::{
-    Address, AddressV4, AddressV6, AsNumber, Flag, HoldTime, Integer, Interface, Prefix, RouterId, Rule,
+    Address, AddressV4, AddressV6, AsNumber, Choice, Duration, FilePath, Flag, HoldTime, Integer, Interface,
+    Prefix, RouterId, Rule,
 };
-use super::model::{BgpConfig, ImportRule, NeighborConfig, NetworkConfig};
+use super::model::{BgpConfig, BgpRole, ImportRule, NeighborConfig, NetworkConfig};
 use super::reader::{Found, Reported, Section};
 use crate::types::Span;
 
@@ -58,7 +59,16 @@ fn read_neighbor(
     let local_address = s.optional("local-address", &Address);
     let port = s.or_derived("port", &Integer::<u16>::new(1, 65_535), instance_port, "port of the instance");
     let hold_time = s.or("hold-time", &HoldTime, Span::secs(9));
+    let send_hold_time =
+        s.optional("send-hold-time", &Duration { min: Span::secs(1), max: Span::secs(86_400) });
     let passive = s.or("passive", &Flag, false);
+    let delay_open = s.or("delay-open", &Duration { min: Span::ZERO, max: Span::secs(240) }, Span::ZERO);
+    let local_as = s.optional("local-as", &AsNumber);
+    let multihop = s.optional("multihop", &Integer::<u8>::new(1, 254));
+    let ttl_security = s.or("ttl-security", &Flag, false);
+    let md5_key_file = s.optional("md5-key-file", &FilePath { base: s.base() });
+    let role = s.optional("role", &Choice(BgpRole::WORDS));
+    let role_strict = s.or("role-strict", &Flag, false);
     let families = Families::read(s, &address);
     let import = s.list("import", &Rule);
 
@@ -77,8 +87,16 @@ fn read_neighbor(
         remote_as: remote_as?.value,
         local_address: local_address?.map(|address| address.value),
         port: port?.value,
+        local_as: local_as?.map(|local_as| local_as.value),
+        multihop: multihop?.map(|multihop| multihop.value),
+        ttl_security: ttl_security?.value,
+        md5_key_file: md5_key_file?.map(|file| file.value),
         hold_time: hold_time?.value,
+        send_hold_time: send_hold_time?.map(|time| time.value),
+        delay_open: delay_open?.value,
         passive: passive?.value,
+        role: role?.map(|role| role.value),
+        role_strict: role_strict?.value,
         ipv4: families.ipv4,
         ipv6: families.ipv6,
         next_hop_ipv4: families.next_hop_ipv4,

@@ -34,9 +34,9 @@ pub use dscp::Dscp;
 pub use fault::{ConfigError, Fault, Place};
 pub use host::DEFAULT_SOCKET;
 pub use model::{
-    Action, BgpConfig, Config, ContextConfig, ControlConfig, ImportRule, KernelConfig, LogConfig, LogFormat,
-    LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets, PoolConfig, RecordConfig, Security,
-    SrpConfig,
+    Action, BgpConfig, BgpRole, Config, ContextConfig, ControlConfig, ImportRule, KernelConfig, LogConfig,
+    LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets, PoolConfig, RecordConfig,
+    Security, SrpConfig,
 };
 pub use reload::{Change, Reload, changes};
 

@@ -245,6 +245,7 @@ pub struct BgpConfig {
 }
 
 /// A BGP neighbour.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeighborConfig {
     /// Address of the neighbour.
@@ -257,10 +258,26 @@ pub struct NeighborConfig {
     pub local_address: Option<IpAddr>,
     /// Its TCP port; default that of the instance.
     pub port: u16,
+    /// Our AS towards it, instead of that of the instance.
+    pub local_as: Option<u32>,
+    /// Hops to it, 1 ..= 254; without, an external neighbour is on a connected link.
+    pub multihop: Option<u8>,
+    /// Its packets have to show that they come from no further away (RFC 5082).
+    pub ttl_security: bool,
+    /// File with the key that signs every segment (RFC 2385).
+    pub md5_key_file: Option<PathBuf>,
     /// 0 (none) or 3 s ..= 65535 s; default 9 s.
     pub hold_time: Span,
+    /// How long it may take nothing of what is sent; without, what RFC 9687 says.
+    pub send_hold_time: Option<Span>,
+    /// How long our OPEN waits for its own; 0 not to wait.
+    pub delay_open: Span,
     /// Never dials.
     pub passive: bool,
+    /// What we are to it (RFC 9234).
+    pub role: Option<BgpRole>,
+    /// It has to say its role.
+    pub role_strict: bool,
     /// IPv4 unicast is exchanged; default: if the neighbour's address is IPv4.
     pub ipv4: bool,
     /// IPv6 unicast is exchanged; default: if the neighbour's address is IPv6.
@@ -271,6 +288,39 @@ pub struct NeighborConfig {
     pub next_hop_ipv6: Option<Ipv6Addr>,
     /// What is accepted; nothing if empty (RFC 8212).
     pub import: Vec<ImportRule>,
+}
+
+/// What two neighbours are to each other (RFC 9234 section 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BgpRole {
+    /// Sells transit.
+    Provider,
+    /// Route server.
+    RouteServer,
+    /// Client of a route server.
+    RouteServerClient,
+    /// Buys transit.
+    Customer,
+    /// Exchanges own and customers' routes.
+    Peer,
+}
+
+impl BgpRole {
+    /// Each with its word in the configuration.
+    pub const WORDS: &'static [(&'static str, Self)] = &[
+        ("provider", Self::Provider),
+        ("route-server", Self::RouteServer),
+        ("route-server-client", Self::RouteServerClient),
+        ("customer", Self::Customer),
+        ("peer", Self::Peer),
+    ];
+}
+
+impl fmt::Display for BgpRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::WORDS.iter().find(|(_, role)| role == self).map_or("", |(word, _)| word);
+        f.write_str(word)
+    }
 }
 
 /// Accepts routes inside `prefix` with a mask length in `ge ..= le`. Text form: `10.0.0.0/8 ge 16 le 24`.

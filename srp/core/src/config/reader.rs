@@ -148,6 +148,11 @@ impl<'r, 'd> Section<'r, 'd> {
         value
     }
 
+    /// The folder of the file: relative paths start there.
+    pub fn base(&self) -> &Path {
+        self.reader.folder()
+    }
+
     /// A value that must be there.
     pub fn required<K: Kind>(&self, key: &'static str, kind: &K) -> Result<Found<K::Value>, Reported> {
         self.note(key, kind, "required");

@@ -1,6 +1,7 @@
 //! The running configuration as text: every key with the value in force, defaults included.
 
 use std::fmt::{Display, Write};
+use std::path::Path;
 
 use toml::Value;
 
@@ -75,6 +76,13 @@ impl Table {
 
     fn span(self, key: &'static str, value: Span) -> Self {
         self.text(key, value)
+    }
+
+    fn maybe_bare<T: Display>(self, key: &'static str, value: Option<T>) -> Self {
+        match value {
+            Some(value) => self.bare(key, value),
+            None => self,
+        }
     }
 
     fn maybe<T: Display>(self, key: &'static str, value: Option<T>) -> Self {
@@ -219,7 +227,15 @@ fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
         .maybe("local-address", neighbor.local_address)
         .bare("port", neighbor.port)
         .span("hold-time", neighbor.hold_time)
+        .maybe("send-hold-time", neighbor.send_hold_time)
         .bare("passive", neighbor.passive)
+        .span("delay-open", neighbor.delay_open)
+        .maybe_bare("local-as", neighbor.local_as)
+        .maybe_bare("multihop", neighbor.multihop)
+        .bare("ttl-security", neighbor.ttl_security)
+        .maybe("md5-key-file", neighbor.md5_key_file.as_deref().map(Path::display))
+        .maybe("role", neighbor.role)
+        .bare("role-strict", neighbor.role_strict)
         .bare("ipv4", neighbor.ipv4)
         .bare("ipv6", neighbor.ipv6)
         .maybe("next-hop-ipv4", neighbor.next_hop_ipv4)
