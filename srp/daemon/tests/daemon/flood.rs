@@ -61,9 +61,15 @@ fn ten_thousand_half_open_connections_and_a_slow_one_delay_no_hello() {
     }
     let east = pair.east.start(&pair.east.configure(&Keys::Files { own: "east", peer: "west" }, ""));
     let west = pair.west.start(&pair.west.configure(&Keys::Files { own: "west", peer: "east" }, ""));
-    east.await_info("Active beside a Standby", |info| {
-        info.peer.as_ref().is_some_and(|peer| peer.state == ChassisState::Standby)
-    });
+    // Each by its own word: one that has a Standby beside it may still be about to become Active.
+    for (chassis, own, other) in [
+        (&east, ChassisState::Active, ChassisState::Standby),
+        (&west, ChassisState::Standby, ChassisState::Active),
+    ] {
+        chassis.await_info(&format!("{own} beside {other}"), |info| {
+            info.chassis_state == own && info.peer.as_ref().is_some_and(|peer| peer.state == other)
+        });
+    }
     let before = [&east, &west].map(|chassis| chassis.info().expect("info"));
 
     let flood = || {

@@ -25,7 +25,8 @@ fn running(pair: &Pair) -> (Daemon, Daemon) {
     let east = pair.east.start(&pair.east.configure(&Keys::Files { own: "east", peer: "east-pins" }, ""));
     let west = pair.west.start(&pair.west.configure(&Keys::Files { own: "west", peer: "west-pins" }, ""));
     east.await_info("Active beside a Standby", |info| {
-        info.peer.as_ref().is_some_and(|peer| peer.state == ChassisState::Standby)
+        info.chassis_state == ChassisState::Active
+            && info.peer.as_ref().is_some_and(|peer| peer.state == ChassisState::Standby)
     });
     (east, west)
 }
