@@ -75,6 +75,14 @@ enum Job {
 impl AdjRibOut {
     /// A session that has just come up: everything is to be told, then End-of-RIB for each family.
     pub fn new(context: OutContext, wanted: Arc<OriginatedSet>) -> Self {
+        let mut table = Self::without_end(context, wanted);
+        table.end_of_rib();
+        table
+    }
+
+    /// The same, but what is wanted is not all yet, so End-of-RIB waits for [`Self::end_of_rib`]. A neighbor that kept
+    /// our routes over our restart drops what it has not heard again by then (RFC 4724 section 4.2).
+    pub fn without_end(context: OutContext, wanted: Arc<OriginatedSet>) -> Self {
         let mut table = Self {
             context,
             told: Arc::default(),
@@ -84,8 +92,15 @@ impl AdjRibOut {
             unfit: Vec::new(),
         };
         table.plan();
-        table.jobs.extend(table.context.families.iter().map(Job::EndOfRib));
         table
+    }
+
+    /// Everything that was wanted until now is all: tells so for each family.
+    pub fn end_of_rib(&mut self) {
+        if !Arc::ptr_eq(&self.told, &self.wanted) {
+            self.plan();
+        }
+        self.jobs.extend(self.context.families.iter().map(Job::EndOfRib));
     }
 
     /// Wants the neighbor to know exactly these routes.

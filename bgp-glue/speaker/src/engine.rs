@@ -77,6 +77,7 @@ struct Engine {
     listeners: BTreeMap<SocketAddr, Listener>,
     neighbors: BTreeMap<NeighborKey, Running>,
     originated: Arc<OriginatedSet>,
+    has_originated: bool,
     rib: mpsc::Sender<RibMessage>,
     accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
     accept: mpsc::Sender<(TcpStream, SocketAddr)>,
@@ -122,6 +123,7 @@ impl Engine {
             listeners: BTreeMap::new(),
             neighbors: BTreeMap::new(),
             originated: Arc::default(),
+            has_originated: false,
             rib,
             accepted,
             accept,
@@ -170,6 +172,7 @@ impl Engine {
         match command {
             Command::SetOriginated { routes, bound, done } => {
                 self.originated = Arc::new(routes.into_iter().collect());
+                self.has_originated = true;
                 self.set_originated(bound, done);
             }
             Command::Reload { config, done } => {
@@ -334,6 +337,7 @@ impl Engine {
             seed: self.seed.wrapping_add(u64::from(self.next_id)),
             clock: self.clock,
             originated: Arc::clone(&self.originated),
+            has_originated: self.has_originated,
             orders: order_receiver,
             rib: self.rib.clone(),
             transient: range.is_some(),

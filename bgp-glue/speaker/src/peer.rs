@@ -71,6 +71,8 @@ pub(crate) struct PeerSetup {
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
     pub(crate) originated: Arc<OriginatedSet>,
+    /// Whether the owner has set it yet.
+    pub(crate) has_originated: bool,
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
     pub(crate) rib: mpsc::Sender<RibMessage>,
     /// The neighbor is forgotten when it goes.
@@ -91,6 +93,8 @@ pub(crate) struct Neighbor {
     accepted: Option<TcpStream>,
     originated: Arc<OriginatedSet>,
     table: Option<AdjRibOut>,
+    /// The owner has said what is to be announced, so that End-of-RIB means something to a neighbor that kept our routes.
+    has_originated: bool,
     waiters: Vec<Waiter>,
     orders: mpsc::UnboundedReceiver<Order>,
     rib: mpsc::Sender<RibMessage>,
@@ -110,8 +114,19 @@ pub(crate) struct Neighbor {
 
 impl Neighbor {
     pub(crate) fn new(setup: PeerSetup) -> Self {
-        let PeerSetup { id, config, local_as, router_id, seed, clock, originated, orders, rib, transient } =
-            setup;
+        let PeerSetup {
+            has_originated,
+            id,
+            config,
+            local_as,
+            router_id,
+            seed,
+            clock,
+            originated,
+            orders,
+            rib,
+            transient,
+        } = setup;
         let session = Session::new(SessionConfig {
             local_as,
             router_id,
@@ -138,6 +153,7 @@ impl Neighbor {
             accepted: None,
             originated,
             table: None,
+            has_originated,
             waiters: Vec::new(),
             orders,
             rib,
@@ -210,8 +226,12 @@ impl Neighbor {
             }
             Order::Originate { routes, report } => {
                 self.originated = Arc::clone(&routes);
+                let is_first = !std::mem::replace(&mut self.has_originated, true);
                 if let Some(table) = &mut self.table {
                     table.want(routes);
+                    if is_first && self.config.offer.has_restarted() {
+                        table.end_of_rib();
+                    }
                     self.waiters.push(Waiter::new(report));
                 } else {
                     let _ = report.send(Report::NotEstablished);

@@ -44,6 +44,13 @@ pub struct RestartOffer {
     pub forwarding: Families,
 }
 
+impl Offer {
+    /// Whether we say, or have said, that we have restarted.
+    pub fn has_restarted(&self) -> bool {
+        self.graceful_restart.is_some_and(|restart| restart.restarted_until.is_some())
+    }
+}
+
 impl Default for Offer {
     /// What costs nothing: extended messages and enhanced refresh.
     fn default() -> Self {
@@ -162,8 +169,9 @@ impl SessionConfig {
                 negotiated.extended_next_hop =
                     theirs.intersection(offer.extended_next_hop).intersection(families);
             }
-            // RFC 8654 section 4: each side says what it takes, so what we send hangs on the neighbor alone.
-            Capability::ExtendedMessage => negotiated.send_limit = limit_of(true),
+            // RFC 8654 section 4: each side says what it takes. FRR 8.4 takes long messages only from those who take them
+            // too, and resets the session otherwise.
+            Capability::ExtendedMessage => negotiated.send_limit = limit_of(offer.extended_message),
             Capability::GracefulRestart(theirs) => {
                 let ours = offer.graceful_restart;
                 negotiated.restart = ours.map(|ours| PeerRestart {

@@ -107,7 +107,7 @@ fn message_may_be_as_long_as_its_receiver_says() {
     let without = Offer { extended_message: false, ..Offer::default() };
     assert_eq!(limits(Offer::default(), &extended), (65535, 65535));
     assert_eq!(limits(Offer::default(), &[]), (65535, 4096));
-    assert_eq!(limits(without, &extended), (4096, 65535));
+    assert_eq!(limits(without, &extended), (4096, 4096));
     let mut bench = established(Offer::default(), &[]);
     assert_eq!(bench.hear(Side::Outgoing, &update_of(65535)), ["update"]);
     let mut bench = established(without, &extended);

@@ -101,7 +101,12 @@ impl Neighbor {
             policy: self.policy.clone(),
         };
         self.since = Instant::now();
-        self.table = Some(AdjRibOut::new(context, self.originated.clone()));
+        let originated = self.originated.clone();
+        self.table = Some(if self.has_originated || !self.config.offer.has_restarted() {
+            AdjRibOut::new(context, originated)
+        } else {
+            AdjRibOut::without_end(context, originated)
+        });
         self.backlog.push_back(RibMessage::Up {
             id: self.id,
             neighbor: self.key.clone(),

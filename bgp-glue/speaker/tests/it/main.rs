@@ -1,8 +1,10 @@
 //! The speaker against a scripted neighbor, FRR and BIRD. Each test makes network namespaces of its own and all its
-//! traffic stays inside of them. Needs root; needs `ip`, and FRR and BIRD for the tests that name them.
+//! traffic stays inside of them. Needs root; needs `ip`, and FRR, BIRD and
+//! tshark for the tests that name them.
 
 mod bird;
 mod conformance;
+mod dissect;
 mod frr;
 mod netns;
 mod owner;

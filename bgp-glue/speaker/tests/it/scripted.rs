@@ -4,7 +4,8 @@ use bgp_proto::wire::capability::Capability;
 use bgp_proto::wire::notification::reason;
 use bgp_proto::wire::refresh::RouteRefresh;
 use bgp_speaker::{
-    Asn, Event, Families, Family, ImportPolicy, Link, Millis, NeighborConfig, SpeakerConfig, State, Why,
+    Asn, Event, Families, Family, ImportPolicy, Link, Millis, NeighborConfig, Offer, RestartOffer,
+    SpeakerConfig, State, Why,
 };
 
 use crate::netns::Netns;
@@ -276,6 +277,30 @@ fn link_down_ends_the_session_at_once() {
     assert_eq!(owner.only_neighbor().state, State::Established, "another link");
     owner.handle.link_down(Link { index: 2, subnets });
     assert_eq!(owner.until_down(), "link down");
+}
+
+#[test]
+fn end_of_rib_waits_after_a_restart_until_the_owner_has_originated() {
+    let bench = Bench::new();
+    let restart = RestartOffer {
+        time_secs: 120,
+        notification: false,
+        restarted_until: Some(bgp_proto::types::Time::from_millis(120_000)),
+        forwarding: Families::ALL,
+    };
+    let offer = Offer { graceful_restart: Some(restart), ..Offer::default() };
+    let mut owner = bench.start(NeighborConfig { passive: true, offer, ..neighbor(PEER, 65001) });
+    let mut peer = bench.connect();
+    let theirs = peer.establish(&open(65001, 90, 2));
+    let says_so = |capability: &Capability| matches!(capability, Capability::GracefulRestart(said) if said.restarted && said.forwarding == Families::ALL);
+    assert!(theirs.capabilities.iter().any(says_so));
+    owner.until_up();
+    // The first message is the route: there was no End-of-RIB before it.
+    owner.originate(vec![route("10.1.0.0/16", 0)]);
+    assert_eq!(peer.hear_update().announced.len(), 1);
+    for family in Family::ALL {
+        assert_eq!(peer.hear_update().end_of_rib, Some(family));
+    }
 }
 
 #[test]
