@@ -1,5 +1,6 @@
 //! Labs as code: namespaces or virtual machines, FRR peers, probes, convergence reports.
 
+pub mod backlog;
 pub mod bench;
 pub mod bridge;
 pub mod busy;

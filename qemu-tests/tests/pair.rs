@@ -71,7 +71,8 @@ fn an_active_that_is_told_to_stop_hands_over_without_loss() {
         .expect("is measured");
     let text = report::text::step(2, &measured.step);
     let lost: usize = measured.outcomes.iter().map(Outcome::lost).sum();
-    assert_eq!(lost, 0, "{text}");
+    // The host may drop some, when something else fills its queues.
+    assert!(u64::try_from(lost).is_ok_and(|lost| lost <= measured.step.host_dropped), "{lost} lost: {text}");
     assert_eq!(measured.views["west"].state, ChassisState::Active, "{text}");
 
     // What is ours is gone from the kernel of the chassis that stopped.

@@ -78,6 +78,8 @@ pub struct Step {
     pub bands: Vec<Band>,
     /// What became of the probes.
     pub probes: Vec<Probe>,
+    /// Packets that the host dropped from full queues meanwhile, of all its namespaces: no doing of the lab's.
+    pub host_dropped: u64,
     /// What the routers preferred at the end, from FRR.
     pub preferences: Vec<Preference>,
     /// How an unplanned takeover's time was spent.

@@ -3,6 +3,7 @@
 
 use super::collect::{self, Before, LEAD, Measured, Notes};
 use super::stage::{LIMIT, Stage};
+use crate::backlog;
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::probe::run::Running;
@@ -19,6 +20,7 @@ pub fn step<'a>(
     act: impl FnOnce(&mut Stage<'a>, &mut Notes, &Running<'a>) -> Result<Time, LabError>,
 ) -> Result<Measured, LabError> {
     let before = Before::now(stage)?;
+    let dropped = backlog::dropped();
     let probe = Running::start(stage.lab, id)?;
     probe.flows(STEADY, None, LIMIT)?;
     let steady = Time::now() - LEAD;
@@ -30,5 +32,6 @@ pub fn step<'a>(
     id.clone_into(&mut measured.step.id);
     title.clone_into(&mut measured.step.title);
     zero_is.clone_into(&mut measured.step.zero);
+    measured.step.host_dropped = backlog::dropped().saturating_sub(dropped);
     Ok(measured)
 }
