@@ -168,3 +168,41 @@ fn neighbor_that_is_of_our_other_as_is_refused() {
     peer.send_open(&open(64999, 90, 2));
     assert!(peer.hear_the_end().is(reason::BAD_PEER_AS));
 }
+
+/// Two speakers that take each other up in the same instant, each by a connection of its own.
+#[test]
+fn simultaneous_opens_end_in_one_session_with_ttl_security_too() {
+    const ROUNDS: u32 = 250;
+    for hops in [Hops::Usual, Hops::Secured(1)] {
+        let (here, there) = Netns::pair();
+        let plain = |address: &str, asn| NeighborConfig {
+            hops,
+            ..NeighborConfig::new(address.parse().expect("an address"), Asn(asn))
+        };
+        let alone = [config(65000, 1), config(65001, 2)];
+        let [mut together_here, mut together_there] = alone.clone();
+        together_here.neighbors = vec![plain("192.0.2.2", 65001)];
+        together_there.neighbors = vec![plain("192.0.2.1", 65000)];
+        let [mut one, mut two] =
+            [Owner::start(&here, alone[0].clone()), Owner::start(&there, alone[1].clone())];
+        for round in 0..ROUNDS {
+            let begun = [one.handle.reload(together_here.clone()), two.handle.reload(together_there.clone())];
+            for begun in begun {
+                one.answer(begun).expect("the configuration is good");
+            }
+            one.until_up();
+            two.until_up();
+            for owner in [&one, &two] {
+                let summary = owner.only_neighbor();
+                let found = (summary.state, summary.established_count);
+                assert_eq!(found, (State::Established, 1), "round {round}: {summary:?}");
+            }
+            let ended = [one.handle.reload(alone[0].clone()), two.handle.reload(alone[1].clone())];
+            for ended in ended {
+                one.answer(ended).expect("the configuration is good");
+            }
+            one.until_down();
+            two.until_down();
+        }
+    }
+}
