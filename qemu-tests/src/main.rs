@@ -19,7 +19,7 @@ struct Arguments {
 enum Command {
     /// Start, planned switchover, power cut, return, cut and heal of the SRP link, each measured and judged.
     Demo(cli::demo::Demo),
-    /// Repeat planned switchovers and power cuts, and print how long they took; judges nothing.
+    /// Switchovers, silent power cuts, false alarms and proofs: measure again and again, and print; judges nothing.
     Bench(cli::bench::Bench),
     /// Serve a lab's commands inside a machine, over its serial port; started by the image.
     #[command(hide = true)]
