@@ -185,6 +185,11 @@ impl Engine {
                 }
                 let _ = done.send(running.is_some());
             }
+            Command::BfdDown { neighbor } => {
+                if let Some(running) = self.neighbors.get(&neighbor) {
+                    running.order(Order::BfdDown);
+                }
+            }
             Command::LinkDown { link } => self.on_link(&link, || Order::LinkDown),
             Command::LinkUp { link } => self.on_link(&link, || Order::LinkUp),
             Command::Summary { done } => self.summary(done),

@@ -71,6 +71,7 @@ pub(crate) enum Command {
     SetOriginated { routes: Vec<Originated>, bound: Duration, done: oneshot::Sender<Flushed> },
     Reload { config: SpeakerConfig, done: oneshot::Sender<Result<(), StartError>> },
     Clear { neighbor: NeighborKey, done: oneshot::Sender<bool> },
+    BfdDown { neighbor: NeighborKey },
     LinkDown { link: Link },
     LinkUp { link: Link },
     Summary { done: oneshot::Sender<SpeakerSummary> },
@@ -113,6 +114,12 @@ impl SpeakerHandle {
     /// Ends the session with Cease/Administrative Reset and opens it again. False when there is no such neighbor.
     pub fn clear(&self, neighbor: NeighborKey) -> oneshot::Receiver<bool> {
         self.ask(|done| Command::Clear { neighbor, done })
+    }
+
+    /// BFD with the neighbor failed: its session ends at once with Cease/BFD Down (RFC 9384), without waiting for the
+    /// hold time, and begins anew. Not for a BFD session that an operator took down, at either end (RFC 5882 section 3.2).
+    pub fn bfd_down(&self, neighbor: NeighborKey) {
+        let _ = self.commands.send(Command::BfdDown { neighbor });
     }
 
     /// The link lost its carrier: sessions with neighbors on it end at once, without waiting for the hold time.

@@ -52,6 +52,8 @@ pub(crate) enum Order {
     Key(Md5Key),
     /// The session is to begin anew.
     Clear,
+    /// BFD with the neighbor failed.
+    BfdDown,
     /// The link went down.
     LinkDown,
     /// The link came up.
@@ -251,6 +253,7 @@ impl Neighbor {
                 self.config.md5_key = Some(key);
             }
             Order::Clear => self.handle(Event::Reset(Notification::new(reason::ADMINISTRATIVE_RESET))),
+            Order::BfdDown => self.handle(Event::Reset(Notification::new(reason::BFD_DOWN))),
             Order::LinkDown => self.handle(Event::LinkDown),
             Order::LinkUp => self.handle(Event::RetryNow),
             Order::Summary(answer) => {

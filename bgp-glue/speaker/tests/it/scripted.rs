@@ -236,6 +236,19 @@ fn clear_resets_the_session_and_takes_it_up_again() {
 }
 
 #[test]
+fn failed_bfd_ends_the_session_at_once_and_it_begins_anew() {
+    let bench = Bench::new();
+    let (mut owner, mut peer) = bench.established();
+    let nobody: std::net::IpAddr = "192.0.2.77".parse().unwrap();
+    owner.handle.bfd_down(nobody.into());
+    owner.handle.bfd_down(owner.only_neighbor().neighbor);
+    assert!(peer.hear_the_end().is(reason::BFD_DOWN));
+    assert!(owner.until_down().contains("BFD down (6/10)"));
+    bench.connect().establish(&open(65001, 90, 2));
+    owner.until_up();
+}
+
+#[test]
 fn identical_reload_touches_nothing_and_a_removed_neighbor_is_told() {
     let bench = Bench::new();
     let (mut owner, mut peer) = bench.established();
