@@ -41,6 +41,7 @@ fn kind(event: &Event) -> &'static str {
         | Event::Flushed { .. } => "report of a step",
         Event::BgpNeighbors { .. }
         | Event::SessionManagers { .. }
+        | Event::PeerBfd { .. }
         | Event::InitiateSwitchover { .. }
         | Event::ValidateSwitchover { .. }
         | Event::TerminatePostProcess { .. }
@@ -125,6 +126,7 @@ fn taking_over(objects: u32) -> (Chassis, Time, Event) {
         drain_interval: Span::ZERO,
         switchover_timeout: Span::secs(5),
         config_digest: [7; 32],
+        peer_bfd: None,
     };
     let mut chassis = Chassis::new(Time(0), settings);
     let now = Time(0) + Span::millis(150);

@@ -42,6 +42,7 @@ fn pair(sabotage: Sabotage, advertise_in_standby: bool, modifiers: (u16, u16)) -
         drain_interval: TICK,
         switchover_timeout: TICK.times(10),
         config_digest: [7; 32],
+        peer_bfd: None,
     };
     let mut settings = [side(ChassisMode::Primary, 1), side(ChassisMode::Backup, 2)];
     settings[0].dead_interval = sabotage.dead_interval(settings[0].dead_interval);

@@ -22,6 +22,7 @@ fn settings(mode: ChassisMode, last: u8) -> Settings {
         drain_interval: Span::ZERO,
         switchover_timeout: Span::secs(1),
         config_digest: [7; 32],
+        peer_bfd: None,
     }
 }
 

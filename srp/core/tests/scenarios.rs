@@ -66,6 +66,7 @@ scenarios! {
     bgp_6_short_pause_changes_nothing
     bgp_6_suspended_active_comes_back_behind
     bgp_7_a_switchover_is_reverted_by_the_next_one
+    bgp_6_suspension_is_measured_by_the_faster_detector
     ch_10_same_priority_higher_mac_wins
     ch_10_twins_are_reported_and_still_elect_one
     ch_11_returning_primary_does_not_preempt
@@ -87,6 +88,13 @@ scenarios! {
     ch_1_take_over_without_bgp_does_not_wait
     ch_2_alone_becomes_active_with_its_initial_modifier
     ch_4_both_send_a_hello_each_interval
+    ch_5_bfd_and_two_missing_hellos_take_over_sooner
+    ch_5_bfd_failure_beside_a_living_link_switches_nothing
+    ch_5_bfd_that_an_operator_takes_down_is_no_failure
+    ch_5_bfd_that_never_came_up_does_not_hold_the_dead_interval_off
+    ch_5_bfd_up_does_not_keep_a_pair_without_an_active
+    ch_5_bfd_up_holds_the_dead_interval_off
+    ch_5_bfd_with_one_session_of_two_up_leaves_it_to_the_dead_interval
     ch_5_flapping_link_does_not_switch
     ch_5_power_returns_within_the_dead_interval
     ch_5_standby_takes_over_after_the_dead_interval

@@ -34,6 +34,18 @@ pub struct Settings {
     /// Digest of the configuration items that must be equal (CH-12).
     #[serde(with = "crate::hex")]
     pub config_digest: [u8; 32],
+    /// BFD with the peer, where it is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_bfd: Option<PeerBfdSettings>,
+}
+
+/// BFD with the peer, by another path than the SRP link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PeerBfdSettings {
+    /// While a session is Up the dead-interval alone takes over nothing (`bfd-mon-ignore-dead-interval`).
+    pub ignore_dead_interval: bool,
+    /// The shortest detection time of all sessions: the peer does not give us up sooner.
+    pub detection_time: Span,
 }
 
 impl Settings {
@@ -101,6 +113,16 @@ pub enum Event {
         configured: u32,
         /// Connected to the peer's.
         connected: u32,
+    },
+    /// BFD sessions with the peer, as they are now. RFC 5882 section 3.2: one that an operator holds down, at either
+    /// end, says nothing of the peer, and is not counted.
+    PeerBfd {
+        /// Not held down.
+        configured: u32,
+        /// Up.
+        up: u32,
+        /// Were Up, failed, and have not been Up since.
+        failed: u32,
     },
     /// `srp initiate-switchover [force]` (SW-1).
     InitiateSwitchover {
@@ -226,6 +248,9 @@ pub enum Fact {
         reason: SwitchReason,
         /// The peer's last Hello, if there was one.
         last_heard: Option<Time>,
+        /// When BFD with the peer failed, if that is why.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        bfd_failed: Option<Time>,
     },
     /// The planned switchover was called off and the old Active stays.
     Aborted {
@@ -245,9 +270,30 @@ pub enum Fact {
     Twins,
     /// The peer's configuration digest is (not) ours.
     ConfigInSync(bool),
+    /// Link and BFD have begun to say different things of the peer, or no longer do.
+    SignsOfLife(Option<Disagreement>),
     /// The kernel refused objects.
     KernelRefused {
         /// That many.
         refused: u32,
     },
+}
+
+/// What one sign of life says of the peer and the other denies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disagreement {
+    /// BFD is Up, and the SRP link is not, or is silent.
+    BfdAlone,
+    /// Hellos come, and BFD has failed.
+    LinkAlone,
+}
+
+impl std::fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::BfdAlone => "BFD is Up, no Hello comes",
+            Self::LinkAlone => "Hellos come, BFD is Down",
+        })
+    }
 }

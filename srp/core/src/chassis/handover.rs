@@ -34,7 +34,7 @@ impl Chassis {
     }
 
     fn begin_hand_over(&mut self, now: Time, reason: SwitchReason, force: bool, asked: Option<Asked>) {
-        self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard: self.heard }));
+        self.out.push_back(Action::Record(self.switchover_began(reason)));
         let id = self.next_switchover;
         self.next_switchover += 1;
         let ticket = Ticket(id);
@@ -149,7 +149,7 @@ impl Chassis {
         if let TakeOver::Planned { id, .. } = take_over {
             self.send_abort(id, why.to_owned());
         }
-        self.alive = self.alive.max(now);
+        self.sign_of_life(now);
         self.leave(now, take_over.reason(), Target::Absent { drain: Span::ZERO });
     }
 

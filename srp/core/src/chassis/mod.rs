@@ -13,11 +13,12 @@ mod presence;
 mod relative;
 mod role;
 mod rules;
+mod signs;
 mod validate;
 
 use std::collections::VecDeque;
 
-pub use event::{Action, Answer, Event, Fact, Settings};
+pub use event::{Action, Answer, Disagreement, Event, Fact, PeerBfdSettings, Settings};
 pub use presence::Ticket;
 pub use relative::{Counters, Origin};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use crate::types::{ChassisState, RouteModifier, Span, SwitchReason, Time};
 use crate::wire::{CloseReason, Hello, Message, PeerView};
 use presence::{Presence, Step, Target};
 use role::{HandOver, Role, TakeOver};
+use signs::PeerBfd;
 
 /// One chassis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +57,8 @@ pub struct Chassis {
     ran: Time,
     bgp: Count,
     session_managers: Count,
+    #[serde(default)]
+    peer_bfd: PeerBfd,
     next_switchover: u64,
     stopping: bool,
     stopped: bool,
@@ -99,6 +103,7 @@ impl Chassis {
             ran: now,
             bgp: Count::default(),
             session_managers: Count::default(),
+            peer_bfd: PeerBfd::default(),
             next_switchover: 1,
             stopping: false,
             stopped: false,
@@ -111,7 +116,7 @@ impl Chassis {
     pub fn handle(&mut self, now: Time, event: Event) {
         let gap = now.since(self.ran);
         self.ran = now;
-        if gap > self.settings.dead_interval {
+        if gap > self.soonest_take_over() {
             self.resume(now, gap);
         }
         match event {
@@ -122,7 +127,7 @@ impl Chassis {
                     self.lose_link(now);
                 }
                 self.link = Some(Link { sequence: 0, peer: None, in_sync: None });
-                self.alive = self.alive.max(now);
+                self.sign_of_life(now);
             }
             Event::LinkDown => self.lose_link(now),
             Event::Received(message) => self.receive(now, message),
@@ -141,6 +146,7 @@ impl Chassis {
             Event::SessionManagers { configured, connected } => {
                 self.session_managers = Count { all: configured, working: connected };
             }
+            Event::PeerBfd { configured, up, failed } => self.bfd_changed(now, configured, up, failed),
             Event::InitiateSwitchover { request, force } => self.initiate(now, request, force),
             Event::ValidateSwitchover { request } => {
                 let answer = Answer::Validated(self.validate());
@@ -155,6 +161,7 @@ impl Chassis {
             }
         }
         self.apply_rules(now);
+        self.note_disagreement();
         self.tell_peer(now);
     }
 
@@ -171,10 +178,10 @@ impl Chassis {
         };
         let lease = self.may_be_cut_off().then_some(self.lease);
         let rested = (self.role == Role::Standby && self.rests_until > self.ran).then_some(self.rests_until);
-        let watching =
-            self.link.is_some() || matches!(self.role, Role::Init | Role::Standby) && !self.stopping;
-        let dead = watching.then_some(self.dead_at());
-        [pending, dead, lease, rested, self.presence.next_deadline()]
+        let silent = self.link.is_some().then_some(self.dead_at());
+        let waits = matches!(self.role, Role::Init | Role::Standby) && !self.stopping;
+        let dead = self.death().filter(|_| waits).map(|(at, _)| at);
+        [pending, silent, dead, lease, rested, self.presence.next_deadline()]
             .into_iter()
             .flatten()
             .fold(self.hello_at, Time::min)
@@ -295,6 +302,7 @@ impl Chassis {
 
     fn hear(&mut self, now: Time, hello: Hello) {
         let in_sync = hello.config_digest == self.settings.config_digest;
+        let soonest_take_over = self.soonest_take_over();
         let Some(link) = self.link.as_mut() else { return };
         if link.in_sync != Some(in_sync) {
             link.in_sync = Some(in_sync);
@@ -306,9 +314,10 @@ impl Chassis {
         self.heard = Some(now);
         self.stood_back = false;
         if let Some(sent_at) = hello.echo_sent_at {
-            self.lease = self.lease.max(sent_at + self.settings.dead_interval);
+            self.lease = self.lease.max(sent_at + soonest_take_over);
         }
         self.alive = self.alive.max(now);
+        self.peer_bfd.refute();
         // A peer in Init has no past of its own: what we knew of its earlier life stays, to vouch for it.
         if hello.state == ChassisState::Init {
             if link.peer.is_none() && self.view.is_some() {
@@ -349,7 +358,7 @@ impl Chassis {
         }
     }
 
-    /// We did not run for longer than the dead-interval: what we know is old.
+    /// We did not run for so long that the peer may have taken over: what we know is old.
     fn resume(&mut self, now: Time, gap: Span) {
         self.out.push_back(Action::Record(Fact::Suspended { gap }));
         // What waits in a buffer was said to what we were then: it shall not count as an answer to what we are now.
@@ -366,10 +375,10 @@ impl Chassis {
         }
         match self.role {
             // The peer's Hellos wait in a buffer: give it one dead-interval to be heard.
-            Role::Init | Role::Standby => self.alive = self.alive.max(now),
+            Role::Init | Role::Standby => self.sign_of_life(now),
             // It may have taken over: whoever kept serving shall win (invariant 2), so step behind it first.
             Role::PendingActive { .. } | Role::Active | Role::PendingStandby { .. } => {
-                self.alive = self.alive.max(now);
+                self.sign_of_life(now);
                 self.stand_back(now, "suspended for longer than the dead-interval");
             }
         }

@@ -91,6 +91,7 @@ impl Chassis {
             ran: origin.time(self.ran, longer),
             bgp: self.bgp,
             session_managers: self.session_managers,
+            peer_bfd: self.peer_bfd.relative(),
             next_switchover: 0,
             stopping: self.stopping,
             stopped: self.stopped,

@@ -19,10 +19,18 @@ impl Chassis {
 
     /// Applies the first rule that changes something.
     fn apply_rule(&mut self, now: Time) -> bool {
-        if self.link.is_some() && now >= self.dead_at() {
-            self.out.push_back(Action::CloseLink(CloseReason::Silent, "no Hello within the dead-interval"));
-            self.lose_link(now);
-            return true;
+        if self.link.is_some() {
+            let dead = self.role == Role::Standby && !self.stopping && self.peer_is_dead(now).is_some();
+            let why = match (now >= self.dead_at(), dead) {
+                (true, _) => Some("no Hello within the dead-interval"),
+                (false, true) => Some("BFD has failed and Hellos are overdue"),
+                (false, false) => None,
+            };
+            if let Some(why) = why {
+                self.out.push_back(Action::CloseLink(CloseReason::Silent, why));
+                self.lose_link(now);
+                return true;
+            }
         }
         match self.role {
             Role::Init => self.decide(now),
@@ -83,10 +91,8 @@ impl Chassis {
             return self.finish_stopping(now);
         }
         let Some(peer) = self.peer().cloned() else {
-            if now < self.dead_at() {
-                return false;
-            }
-            self.take_over(now, TakeOver::Unplanned(SwitchReason::DeadTimerExpiry));
+            let Some(reason) = self.peer_is_dead(now) else { return false };
+            self.take_over(now, TakeOver::Unplanned(reason));
             return true;
         };
         match peer.state {
@@ -255,12 +261,16 @@ impl Chassis {
     /// Begins to take over with the present modifier.
     pub(super) fn take_over(&mut self, now: Time, take_over: TakeOver) {
         let reason = take_over.reason();
-        self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard: self.heard }));
+        self.out.push_back(Action::Record(self.switchover_began(reason)));
         // From here on a restarted peer must not believe that it still serves.
         self.view = None;
         let until = now + self.settings.switchover_timeout;
         self.enter(Role::PendingActive { until, take_over }, reason);
         self.aim(now, Target::Present(self.modifier));
+    }
+
+    pub(super) fn switchover_began(&self, reason: SwitchReason) -> Fact {
+        Fact::SwitchoverBegan { reason, last_heard: self.heard, bfd_failed: self.bfd_failed_at() }
     }
 
     /// First agreement: the Active takes the first modifier, the Standby follows.
@@ -283,7 +293,7 @@ impl Chassis {
         drain: Span,
     ) {
         if reason == SwitchReason::DualActive {
-            self.out.push_back(Action::Record(Fact::SwitchoverBegan { reason, last_heard: self.heard }));
+            self.out.push_back(Action::Record(self.switchover_began(reason)));
         }
         self.set_modifier(modifier, "steps behind the new Active");
         self.leave(now, reason, self.standby_target(drain));

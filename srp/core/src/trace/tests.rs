@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::chassis::Ticket;
+use crate::chassis::{PeerBfdSettings, Ticket};
 use crate::types::{
     BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Span, SwitchReason,
 };
@@ -30,6 +30,7 @@ fn settings() -> Settings {
         drain_interval: Span::millis(20),
         switchover_timeout: Span::millis(500),
         config_digest: [7; 32],
+        peer_bfd: Some(PeerBfdSettings { ignore_dead_interval: true, detection_time: Span::millis(60) }),
     }
 }
 
@@ -140,6 +141,8 @@ fn event() -> impl Strategy<Value = Event> {
         2 => ticket.prop_map(|ticket| Event::Flushed { ticket }),
         1 => (0_u32..3).prop_map(|established| Event::BgpNeighbors { configured: 2, established }),
         1 => Just(Event::SessionManagers { configured: 1, connected: 0 }),
+        2 => (0_u32..3, 0_u32..3, 0_u32..3)
+            .prop_map(|(configured, up, failed)| Event::PeerBfd { configured, up, failed }),
         2 => any::<bool>().prop_map(|force| Event::InitiateSwitchover { request: 1, force }),
         1 => Just(Event::ValidateSwitchover { request: 2 }),
         1 => Just(Event::TerminatePostProcess { request: 3 }),

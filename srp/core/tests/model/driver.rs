@@ -265,6 +265,7 @@ impl World {
             Fact::SwitchoverBegan { .. }
             | Fact::Twins
             | Fact::ConfigInSync(_)
+            | Fact::SignsOfLife(_)
             | Fact::KernelRefused { .. } => {}
         }
     }

@@ -236,6 +236,7 @@ pub fn pair(rng: &mut Rng) -> [Settings; 2] {
         drain_interval,
         switchover_timeout: Span::secs(1),
         config_digest: [7; 32],
+        peer_bfd: None,
     })
 }
 

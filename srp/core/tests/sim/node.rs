@@ -300,6 +300,10 @@ impl World {
                     self.note(side, "reports that the configurations differ");
                 }
             }
+            Fact::SignsOfLife(Some(found)) => {
+                self.note(side, format_args!("signs of life disagree: {found}"))
+            }
+            Fact::SignsOfLife(None) => self.note(side, "signs of life agree again"),
             Fact::KernelRefused { refused } => {
                 self.note(side, format_args!("kernel refuses {refused} objects"));
             }

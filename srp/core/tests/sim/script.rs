@@ -12,7 +12,7 @@
 
 use std::fmt::Write;
 
-use srp_core::chassis::{Chassis, Settings};
+use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
 use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority, Span};
 
 use super::chaos::Fault;
@@ -80,6 +80,7 @@ fn pair(words: &str) -> Result<World, String> {
         drain_interval: Span::millis(50),
         switchover_timeout: Span::secs(1),
         config_digest: [7; 32],
+        peer_bfd: None,
     });
     for word in words.split_whitespace() {
         let (key, value) = word.split_once('=').ok_or_else(|| format!("`{word}`: write key=value"))?;
@@ -111,6 +112,7 @@ fn pair(words: &str) -> Result<World, String> {
                         "timeout" => settings.switchover_timeout = span(value)?,
                         "threshold" => settings.threshold = value.parse().map_err(|_| "a number")?,
                         "delta" => settings.delta_route_modifier = value.parse().map_err(|_| "a number")?,
+                        "bfd" => settings.peer_bfd = Some(bfd(value)?),
                         "advertise-in-standby" => settings.advertise_in_standby = value == "yes",
                         _ => return Err(format!("`{key}` is not a setting of a pair")),
                     }
@@ -204,10 +206,34 @@ fn obey(world: &mut World, command: &str) -> Result<(), String> {
             let refuses = refuses.parse().map_err(|_| format!("`{command}`: 1 to 10 of 10 objects"))?;
             Fault::Refuse { side: side(name)?, refuses, span: span(time)? }
         }
+        ["bfd", name, what] => {
+            let (configured, up, failed) = match what {
+                "held" => (0, 0, 0),
+                "never-up" => (1, 0, 0),
+                "up" => (1, 1, 0),
+                "failed" => (1, 0, 1),
+                "half" => (2, 1, 1),
+                _ => return Err(format!("`{command}`: held, never-up, up, failed or half")),
+            };
+            let side = side(name)?;
+            let event = Event::PeerBfd { configured, up, failed };
+            world.note(side, format_args!("BFD with the peer: {what}"));
+            world.at(world.now, Due::Tell { side, life: world.nodes[side].life, event });
+            return Ok(());
+        }
         _ => return Err(format!("`{command}` is not a command")),
     };
     world.at(world.now, Due::Fault(fault));
     Ok(())
+}
+
+fn bfd(word: &str) -> Result<PeerBfdSettings, String> {
+    let ignore_dead_interval = match word {
+        "faster" => false,
+        "second-sign" => true,
+        _ => return Err(format!("`bfd={word}`: faster or second-sign")),
+    };
+    Ok(PeerBfdSettings { ignore_dead_interval, detection_time: Span::millis(150) })
 }
 
 fn side(name: &str) -> Result<usize, String> {

@@ -29,6 +29,7 @@ fn settings() -> Settings {
         drain_interval: Span::ZERO,
         switchover_timeout: Span::millis(500),
         config_digest: [7; 32],
+        peer_bfd: None,
     }
 }
 
