@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::fault::{Fault, Place};
+use super::model::BfdConfig;
 use super::reader::{Found, Reader, Section};
 use crate::types::Span;
 
@@ -27,6 +28,8 @@ pub(super) struct Ledger {
     pub contexts_unread: bool,
     /// Context and neighbour of each monitor.
     pub monitors: Vec<(Found<String>, Found<IpAddr>)>,
+    /// Sessions with the peer chassis.
+    pub bfd: Vec<BfdClaim>,
 }
 
 /// What one context claims.
@@ -41,6 +44,38 @@ pub(super) struct ContextClaims {
     pub bgp_port: Option<Found<u16>>,
     /// Each `layer-2 = true`.
     pub layer_2: Vec<Place>,
+    pub bfd: Vec<BfdClaim>,
+}
+
+/// A BFD session.
+pub(super) struct BfdClaim {
+    peer: IpAddr,
+    local: IpAddr,
+    interface: Option<String>,
+    is_multihop: bool,
+    at: Place,
+}
+
+impl BfdClaim {
+    pub fn new(config: &BfdConfig, at: Place) -> Self {
+        Self {
+            peer: config.peer_address,
+            local: config.local_address,
+            interface: config.interface.clone(),
+            is_multihop: config.timers.multihop.is_some(),
+            at,
+        }
+    }
+
+    /// A packet that does not name its session could belong to both (RFC 5881 section 3, RFC 5883 section 3).
+    fn collides(&self, other: &Self) -> bool {
+        let one_path = if self.is_multihop {
+            self.local == other.local
+        } else {
+            self.interface == other.interface || self.interface.is_none() || other.interface.is_none()
+        };
+        self.peer == other.peer && self.is_multihop == other.is_multihop && one_path
+    }
 }
 
 /// A prefix that is originated.
@@ -60,6 +95,7 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     check_layer_2(reader, ledger);
     check_ports(reader, ledger);
     check_monitors(reader, ledger);
+    check_bfd(reader, ledger);
 }
 
 /// Reports each value that stands earlier in the list as well.
@@ -170,6 +206,15 @@ fn check_ports(reader: &Reader<'_>, ledger: &Ledger) {
             // Both may be defaults, but never the same ones: at least one is written.
             let at = if port.at.written.is_some() { &port.at } else { &link.at };
             reader.report(at, Fault::PortTaken { srp: link.at.clone() });
+        }
+    }
+}
+
+fn check_bfd(reader: &Reader<'_>, ledger: &Ledger) {
+    let claims: Vec<_> = ledger.bfd.iter().chain(ledger.contexts.iter().flat_map(|c| &c.bfd)).collect();
+    for (index, claim) in claims.iter().enumerate() {
+        if let Some(first) = claims[..index].iter().find(|first| first.collides(claim)) {
+            reader.report(&claim.at, Fault::Twice { what: "BFD session", first: first.at.clone() });
         }
     }
 }

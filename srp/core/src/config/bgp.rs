@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::across::{Claim, ContextClaims, is_link_local};
+use super::bfd;
 use super::fault::{Fault, Place};
 use super::kind::{
     Address, AddressV4, AddressV6, AsNumber, Choice, Duration, FilePath, Flag, HoldTime, Integer, Interface,
@@ -71,6 +72,7 @@ fn read_neighbor(
     let role_strict = s.or("role-strict", &Flag, false);
     let families = Families::read(s, &address);
     let import = s.list("import", &Rule);
+    let bfd = bfd::read_neighbor(s, &address, &local_address, &interface, &mut claims.bfd);
 
     if let Ok(address) = &address {
         check_interface(s, address, &interface);
@@ -102,6 +104,7 @@ fn read_neighbor(
         next_hop_ipv4: families.next_hop_ipv4,
         next_hop_ipv6: families.next_hop_ipv6,
         import: import?.into_iter().map(|rule| rule.value).collect(),
+        bfd: bfd?,
     })
 }
 

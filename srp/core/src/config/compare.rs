@@ -85,6 +85,14 @@ fn srp_items(srp: &SrpConfig) -> Vec<ConfigItem> {
     if srp.delta_route_modifier != 1 {
         items.push(item("srp delta-route-modifier", srp.delta_route_modifier));
     }
+    // Addresses and paths are the chassis' own; how soon either end gives up is not.
+    items.extend(srp.bfd.iter().enumerate().map(|(index, session)| {
+        let (interval, multiplier) = (session.timers.interval, session.timers.multiplier);
+        item(format!("srp bfd {}", index + 1), format!("interval {interval} multiplier {multiplier}"))
+    }));
+    if !srp.bfd.is_empty() {
+        items.push(item("srp bfd-mon-ignore-dead-interval", srp.bfd_mon_ignore_dead_interval));
+    }
     // A monitored neighbour has one address on this chassis and another on the peer: its place in the list counts.
     items.extend(srp.monitor_bgp.iter().enumerate().map(|(index, monitor)| {
         let key = format!("srp monitor bgp {}", index + 1);
@@ -157,6 +165,9 @@ mod tests {
             ("srp drain-interval", "2s"),
             ("srp switchover-timeout", "5s"),
             ("srp delta-route-modifier", "2"),
+            ("srp bfd 1", "interval 50ms multiplier 3"),
+            ("srp bfd 2", "interval 300ms multiplier 3"),
+            ("srp bfd-mon-ignore-dead-interval", "false"),
             ("srp monitor bgp 1", "context destination group 1"),
             ("context destination", "configured"),
             ("context destination loopback gateway", "203.0.113.1/32"),

@@ -311,6 +311,15 @@ pub enum Fault {
         /// By whom.
         user: Place,
     },
+    /// Nothing vouches for the peer beside the dead-interval.
+    #[error("there is no [[srp.bfd]], so the dead-interval is all there is")]
+    NoBfd,
+    /// A packet over one link has a TTL of 255, or is refused (RFC 5881 section 5).
+    #[error("a session over one link takes no other TTL than 255")]
+    TtlOfOneHop,
+    /// Our end of the session is part of what the neighbour is configured with.
+    #[error("a BFD session with a neighbour, and nothing says from which address")]
+    BfdWithoutLocalAddress,
     /// A monitor for a context that is not configured.
     #[error("no context of this name is configured")]
     UnknownContext {
@@ -391,6 +400,9 @@ impl Fault {
             Self::SameFile { .. } => "key and certificate are this chassis' own, peer-certificate is the \
                                       certificate file copied from the peer"
                 .into(),
+            Self::NoBfd => "add [[srp.bfd]] with peer-address and local-address, or leave this out".into(),
+            Self::TtlOfOneHop => "set multihop = true if routers are between, or remove this".into(),
+            Self::BfdWithoutLocalAddress => "add local-address to this neighbour".into(),
             Self::PortTaken { .. } => "choose another port for one of the two".into(),
             Self::Layer2OnLo => "add interface = \"NAME\", the link to the subnet of this address".into(),
             Self::Layer2NotActivated => "set srp-activate = true, or remove layer-2".into(),

@@ -9,6 +9,7 @@
 //! configuration as text (`text`). `docs/configuration.md` lists every key; a test holds it against this code.
 
 mod across;
+mod bfd;
 mod bgp;
 mod compare;
 mod context;
@@ -34,9 +35,9 @@ pub use dscp::Dscp;
 pub use fault::{ConfigError, Fault, Place};
 pub use host::DEFAULT_SOCKET;
 pub use model::{
-    Action, BgpConfig, BgpRole, Config, ContextConfig, ControlConfig, ImportRule, KernelConfig, LogConfig,
-    LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets, PoolConfig, RecordConfig,
-    Security, SrpConfig,
+    Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Config, ContextConfig, ControlConfig, ImportRule,
+    KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
+    PoolConfig, RecordConfig, Security, SrpConfig,
 };
 pub use reload::{Change, Reload, changes};
 

@@ -67,6 +67,41 @@ pub struct SrpConfig {
     pub security: Security,
     /// `[[srp.monitor.bgp]]`.
     pub monitor_bgp: Vec<MonitorBgp>,
+    /// `[[srp.bfd]]`: sessions with the peer chassis.
+    pub bfd: Vec<BfdConfig>,
+    /// While one of them is Up the dead-interval alone takes over nothing; default false.
+    pub bfd_mon_ignore_dead_interval: bool,
+}
+
+/// A BFD session with the peer chassis (RFC 5880).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BfdConfig {
+    /// The peer's end.
+    pub peer_address: IpAddr,
+    /// Our end, in the same family.
+    pub local_address: IpAddr,
+    /// The only interface that packets leave by and come in by; always there for link-local addresses.
+    pub interface: Option<String>,
+    /// Timers and path.
+    pub timers: BfdTimers,
+}
+
+/// How fast a BFD session detects, and over what path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BfdTimers {
+    /// Between packets, each way: 10 ms ..= 10 s; default 50 ms.
+    pub interval: Span,
+    /// That many intervals without a packet end the session: 2 ..= 50; default 3.
+    pub multiplier: u8,
+    /// Over routers (RFC 5883), with this least TTL of received packets; `None`: over one link (RFC 5881).
+    pub multihop: Option<u8>,
+}
+
+impl BfdTimers {
+    /// Silence after which the other end is given up, if it sends as we do.
+    pub fn detection_time(&self) -> Span {
+        self.interval.times(self.multiplier.into())
+    }
 }
 
 /// How the SRP link is protected.
@@ -288,6 +323,8 @@ pub struct NeighborConfig {
     pub next_hop_ipv6: Option<Ipv6Addr>,
     /// What is accepted; nothing if empty (RFC 8212).
     pub import: Vec<ImportRule>,
+    /// `[context.bgp.neighbor.bfd]`: BFD beside the session; `local_address` is there.
+    pub bfd: Option<BfdTimers>,
 }
 
 /// What two neighbours are to each other (RFC 9234 section 4.1).

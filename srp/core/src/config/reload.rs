@@ -30,7 +30,7 @@ impl Reload {
 
 /// What changes from `old` to `new`, in words.
 ///
-/// Live: timers and switchover settings of `[srp]`, monitors, the record, and loopbacks, pools, neighbours and networks of a context
+/// Live: timers and switchover settings of `[srp]`, monitors, BFD, the record, and loopbacks, pools, neighbours and networks of a context
 /// that stays, and the files of keys and certificates. Everything that makes a chassis who it is (role, priority, link), how it marks its kernel state,
 /// and the BGP instances themselves need a new start.
 pub fn changes(old: &Config, new: &Config) -> Reload {
@@ -85,10 +85,12 @@ fn is_live_table(table: &Table) -> bool {
     matches!(
         table.header,
         "srp.monitor.bgp"
+            | "srp.bfd"
             | "record"
             | "context.loopback"
             | "context.pool"
             | "context.bgp.neighbor"
+            | "context.bgp.neighbor.bfd"
             | "context.bgp.network"
     )
 }
@@ -106,6 +108,7 @@ fn is_live_key(key: &str) -> bool {
             | "advertise-routes-in-standby-state"
             | "drain-interval"
             | "switchover-timeout"
+            | "bfd-mon-ignore-dead-interval"
     )
 }
 

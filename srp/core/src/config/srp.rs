@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::DEFAULT_PORT;
 use super::across::{Ledger, is_link_local};
+use super::bfd;
 use super::dscp::Dscp;
 use super::fault::Fault;
 use super::kind::{Address, Choice, Duration, FilePath, Flag, Integer, MacAddress, Name};
@@ -39,6 +40,8 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     let dscp = s.or("dscp-control", &DSCPS, Dscp::default());
     let security = read_security(s, base);
     let monitor_bgp = read_monitors(s, ledger);
+    let sessions = bfd::read_peers(s, ledger);
+    let ignore = bfd::read_ignore(s, sessions.as_deref().map_err(|reported| *reported));
 
     let ends = check_ends(s, bind, peer, ledger);
     if let (Ok(hello), Ok(dead)) = (&hello, &dead) {
@@ -71,6 +74,8 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         dscp_control: dscp?.value,
         security: security?,
         monitor_bgp: monitor_bgp?,
+        bfd: sessions?,
+        bfd_mon_ignore_dead_interval: ignore?,
     })
 }
 

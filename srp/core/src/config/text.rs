@@ -6,7 +6,8 @@ use std::path::Path;
 use toml::Value;
 
 use super::model::{
-    Action, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig, Security, SrpConfig,
+    Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig,
+    Security, SrpConfig,
 };
 use crate::types::{ChassisMode, Span};
 
@@ -105,6 +106,7 @@ pub(super) fn tables(config: &Config) -> Vec<Table> {
         );
     }
     tables.extend(config.srp.monitor_bgp.iter().map(monitor));
+    tables.extend(config.srp.bfd.iter().map(bfd_session));
     let control = &config.control;
     tables.push(
         Table::new("control").text("socket", control.socket.display()).maybe("group", control.group.as_ref()),
@@ -161,6 +163,7 @@ fn srp(srp: &SrpConfig) -> Table {
         .bare("advertise-routes-in-standby-state", srp.advertise_routes_in_standby_state)
         .span("drain-interval", srp.drain_interval)
         .span("switchover-timeout", srp.switchover_timeout)
+        .bare("bfd-mon-ignore-dead-interval", srp.bfd_mon_ignore_dead_interval)
         .maybe("mac", srp.mac)
         .text("dscp-control", srp.dscp_control.name());
     match srp.security {
@@ -176,6 +179,29 @@ fn monitor(monitor: &MonitorBgp) -> Table {
         .text("address", monitor.address);
     match monitor.group {
         Some(group) => table.bare("group", group),
+        None => table,
+    }
+}
+
+fn bfd_session(session: &BfdConfig) -> Table {
+    let label = match &session.interface {
+        Some(interface) => format!("{}%{interface}", session.peer_address),
+        None => session.peer_address.to_string(),
+    };
+    let table = Table::element("srp.bfd", label, "")
+        .text("peer-address", session.peer_address)
+        .text("local-address", session.local_address)
+        .maybe("interface", session.interface.as_ref());
+    bfd_timers(table, session.timers)
+}
+
+fn bfd_timers(table: Table, timers: BfdTimers) -> Table {
+    let table = table
+        .span("interval", timers.interval)
+        .bare("multiplier", timers.multiplier)
+        .bare("multihop", timers.multihop.is_some());
+    match timers.multihop {
+        Some(least_ttl) => table.bare("least-ttl", least_ttl),
         None => table,
     }
 }
@@ -211,7 +237,16 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
         .bare("port", bgp.port);
     let path = head.path();
     let mut tables = vec![head];
-    tables.extend(bgp.neighbors.iter().map(|config| neighbor(config, &path)));
+    for config in &bgp.neighbors {
+        let head = neighbor(config, &path);
+        let parent = head.path();
+        tables.push(head);
+        tables.extend(
+            config
+                .bfd
+                .map(|timers| bfd_timers(Table { parent, ..Table::new("context.bgp.neighbor.bfd") }, timers)),
+        );
+    }
     tables.extend(bgp.networks.iter().map(|network| {
         Table::element("context.bgp.network", network.prefix, &path).text("prefix", network.prefix)
     }));

@@ -521,7 +521,7 @@ const ROWS: &[Row] = &[
         from: "address = \"10.1.1.2\"\ngroup",
         to: "address = \"10.1.1.3\"\ngroup",
         said: &[
-            "srp.toml:29: srp.monitor.bgp[10.1.1.3].address = \"10.1.1.3\": context destination has no neighbour of this address\n    write one of: 10.1.1.2, fe80::2",
+            "srp.toml:29: srp.monitor.bgp[10.1.1.3].address = \"10.1.1.3\": context destination has no neighbour of this address\n    write one of: 10.1.1.2, fe80::2, 10.1.3.2",
         ],
     },
     Row {

@@ -43,6 +43,7 @@ delta-route-modifier = 1
 advertise-routes-in-standby-state = false
 drain-interval = \"2s\"
 switchover-timeout = \"5s\"
+bfd-mon-ignore-dead-interval = false
 dscp-control = \"be\"
 plaintext = true
 
@@ -81,4 +82,54 @@ fn the_files_of_the_demonstration_pair_are_right_and_agree() {
     let (east, west) = (east.comparison_items(), west.comparison_items());
     assert_eq!(differences(&east, &west), Vec::<String>::new());
     assert_eq!(digest(&east), digest(&west));
+}
+
+const SHORT: &str =
+    "[srp]\nbind-address = \"192.0.2.1\"\npeer-ip-address = \"192.0.2.2\"\nplaintext = true\n";
+
+fn said_of(more: &str) -> Vec<String> {
+    read(&format!("{SHORT}{more}")).expect_err("a fault")
+}
+
+#[test]
+fn the_dead_interval_cannot_be_ignored_without_bfd() {
+    assert_eq!(
+        said_of("bfd-mon-ignore-dead-interval = true\n"),
+        [
+            "srp.toml:5: srp.bfd-mon-ignore-dead-interval = true: there is no [[srp.bfd]], so the dead-interval is all there is\n    \
+             add [[srp.bfd]] with peer-address and local-address, or leave this out"
+        ]
+    );
+}
+
+#[test]
+fn bfd_sessions_that_cannot_work_are_refused() {
+    let session = |keys: &str| said_of(&format!("[[srp.bfd]]\n{keys}"));
+    let rows = [
+        ("peer-address = \"10.9.0.1\"\nlocal-address = \"10.9.0.1\"\n", "an address of this chassis itself"),
+        ("peer-address = \"10.9.0.2\"\nlocal-address = \"2001:db8::1\"\n", "of another address family"),
+        ("peer-address = \"fe80::2\"\nlocal-address = \"fe80::1\"\n", "nothing says on which interface"),
+        (
+            "peer-address = \"10.9.0.2\"\nlocal-address = \"10.9.0.1\"\nleast-ttl = 254\n",
+            "no other TTL than 255",
+        ),
+        ("peer-address = \"10.9.0.2\"\nlocal-address = \"10.9.0.1\"\nmultiplier = 1\n", "out of range"),
+        ("peer-address = \"10.9.0.2\"\nlocal-address = \"10.9.0.1\"\ninterval = \"9ms\"\n", "out of range"),
+    ];
+    for (keys, fault) in rows {
+        let said = session(keys);
+        assert!(said.len() == 1 && said[0].contains(fault), "{keys}: {said:?}");
+    }
+}
+
+#[test]
+fn one_path_has_one_bfd_session_whoever_asked_for_it() {
+    let chassis = "[[srp.bfd]]\npeer-address = \"10.9.0.2\"\nlocal-address = \"10.9.0.1\"\n";
+    let neighbor = "[[context]]\nname = \"a\"\n[context.bgp]\nas = 65001\nrouter-id = \"192.0.2.1\"\n\
+                    [[context.bgp.neighbor]]\naddress = \"10.9.0.2\"\nremote-as = 65002\n";
+    let said =
+        said_of(&format!("{chassis}{neighbor}local-address = \"10.9.0.1\"\n[context.bgp.neighbor.bfd]\n"));
+    assert!(said.len() == 1 && said[0].contains("the same BFD session as"), "{said:?}");
+    let said = said_of(&format!("{neighbor}[context.bgp.neighbor.bfd]\n"));
+    assert!(said.len() == 1 && said[0].contains("add local-address to this neighbour"), "{said:?}");
 }

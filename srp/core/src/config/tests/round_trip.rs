@@ -68,14 +68,17 @@ fn any_srp() -> impl Strategy<Value = SrpConfig> {
     let who = (any::<bool>(), 1_u8.., option::of(any::<[u8; 5]>()), "[a-z][a-z0-9._-]{0,9}");
     let timers = (10_000_u64..60_000_000, 3_u64..5, 0_u64..3_600_000_000, 1_u64..65_535);
     let link = (any::<bool>(), 1_u16.., option::of((any_path(), any_path(), any_path())));
-    (who, timers, link, (2_u16..=32, 1_u16..=31), any::<bool>()).prop_map(
+    (who, timers, link, (2_u16..=32, 1_u16..=31), (any::<bool>(), vec(any_bfd(), 0..3))).prop_map(
         |(
             (primary, priority, mac, context),
             (hello, times, delay, hour),
             (v6, port, files),
             (threshold, delta),
-            standby,
+            (standby, mut bfd),
         )| {
+            for (number, session) in (1..).zip(&mut bfd) {
+                session.peer_address = numbered(session.peer_address.is_ipv6(), 9, number).ip();
+            }
             let end = |last: u8| {
                 if v6 {
                     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()))
@@ -111,9 +114,25 @@ fn any_srp() -> impl Strategy<Value = SrpConfig> {
                     None => Security::Plaintext,
                 },
                 monitor_bgp: Vec::new(),
+                bfd_mon_ignore_dead_interval: standby && !bfd.is_empty(),
+                bfd,
             }
         },
     )
+}
+
+fn any_bfd() -> impl Strategy<Value = BfdConfig> {
+    (any::<bool>(), any::<bool>(), any_bfd_timers()).prop_map(|(v6, named, timers)| BfdConfig {
+        peer_address: numbered(v6, 9, 0).ip(),
+        local_address: numbered(v6, 8, 0).ip(),
+        interface: named.then(|| "eth0".into()),
+        timers,
+    })
+}
+
+fn any_bfd_timers() -> impl Strategy<Value = BfdTimers> {
+    (10_000_u64..=10_000_000, 2_u8..=50, option::of(1_u8..))
+        .prop_map(|(us, multiplier, multihop)| BfdTimers { interval: Span(us), multiplier, multihop })
 }
 
 fn any_context() -> impl Strategy<Value = ContextConfig> {
@@ -167,8 +186,8 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
 
 fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
     let session = (any::<bool>(), 1_u16.., prop_oneof![Just(0_u64), 3..=65_535_u64], any::<bool>());
-    (session, any::<bool>(), vec(any_rule(), 0..4)).prop_map(
-        |((v6, port, hold, passive), both, mut import)| {
+    (session, any::<bool>(), vec(any_rule(), 0..4), option::of(any_bfd_timers())).prop_map(
+        |((v6, port, hold, passive), both, mut import, bfd)| {
             let (ipv4, ipv6) = (both || !v6, both || v6);
             import.retain(|rule| if rule.prefix.is_ipv4() { ipv4 } else { ipv6 });
             import.sort_by_key(ToString::to_string);
@@ -194,6 +213,7 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
                 next_hop_ipv4: (both && v6).then_some(Ipv4Addr::new(10, 0, 0, 1)),
                 next_hop_ipv6: (both && !v6).then_some(Ipv6Addr::LOCALHOST),
                 import,
+                bfd: bfd.filter(|_| passive),
             }
         },
     )
