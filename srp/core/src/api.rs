@@ -135,6 +135,45 @@ pub struct SrpInfo {
     pub link_counters: Vec<Counter>,
     /// Objects that the kernel refused and that are still missing.
     pub kernel_refused: Vec<String>,
+    /// BFD sessions: those with the peer first, then those with BGP neighbours.
+    pub bfd_sessions: Vec<BfdSession>,
+    /// `bfd-mon-ignore-dead-interval`: while a session with the peer is Up, the dead-interval alone takes over nothing.
+    pub bfd_ignores_dead_interval: bool,
+    /// What link and BFD say of the peer, where they contradict each other.
+    pub bfd_disagreement: Option<String>,
+}
+
+/// A BFD session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BfdSession {
+    /// `peer chassis`, or the BGP neighbour and its context.
+    pub watches: String,
+    /// The other end.
+    pub peer_address: String,
+    /// Our end.
+    pub local_address: String,
+    /// The only interface of the session, if it names one.
+    pub interface: Option<String>,
+    /// Routers are between.
+    pub multihop: bool,
+    /// `AdminDown`, `Down`, `Init` or `Up`.
+    pub state: String,
+    /// State at the other end, as its last packet said.
+    pub remote_state: Option<String>,
+    /// Since when it is in its state.
+    pub since_us: u64,
+    /// Between our packets.
+    pub transmit_interval_ms: Option<f64>,
+    /// Silence after which the other end is given up.
+    pub detection_time_ms: Option<f64>,
+    /// Times that it came up.
+    pub ups: u64,
+    /// Times that it went down.
+    pub downs: u64,
+    /// Why it last went down.
+    pub last_down: Option<String>,
+    /// When that was.
+    pub last_down_us: Option<u64>,
 }
 
 /// `show srp statistics`: counts since this `srpd` started.
@@ -402,7 +441,7 @@ pub struct Switchover {
 pub struct SwitchoverStep {
     /// Milliseconds after `began`; negative for what led to it.
     pub at_ms: f64,
-    /// Stable name in kebab case: `last-hello-received`, `dead-timer-expired`, `switchover-requested`, `installing`,
+    /// Stable name in kebab case: `last-hello-received`, `bfd-down`, `dead-timer-expired`, `bfd-failed`, `switchover-requested`, `installing`,
     /// `installed`, `announcing`, `update-written`, `update-acknowledged`, `state-changed`, `confirmed`,
     /// `withdrawing`, `withdrawn`, `draining`, `removed`, `aborted`.
     pub step: String,

@@ -1,7 +1,7 @@
-//! The chassis thread: Hellos, timers and the link, and nothing that can wait.
+//! The chassis thread: Hellos, BFD, timers and the link, and nothing that can wait.
 //!
-//! One loop around the state machine: what came over the link, what other threads sent, what time it is; then the
-//! actions, in their order. Kernel and BGP steps are handed to the step thread and reported back through the inbox, so
+//! One loop around the state machine: what came over the link and from BFD, what other threads sent, what time it is;
+//! then the actions, in their order. What has arrived always goes before the clock. Kernel and BGP steps are handed to the step thread and reported back through the inbox, so
 //! no Hello waits for them.
 
 use std::collections::{HashMap, VecDeque};
@@ -17,16 +17,27 @@ use srp_core::wire::{Close, CloseReason, ConfigItem, ConfigItems, Message};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use tracing::{error, info, warn};
 
+use crate::alarm::Alarm;
 use crate::clock;
 use crate::counts::Counts;
 use crate::inbox::{Input, Noted, Snapshot};
 use crate::journal::Journal;
 use crate::link::{Fault, Link, LinkEvent};
+use crate::paths::Paths;
 use crate::record::Recorder;
 use crate::steps::Step;
 
-/// Token of the inbox; the link has the ones from 1 on.
+/// Token of the inbox.
 pub const INBOX: Token = Token(0);
+
+/// Token of the alarm clock.
+pub const ALARM: Token = Token(1);
+
+/// First token of the link.
+pub const LINK_TOKENS: usize = 2;
+
+/// First token of BFD.
+pub const PATH_TOKENS: usize = LINK_TOKENS + crate::link::TOKENS;
 
 /// A goodbye that the peer does not read is not waited for any longer.
 const GOODBYE: Span = Span::millis(200);
@@ -34,8 +45,10 @@ const GOODBYE: Span = Span::millis(200);
 /// What the thread is made of.
 pub struct Beat {
     poll: Poll,
+    alarm: Alarm,
     chassis: Chassis,
     link: Link,
+    paths: Paths,
     inputs: mpsc::Receiver<Input>,
     steps: tokio_mpsc::UnboundedSender<Step>,
     stopped: Option<oneshot::Sender<()>>,
@@ -45,6 +58,18 @@ pub struct Beat {
     items: Vec<ConfigItem>,
     recorder: Option<Box<Recorder>>,
     watched: Watched,
+}
+
+/// What the thread wakes up for, beside its inbox.
+pub struct Ears {
+    /// All of them are registered here.
+    pub poll: Poll,
+    /// Its deadlines.
+    pub alarm: Alarm,
+    /// The SRP link.
+    pub link: Link,
+    /// BFD.
+    pub paths: Paths,
 }
 
 /// What `show srp info` says beyond the state machine.
@@ -63,8 +88,7 @@ struct Watched {
 impl Beat {
     /// A chassis that has just started. `items` are what its configuration digest was made of.
     pub fn new(
-        poll: Poll,
-        link: Link,
+        Ears { poll, alarm, link, paths }: Ears,
         chassis: Chassis,
         items: Vec<ConfigItem>,
         inputs: mpsc::Receiver<Input>,
@@ -84,8 +108,10 @@ impl Beat {
         };
         Self {
             poll,
+            alarm,
             chassis,
             link,
+            paths,
             inputs,
             steps,
             stopped: Some(stopped),
@@ -110,22 +136,24 @@ impl Beat {
         let mut events = Events::with_capacity(128);
         let mut leave_at = None;
         loop {
-            let deadline = self.next_deadline().min(leave_at.unwrap_or(Time(u64::MAX)));
-            match self.poll.poll(&mut events, Some(Duration::from(deadline.since(clock::now())))) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => result?,
-            }
+            self.wait(&mut events, self.next_deadline().min(leave_at.unwrap_or(Time(u64::MAX))))?;
             let now = clock::now();
             // Everything that has arrived goes before the clock: a Hello that waited in a buffer was not late.
-            for event in events.iter().filter(|event| event.token() != INBOX) {
-                self.link.handle(now, event);
+            for event in &events {
+                if event.token() != INBOX && !self.alarm.is_rung_by(event.token()) {
+                    self.link.handle(now, event);
+                    self.paths.handle(now, event);
+                }
             }
             self.take_link_events(now);
+            self.take_path_events(now);
             while let Ok(input) = self.inputs.try_recv() {
                 self.take(now, input);
             }
             self.link.handle_deadline(now);
             self.take_link_events(now);
+            self.paths.handle_deadline(now);
+            self.take_path_events(now);
             if now >= self.chassis.next_deadline() {
                 self.feed(now, Event::DeadlineReached);
             }
@@ -140,8 +168,27 @@ impl Beat {
     }
 
     fn next_deadline(&self) -> Time {
-        let chassis = self.chassis.next_deadline();
-        self.link.next_deadline().map_or(chassis, |link| link.min(chassis))
+        let others = [self.link.next_deadline(), self.paths.next_deadline()];
+        others.into_iter().flatten().fold(self.chassis.next_deadline(), Time::min)
+    }
+
+    /// Waits for the deadline, or for something to arrive.
+    fn wait(&mut self, events: &mut Events, deadline: Time) -> io::Result<()> {
+        self.alarm.set(deadline)?;
+        let mut patience = None;
+        loop {
+            match self.poll.poll(events, patience) {
+                // Whoever stops and continues the process ends the wait without a look at what has arrived meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => patience = Some(Duration::ZERO),
+                result => return result,
+            }
+        }
+    }
+
+    fn take_path_events(&mut self, now: Time) {
+        while let Some(event) = self.paths.poll(now) {
+            self.feed(now, event);
+        }
     }
 
     fn take_link_events(&mut self, now: Time) {
@@ -250,6 +297,11 @@ impl Beat {
                 self.feed(now, Event::Reconfigured(settings));
                 self.send_items(now);
             }
+            Input::Bfd(wanted, reply) => {
+                let _ = reply.send(self.paths.reconfigure(now, wanted)); // the reload may have lost its patience
+            }
+            Input::LinkDown { interface } => self.paths.link_down(now, interface),
+            Input::AddressGone(address) => self.paths.address_gone(now, address),
             Input::Credentials(credentials) => self.link.set_credentials(*credentials),
             Input::Record(recorder) => self.recorder = recorder,
         }
@@ -321,8 +373,14 @@ impl Beat {
                 log(&fact);
                 self.watched.counts.fact(&fact);
                 self.journal.record(now, self.chassis.state(), &fact);
+                if let Fact::SwitchoverBegan { bfd_failed: Some(at), .. } = fact {
+                    let detail = self.paths.last_failure().unwrap_or_default();
+                    self.journal.step(Noted { at, step: "bfd-down", detail });
+                }
             }
             Action::Stopped => {
+                // To those who watch us by BFD this is no failure.
+                self.paths.stop(now);
                 // Also where no link is up: half-made connections have an end then, too.
                 self.link.close(now, CloseReason::Stopping, "orderly stop");
                 if let Some(stopped) = self.stopped.take() {
@@ -359,20 +417,21 @@ impl Beat {
             counts: watched.counts.clone(),
             recorded: self.recorder.as_ref().map_or((0, 0), |recorder| recorder.counters()),
             started: watched.started,
+            paths: self.paths.views(),
             round_trip_ms: watched.round_trip.map(Span::as_millis_f64),
             differences: watched.peer_items.as_ref().map(|theirs| differences(&self.items, theirs)),
             last_validation: watched.last_validation.clone(),
             last_switch: self.journal.last_switch(),
             switchovers: self.journal.show(clock::wall_us),
             switchover_count: self.journal.count(),
-            link_counters: self
-                .link
-                .counters()
-                .into_iter()
-                .map(|(name, count)| (name.to_owned(), count))
-                .collect(),
+            link_counters: named(self.link.counters(), ""),
+            bfd_counters: named(self.paths.counters(), "bfd-"),
         }
     }
+}
+
+fn named(counters: Vec<(&'static str, u64)>, prefix: &str) -> Vec<(String, u64)> {
+    counters.into_iter().map(|(name, count)| (format!("{prefix}{name}"), count)).collect()
 }
 
 /// One line per decision.
@@ -390,7 +449,7 @@ fn log(fact: &Fact) {
         Fact::SwitchoverBegan { reason, .. } => info!(cause = %reason, "switchover began"),
         Fact::Aborted { why } => warn!(why, "switchover called off"),
         Fact::Suspended { gap } => {
-            warn!(%gap, "did not run for longer than the dead-interval: is the machine overloaded?");
+            warn!(%gap, "did not run for so long that the peer may have taken over: is the machine overloaded?");
         }
         Fact::CutOff => warn!("cut off: neither the peer nor any BGP neighbour can be reached"),
         Fact::PeerRestarted => info!("the peer's srpd has restarted"),
@@ -401,6 +460,10 @@ fn log(fact: &Fact) {
         Fact::ConfigInSync(false) => {
             warn!("configuration differs from the peer's: see `show configuration srp`");
         }
+        Fact::SignsOfLife(Some(found)) => {
+            warn!(%found, "link and BFD disagree about the peer: see `show srp info`");
+        }
+        Fact::SignsOfLife(None) => info!("link and BFD agree about the peer again"),
         Fact::KernelRefused { refused } => error!(refused, "the kernel refused objects"),
     }
 }

@@ -72,7 +72,7 @@ impl Counts {
             Fact::PeerRestarted => self.peer_restarts += 1,
             Fact::ConfigInSync(in_sync) => self.configuration_mismatches += u64::from(!in_sync),
             Fact::KernelRefused { refused } => self.kernel_refusals += u64::from(*refused),
-            Fact::Twins => {}
+            Fact::Twins | Fact::SignsOfLife(_) => {}
         }
     }
 
@@ -152,7 +152,7 @@ mod tests {
     fn every_reason_of_the_public_list_is_shown_also_those_that_never_were() {
         let mut counts = Counts::default();
         let reason = SwitchReason::DeadTimerExpiry;
-        counts.fact(&Fact::SwitchoverBegan { reason, last_heard: None });
+        counts.fact(&Fact::SwitchoverBegan { reason, last_heard: None, bfd_failed: None });
         let all: Vec<_> = counts.switchovers().collect();
         assert_eq!(all.len(), 13);
         assert_eq!(all[9], (reason, 1));

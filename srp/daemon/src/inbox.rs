@@ -1,6 +1,7 @@
 //! The way into the chassis thread from every other one.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::mpsc;
 
 use mio::Waker;
@@ -10,8 +11,10 @@ use srp_core::types::{SwitchReason, Time};
 use srp_core::wire::{ConfigItem, Hello};
 use tokio::sync::oneshot;
 
+use crate::bfd::BfdError;
 use crate::counts::Counts;
 use crate::link::Credentials;
+use crate::paths::{PathView, Wanted};
 use crate::record::Recorder;
 
 /// Something for the chassis thread.
@@ -33,6 +36,15 @@ pub enum Input {
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// The configuration was reloaded.
     Reconfigured(Box<Settings>, Vec<ConfigItem>),
+    /// BFD sessions of a reloaded configuration; the answer says whether they could be had.
+    Bfd(Vec<Wanted>, oneshot::Sender<Result<(), BfdError>>),
+    /// A link has lost its carrier, or is gone.
+    LinkDown {
+        /// Index of the interface.
+        interface: u32,
+    },
+    /// An address of ours is gone.
+    AddressGone(IpAddr),
     /// Keys and certificates for new connections of the link.
     Credentials(Box<Credentials>),
     /// From here on the state machine is recorded so, or not at all.
@@ -70,6 +82,8 @@ pub struct Snapshot {
     pub recorded: (u64, u64),
     /// When the chassis thread began.
     pub started: Time,
+    /// BFD sessions.
+    pub paths: Vec<PathView>,
     /// Last round trip of a Hello.
     pub round_trip_ms: Option<f64>,
     /// Differences of configuration, once the peer's items are known.
@@ -85,6 +99,8 @@ pub struct Snapshot {
     pub switchover_count: u64,
     /// Counters of the link.
     pub link_counters: Vec<(String, u64)>,
+    /// BFD packets that were not taken, by reason.
+    pub bfd_counters: Vec<(String, u64)>,
 }
 
 /// The sender; cheap to clone.

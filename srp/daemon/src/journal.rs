@@ -37,7 +37,7 @@ impl Journal {
     /// Takes a fact of the state machine, which is in `state` now.
     pub fn record(&mut self, now: Time, state: ChassisState, fact: &Fact) {
         match fact {
-            Fact::SwitchoverBegan { reason, last_heard } => self.begin(now, *reason, *last_heard),
+            Fact::SwitchoverBegan { reason, last_heard, .. } => self.begin(now, *reason, *last_heard),
             Fact::State { from, to, reason } => {
                 self.last_switch = Some((now, *from, *to, *reason));
                 // `SwitchoverBegan` comes first, so the state it leaves is only known here.
@@ -77,7 +77,7 @@ impl Journal {
             Fact::CutOff => {
                 self.step(Noted { at: now, step: "cut-off", detail: "no peer and no BGP neighbour".into() });
             }
-            Fact::PeerRestarted | Fact::Twins | Fact::ConfigInSync(_) => {}
+            Fact::PeerRestarted | Fact::Twins | Fact::ConfigInSync(_) | Fact::SignsOfLife(_) => {}
         }
     }
 
@@ -89,6 +89,7 @@ impl Journal {
         }
         let cause = match reason {
             SwitchReason::DeadTimerExpiry => "dead-timer-expired",
+            SwitchReason::ChassisChassisBfdFailure => "bfd-failed",
             SwitchReason::ManualSwitchover => "switchover-requested",
             _ => "switchover-began",
         };
@@ -174,7 +175,7 @@ mod tests {
         let mut journal = Journal::default();
         let at = |ms| Time(0) + Span::millis(ms);
         let reason = SwitchReason::DeadTimerExpiry;
-        let began = Fact::SwitchoverBegan { reason, last_heard: Some(at(850)) };
+        let began = Fact::SwitchoverBegan { reason, last_heard: Some(at(850)), bfd_failed: None };
         journal.record(at(1_000), ChassisState::Standby, &began);
         let (from, to) = (ChassisState::Standby, ChassisState::PendingActive);
         journal.record(at(1_000), to, &Fact::State { from, to, reason });
@@ -216,7 +217,11 @@ mod tests {
     fn newest_comes_first_and_old_ones_make_room() {
         let mut journal = Journal::default();
         for second in 0..100 {
-            let fact = Fact::SwitchoverBegan { reason: SwitchReason::ManualSwitchover, last_heard: None };
+            let fact = Fact::SwitchoverBegan {
+                reason: SwitchReason::ManualSwitchover,
+                last_heard: None,
+                bfd_failed: None,
+            };
             journal.record(Time(0) + Span::secs(second), ChassisState::Active, &fact);
         }
         let shown = journal.show(|at| at.0);

@@ -1,7 +1,8 @@
 //! The redundancy daemon: SRP link, BGP, kernel state and control socket of one chassis.
 //!
 //! ```text
-//!  srpd-chassis thread   state machine, SRP link: one epoll loop, real-time priority, waits for nobody   [beat, link]
+//!  srpd-chassis thread   state machine, SRP link, BFD: one epoll loop, real-time priority,     [beat, link, bfd, paths]
+//!      |                 exact deadlines, waits for nobody                                                [alarm]
 //!      | steps (in order)              ^ reports, operators' requests                                    [inbox]
 //!      |                               |        (and every event and action to the srpd-record thread)  [record]
 //!      v                               |
@@ -12,6 +13,7 @@
 //!  main thread           learned routes, links, control socket, signals                    [watch, control, start]
 //! ```
 
+pub mod alarm;
 pub mod answer;
 pub mod beat;
 pub mod bfd;
@@ -23,6 +25,7 @@ pub mod inbox;
 pub mod journal;
 pub mod link;
 pub mod notify;
+pub mod paths;
 pub mod realtime;
 pub mod record;
 pub mod reload;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use bgp_glue::speaker_config;
 use srp_core::config::{Config, Security, changes};
@@ -13,8 +14,9 @@ use crate::answer::Answers;
 use crate::clock;
 use crate::inbox::Input;
 use crate::link::{Credentials, CredentialsError};
+use crate::paths;
 use crate::record::Recording;
-use crate::start::{chassis_settings, load};
+use crate::start::{StartError, chassis_settings, load};
 use crate::steps::Step;
 use crate::watch;
 
@@ -84,6 +86,10 @@ impl Reload<'_> {
             );
             return;
         }
+        if let Err(error) = self.change_paths(&old, &new).await {
+            error!("reload refused, the running configuration stays: {error}");
+            return;
+        }
         for change in &differences {
             info!("reload: {}", change.what);
         }
@@ -94,6 +100,20 @@ impl Reload<'_> {
             held.recording.change(&self.answers.inbox, new.record.as_ref()).await;
         }
         self.apply(new).await;
+    }
+
+    /// The only part that the system can refuse, so it comes first.
+    async fn change_paths(&self, old: &Config, new: &Config) -> Result<(), StartError> {
+        let wanted = paths::wanted(new)?;
+        if paths::wanted(old)?.iter().map(|was| &was.settings).eq(wanted.iter().map(|is| &is.settings)) {
+            return Ok(());
+        }
+        let (reply, done) = oneshot::channel();
+        self.answers.inbox.send(Input::Bfd(wanted, reply))?;
+        match within(new, done).await {
+            Some(result) => Ok(result.map_err(|_| StartError::ChassisGone)??),
+            None => Err(StartError::ChassisGone),
+        }
     }
 
     fn exchange(&self, held: &mut Held, credentials: Credentials) {
@@ -116,20 +136,24 @@ impl Reload<'_> {
                 continue;
             };
             match speaker_config(bgp) {
-                Ok(config) => match speaker.reload(config).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
+                Ok(config) => match within(&new, speaker.reload(config)).await {
+                    Some(Ok(Ok(()))) => {}
+                    Some(Ok(Err(error))) => {
                         error!(context = context.name, %error, "BGP configuration not taken over");
                     }
-                    Err(_) => error!(context = context.name, "the BGP speaker has ended: restart srpd"),
+                    Some(Err(_)) => error!(context = context.name, "the BGP speaker has ended: restart srpd"),
+                    None => error!(context = context.name, "the BGP speaker does not answer: restart srpd"),
                 },
                 Err(error) => error!(context = context.name, %error, "BGP configuration not taken over"),
             }
         }
         watch::lock(&self.answers.neighbors).configure(clock::now(), &new.contexts);
         let (done, finished) = oneshot::channel();
-        if self.steps.send(Step::Reconfigure { contexts: new.contexts.clone(), done }).is_ok() {
-            let _ = finished.await; // the thread ends only with the daemon
+        let bound = Duration::from(new.srp.switchover_timeout);
+        let step = Step::Reconfigure { contexts: new.contexts.clone(), bound, done };
+        // It may have to wait for its turn behind another step, and has two parts of its own.
+        if self.steps.send(step).is_ok() && tokio::time::timeout(bound * 3, finished).await.is_err() {
+            warn!("kernel and BGP are not up to the new configuration yet: a step takes long");
         }
         // Neither the MAC nor the life changes while the daemon runs.
         let settings = Box::new(chassis_settings(&new, self.mac, self.boot));
@@ -140,4 +164,9 @@ impl Reload<'_> {
         *self.answers.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         info!("reload done");
     }
+}
+
+/// The answer, if it comes within the switchover-timeout.
+async fn within<T>(config: &Config, answer: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(Duration::from(config.srp.switchover_timeout), answer).await.ok()
 }

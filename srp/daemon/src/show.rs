@@ -2,13 +2,15 @@
 
 use bgp_glue::speaker::{Originated, SpeakerSummary};
 use srp_core::api::{
-    BgpContext, BgpMonitor, BgpNeighbor, Counter, LastSwitch, MessageCount, OriginatedPrefix, PeerInfo,
-    ReasonCount, SrpInfo, SrpStatistics,
+    BfdSession, BgpContext, BgpMonitor, BgpNeighbor, Counter, LastSwitch, MessageCount, OriginatedPrefix,
+    PeerInfo, ReasonCount, SrpInfo, SrpStatistics,
 };
 use srp_core::config::{Config, ContextConfig, Security};
 
+use crate::bfd::Hops;
 use crate::clock;
 use crate::inbox::Snapshot;
+use crate::paths::PathView;
 use crate::watch::{SharedNeighbors, lock};
 
 /// `show srp info`.
@@ -72,6 +74,30 @@ pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String
         switchovers: snapshot.switchover_count,
         link_counters: counters(&snapshot.link_counters).collect(),
         kernel_refused,
+        bfd_sessions: snapshot.paths.iter().map(bfd_session).collect(),
+        bfd_ignores_dead_interval: settings.peer_bfd.is_some_and(|bfd| bfd.ignore_dead_interval),
+        bfd_disagreement: snapshot.chassis.disagreement().map(|found| found.to_string()),
+    }
+}
+
+fn bfd_session(path: &PathView) -> BfdSession {
+    let session = &path.session;
+    let millis = |span: srp_core::types::Span| span.as_millis_f64();
+    BfdSession {
+        watches: path.owner.name(),
+        peer_address: session.settings.peer.to_string(),
+        local_address: session.settings.local_address.to_string(),
+        interface: session.settings.interface.clone(),
+        multihop: session.settings.hops != Hops::Single,
+        state: session.state.to_string(),
+        remote_state: session.remote.map(|remote| remote.state.to_string()),
+        since_us: clock::wall_us(session.since),
+        transmit_interval_ms: session.transmit_interval.map(millis),
+        detection_time_ms: session.detection_time.map(millis),
+        ups: session.counters.ups,
+        downs: session.counters.downs,
+        last_down: path.last_down.map(|(_, cause)| cause.to_string()),
+        last_down_us: path.last_down.map(|(at, _)| clock::wall_us(at)),
     }
 }
 
@@ -117,6 +143,7 @@ pub fn statistics(snapshot: &Snapshot) -> SrpStatistics {
         cut_offs: counts.cut_offs,
         errors: counters(&snapshot.link_counters)
             .filter(|counter| !NO_ERRORS.contains(&counter.name.as_str()))
+            .chain(counters(&snapshot.bfd_counters).filter(|counter| counter.count > 0))
             .collect(),
         recorded_steps: snapshot.recorded.0,
         record_lost_steps: snapshot.recorded.1,

@@ -7,31 +7,35 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bgp_glue::speaker::{Speaker, SpeakerHandle};
 use bgp_glue::{SettingsError, speaker_config};
-use mio::{Poll, Waker};
+use mio::{Poll, Registry, Waker};
 use netlink::{Kernel, TableId};
-use srp_core::chassis::{Chassis, Event, Settings};
+use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
 use srp_core::config::{Config, digest};
 use srp_core::types::{BootId, Identity, Mac};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
+use crate::alarm::Alarm;
 use crate::answer::Answers;
-use crate::beat::{Beat, INBOX};
+use crate::beat::{ALARM, Beat, Ears, INBOX, LINK_TOKENS, PATH_TOKENS};
+use crate::bfd::BfdError;
 use crate::clock;
 use crate::control::{self, Claim, ControlError};
 use crate::inbox::{Inbox, Input};
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
+use crate::paths::{self, Paths};
 use crate::record::Recording;
 use crate::reload::{self, Held};
 use crate::steps::{self, SharedPublished, Steps};
 use crate::watch::{self, SharedNeighbors};
 
-/// Beyond a switchover and a drain, an orderly stop takes no longer than this.
+/// Beyond what the state machine allows itself, an orderly stop takes no longer than this.
 const STOP_SLACK: Duration = Duration::from_secs(5);
 
 /// Learned routes of an earlier life that no neighbour has announced again by then are removed.
@@ -58,6 +62,12 @@ pub enum StartError {
     /// The SRP link.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// BFD.
+    #[error(transparent)]
+    Bfd(#[from] BfdError),
+    /// Timers that the checks of the configuration should have refused.
+    #[error("BFD: {0}")]
+    BfdTimers(#[from] bfd::TimersError),
     /// A BGP speaker.
     #[error("context {context}: {source}")]
     Speaker {
@@ -116,6 +126,10 @@ pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
         drain_interval: srp.drain_interval,
         switchover_timeout: srp.switchover_timeout,
         config_digest: digest(&config.comparison_items()),
+        peer_bfd: paths::detection_time(config).map(|detection_time| PeerBfdSettings {
+            ignore_dead_interval: srp.bfd_mon_ignore_dead_interval,
+            detection_time,
+        }),
     }
 }
 
@@ -130,7 +144,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let mac = chassis_mac(&config, &kernel, boot);
     let settings = chassis_settings(&config, mac, boot);
     let poll = Poll::new()?;
-    let link_settings = LinkSettings::new(&config.srp, boot.0, INBOX.0 + 1..INBOX.0 + 1 + TOKENS);
+    let link_settings = LinkSettings::new(&config.srp, boot.0, LINK_TOKENS..LINK_TOKENS + TOKENS);
     let link = Link::open(link_settings, poll.registry())?;
     let credentials = link.credentials().cloned();
     let (inbox, inputs) = Inbox::new(Waker::new(poll.registry(), INBOX)?);
@@ -138,15 +152,29 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts);
     let speakers = start_speakers(&config, &kernel, &neighbors, &inbox)?;
-    tokio::spawn(watch::kernel(kernel_events, Arc::clone(&kernel), speakers.values().cloned().collect()));
+    tokio::spawn(watch::kernel(
+        kernel_events,
+        Arc::clone(&kernel),
+        speakers.values().cloned().collect(),
+        inbox.clone(),
+    ));
+    let paths = open_paths(&config, poll.registry(), speakers.clone())?;
+    let ears = Ears { alarm: Alarm::new(poll.registry(), ALARM)?, poll, link, paths };
 
     tokio::spawn(sweep(Arc::clone(&kernel)));
 
     let (step_sender, step_receiver) = mpsc::unbounded_channel();
     let published = SharedPublished::default();
     let in_order = config.contexts.iter().map(|context| speakers.get(&context.name).cloned()).collect();
-    let performer =
-        Steps::new(Arc::clone(&kernel), in_order, config.contexts.clone(), inbox.clone(), published.clone());
+    let bound = Duration::from(config.srp.switchover_timeout);
+    let performer = Steps::new(
+        Arc::clone(&kernel),
+        in_order,
+        config.contexts.clone(),
+        bound,
+        inbox.clone(),
+        published.clone(),
+    );
     steps::spawn(performer, step_receiver)?;
 
     let (stopped_sender, mut stopped) = oneshot::channel();
@@ -158,20 +186,13 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     }
     let chassis = Chassis::new(now, settings);
     let items = config.comparison_items();
-    let beat = Beat::new(poll, link, chassis, items, inputs, step_sender.clone(), stopped_sender)
-        .recorded_by(recorder);
-    let beat = std::thread::Builder::new().name("srpd-chassis".into()).spawn(move || {
-        crate::realtime::enter();
-        if let Err(error) = beat.run() {
-            error!(%error, "chassis thread");
-        }
-    })?;
+    let beat =
+        Beat::new(ears, chassis, items, inputs, step_sender.clone(), stopped_sender).recorded_by(recorder);
+    let beat = spawn_beat(beat)?;
     let (configured, established) = watch::lock(&neighbors).count();
     tell(&inbox, Event::BgpNeighbors { configured, established });
 
-    let stop_within = Duration::from(config.srp.switchover_timeout)
-        + Duration::from(config.srp.drain_interval)
-        + STOP_SLACK;
+    let drain = Duration::from(config.srp.drain_interval);
     info!(
         mode = %config.srp.chassis_mode, priority = %config.srp.priority, %mac, boot_id = %boot,
         bind = %config.srp.bind_address, peer = %config.srp.peer_address, "srpd runs"
@@ -203,23 +224,54 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     info!("stopping: handing over if the peer is ready");
     crate::notify::stopping();
     tell(&inbox, Event::Stop);
+    // Handing over, withdrawing, and what is left: one timeout for each, and a drain.
+    let stop_within = bound * 3 + drain + STOP_SLACK;
     if tokio::time::timeout(stop_within, &mut stopped).await.is_err() {
         return Err(StartError::SlowStop(stop_within));
     }
+    leave(&speakers, &kernel, bound).await;
+    // It has said goodbye to the peer, or has waited long enough for it to listen.
+    let joined = tokio::task::spawn_blocking(move || beat.join());
+    if tokio::time::timeout(GOODBYE, joined).await.is_err() {
+        warn!("the chassis thread does not end: not waited for");
+    }
+    if tokio::time::timeout(bound, held.recording.finish()).await.is_err() {
+        warn!("the record is not complete: its disk does not answer");
+    }
+    drop(step_sender);
+    Ok(())
+}
+
+fn spawn_beat(beat: Beat) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("srpd-chassis".into()).spawn(move || {
+        crate::realtime::enter();
+        if let Err(error) = beat.run() {
+            error!(%error, "chassis thread");
+        }
+    })
+}
+
+/// BFD with the peer and with neighbours; its sockets are opened here.
+fn open_paths(
+    config: &Config,
+    registry: &Registry,
+    speakers: BTreeMap<String, SpeakerHandle>,
+) -> Result<Paths, StartError> {
+    Ok(Paths::open(clock::now(), paths::wanted(config)?, random(), PATH_TOKENS, registry, speakers)?)
+}
+
+/// Says goodbye to the neighbours and cleans the kernel; who does not answer is not waited for.
+async fn leave(speakers: &BTreeMap<String, SpeakerHandle>, kernel: &Kernel, bound: Duration) {
     let goodbyes: Vec<_> = speakers.values().map(|speaker| speaker.shutdown("srpd stops")).collect();
     for goodbye in goodbyes {
         // A neighbour that does not read gets no more time than this.
         let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     }
-    match kernel.remove_all_ours().await {
-        Ok(report) => info!(removed = report.removed, "stopped"),
-        Err(stopped) => warn!(%stopped, "kernel not cleaned"),
+    match tokio::time::timeout(bound, kernel.remove_all_ours()).await {
+        Ok(Ok(report)) => info!(removed = report.removed, "stopped"),
+        Ok(Err(stopped)) => warn!(%stopped, "kernel not cleaned"),
+        Err(_) => warn!("kernel not cleaned: it does not answer; start srpd to adopt what it holds"),
     }
-    // It has said goodbye to the peer, or has waited long enough for it to listen.
-    let _ = tokio::task::spawn_blocking(move || beat.join()).await;
-    held.recording.finish().await;
-    drop(step_sender);
-    Ok(())
 }
 
 /// Removes what BGP had learned in an earlier life of the daemon, once it has had time to learn it again.

@@ -2,6 +2,9 @@
 //!
 //! Kernel steps are waited for one by one. BGP steps are begun in order, but their acknowledgement by the neighbours'
 //! TCP is awaited aside: a withdraw never waits for a neighbour that does not answer an announcement.
+//!
+//! Always: each step is reported within the switchover-timeout, answered or not. A kernel that does not answer has
+//! installed nothing as far as anyone knows; what it still does in the end, the next comparison finds.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -58,6 +61,8 @@ pub enum Step {
     Reconfigure {
         /// The new contexts, as many and of the same names as before.
         contexts: Vec<ContextConfig>,
+        /// No step takes longer (`switchover-timeout`).
+        bound: Duration,
         /// Done.
         done: oneshot::Sender<()>,
     },
@@ -131,6 +136,8 @@ pub struct Steps {
     holding: Holding,
     modifier: Option<RouteModifier>,
     hosts: Hosts,
+    /// No step takes longer.
+    bound: Duration,
     inbox: Inbox,
     published: SharedPublished,
 }
@@ -141,6 +148,7 @@ impl Steps {
         kernel: Arc<Kernel>,
         speakers: Vec<Option<SpeakerHandle>>,
         contexts: Vec<ContextConfig>,
+        bound: Duration,
         inbox: Inbox,
         published: SharedPublished,
     ) -> Self {
@@ -148,7 +156,18 @@ impl Steps {
         let mut hosts = Hosts::default();
         hosts.prepare(&contexts);
         let holding = Holding::Nothing;
-        Self { kernel, speakers, contexts, installed, holding, modifier: None, hosts, inbox, published }
+        Self {
+            kernel,
+            speakers,
+            contexts,
+            installed,
+            holding,
+            modifier: None,
+            hosts,
+            bound,
+            inbox,
+            published,
+        }
     }
 
     /// Runs until the chassis thread ends.
@@ -208,7 +227,8 @@ impl Steps {
                     self.bring_kernel_up_to_date("silent-on-links").await;
                 }
             }
-            Step::Reconfigure { contexts, done } => {
+            Step::Reconfigure { contexts, bound, done } => {
+                self.bound = bound;
                 // Gone prefixes are withdrawn before they are removed, new ones announced once they are installed.
                 let wanted: Vec<BTreeSet<IpNetwork>> = contexts.iter().map(prefixes).collect();
                 self.hosts.prepare(&contexts);
@@ -216,8 +236,14 @@ impl Steps {
                 for (installed, wanted) in self.installed.iter_mut().zip(&wanted) {
                     installed.retain(|prefix| wanted.contains(prefix));
                 }
-                for answer in self.advertise() {
-                    let _ = answer.await; // a speaker that is gone announces nothing
+                let answers = self.advertise();
+                let all = async {
+                    for answer in answers {
+                        let _ = answer.await; // a speaker that is gone announces nothing
+                    }
+                };
+                if tokio::time::timeout(self.bound, all).await.is_err() {
+                    error!("a BGP speaker does not answer: the kernel is changed all the same");
                 }
                 self.bring_kernel_up_to_date("reconfigured").await;
                 self.advertise();
@@ -231,12 +257,11 @@ impl Steps {
     async fn bring_kernel_up_to_date(&mut self, step: &'static str) -> (u32, u32, Noted) {
         let section = section(&self.contexts, self.holding);
         let wanted = section.addresses().len() + section.routes().len();
-        let report = match self.kernel.set_srp(section).await {
-            Ok(report) => report,
-            Err(stopped) => {
-                error!(%stopped, "kernel step failed");
-                let noted = Noted { at: clock::now(), step, detail: stopped.to_string() };
-                return (0, u32::try_from(wanted).unwrap_or(u32::MAX), noted);
+        let report = match tokio::time::timeout(self.bound, self.kernel.set_srp(section)).await {
+            Ok(Ok(report)) => report,
+            Ok(Err(stopped)) => return failed(step, wanted, stopped.to_string()),
+            Err(_) => {
+                return failed(step, wanted, format!("the kernel did not answer within {:?}", self.bound));
             }
         };
         let at = clock::now();
@@ -313,11 +338,19 @@ impl Steps {
     ) {
         let inbox = self.inbox.clone();
         let begun = clock::now();
+        let until = tokio::time::Instant::now() + self.bound;
         tokio::task::spawn_local(async move {
             let (mut written_at, mut acked_at, mut all, mut acks) = (begun, begun, 0, 0);
             for answer in answers {
                 // A speaker that is gone has announced nothing, and its neighbours know.
-                let Ok(flushed) = answer.await else { continue };
+                let flushed = match tokio::time::timeout_at(until, answer).await {
+                    Ok(Ok(flushed)) => flushed,
+                    Ok(Err(_)) => continue,
+                    Err(_) => {
+                        error!(step = written, "a BGP speaker does not answer: it is not waited for");
+                        continue;
+                    }
+                };
                 written_at =
                     flushed.written_at.map_or(written_at, |at| written_at.max(clock::of_instant(at)));
                 acked_at = flushed.acked_at.map_or(acked_at, |at| acked_at.max(clock::of_instant(at)));
@@ -334,6 +367,12 @@ impl Steps {
             }
         });
     }
+}
+
+/// What is known of a kernel step without an answer: nothing is in place.
+fn failed(step: &'static str, wanted: usize, why: String) -> (u32, u32, Noted) {
+    error!(step, why, "kernel step failed");
+    (0, u32::try_from(wanted).unwrap_or(u32::MAX), Noted { at: clock::now(), step, detail: why })
 }
 
 /// Runs the steps on a thread of their own; ends with the sender of the steps.

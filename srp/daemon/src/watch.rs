@@ -68,11 +68,17 @@ pub async fn bgp(
 }
 
 /// Follows the kernel: a link without carrier ends its sessions at once.
-pub async fn kernel(mut events: EventReceiver, kernel: Arc<Kernel>, speakers: Vec<SpeakerHandle>) {
+pub async fn kernel(
+    mut events: EventReceiver,
+    kernel: Arc<Kernel>,
+    speakers: Vec<SpeakerHandle>,
+    inbox: Inbox,
+) {
     while let Some(event) = events.recv().await {
         match event {
             KernelEvent::LinkDown { index, name, cause } => {
                 info!(link = %name, ?cause, "link down");
+                hand(&inbox, Input::LinkDown { interface: index.get() });
                 let link = speaker_link(&kernel, index);
                 for speaker in &speakers {
                     speaker.link_down(link.clone());
@@ -101,13 +107,18 @@ pub async fn kernel(mut events: EventReceiver, kernel: Arc<Kernel>, speakers: Ve
             KernelEvent::Overrun => {
                 info!("kernel events overran their buffer: everything is compared afresh");
             }
-            KernelEvent::AddressAdded { .. } | KernelEvent::AddressRemoved { .. } => {}
+            KernelEvent::AddressRemoved { ip, .. } => hand(&inbox, Input::AddressGone(ip)),
+            KernelEvent::AddressAdded { .. } => {}
         }
     }
 }
 
 fn tell(inbox: &Inbox, event: Event) {
-    if let Err(error) = inbox.send(Input::Event(event, Vec::new())) {
+    hand(inbox, Input::Event(event, Vec::new()));
+}
+
+fn hand(inbox: &Inbox, input: Input) {
+    if let Err(error) = inbox.send(input) {
         warn!(%error, "chassis not told");
     }
 }

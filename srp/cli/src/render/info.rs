@@ -1,6 +1,6 @@
 //! `show srp info`.
 
-use srp_core::api::{PeerInfo, SrpInfo};
+use srp_core::api::{BfdSession, PeerInfo, SrpInfo};
 
 use super::table::{fields, indented};
 use super::time::{age, wall};
@@ -12,6 +12,17 @@ pub fn info(info: &SrpInfo, now_us: u64) -> String {
         let counters =
             info.link_counters.iter().map(|counter| format!("{:>6}  {}", counter.count, counter.name));
         text = text + "\nLink Counters:\n" + &indented("  ", counters);
+    }
+    if !info.bfd_sessions.is_empty() {
+        text = text
+            + "\nBFD Sessions:\n"
+            + &indented("  ", info.bfd_sessions.iter().map(|one| bfd(one, now_us)));
+        if info.bfd_ignores_dead_interval {
+            text += "  bfd-mon-ignore-dead-interval: the dead interval alone takes over nothing while the peer is Up\n";
+        }
+    }
+    if let Some(disagreement) = &info.bfd_disagreement {
+        text = text + "\nSigns Of Life Disagree:    " + disagreement + "\n";
     }
     if !info.kernel_refused.is_empty() {
         text = text + "\nRefused By The Kernel:\n" + &indented("  ", info.kernel_refused.iter().cloned());
@@ -67,6 +78,25 @@ fn link(info: &SrpInfo, now_us: u64) -> Vec<(&'static str, String)> {
         ("Hellos Received", info.hellos_received.to_string()),
         ("Round Trip Time", info.round_trip_ms.map_or("Unknown".into(), |ms| format!("{ms:.3} ms"))),
     ]
+}
+
+/// One line: whom, between which ends, its state and since when, how fast, and why it was down last.
+fn bfd(session: &BfdSession, now_us: u64) -> String {
+    let interface = session.interface.as_ref().map_or(String::new(), |name| format!("%{name}"));
+    let detects = session.detection_time_ms.map_or("unknown".into(), |ms| format!("{ms} ms"));
+    let mut line = format!(
+        "{}: {} -> {}{interface}, {} (remote {}) for {}, detects in {detects}",
+        session.watches,
+        session.local_address,
+        session.peer_address,
+        session.state,
+        session.remote_state.as_deref().unwrap_or("unknown"),
+        age(session.since_us, now_us),
+    );
+    if let Some(cause) = &session.last_down {
+        line = format!("{line}, last down: {cause}");
+    }
+    line
 }
 
 fn history(info: &SrpInfo) -> Vec<(&'static str, String)> {
@@ -148,6 +178,9 @@ mod tests {
             switchovers: 1,
             link_counters: Vec::new(),
             kernel_refused: Vec::new(),
+            bfd_sessions: Vec::new(),
+            bfd_ignores_dead_interval: false,
+            bfd_disagreement: None,
         }
     }
 
@@ -196,6 +229,41 @@ Last State Change Time:           2026-11-22 09:30:01.500000 UTC
 Switchovers:                      1
 ";
         assert_eq!(info(&example(), START_US + 42_000_000), expected);
+    }
+
+    #[test]
+    fn bfd_sessions_are_shown_with_what_they_last_died_of() {
+        let session = BfdSession {
+            watches: "peer chassis".into(),
+            peer_address: "10.9.0.2".into(),
+            local_address: "10.9.0.1".into(),
+            interface: Some("eth2".into()),
+            multihop: false,
+            state: "Up".into(),
+            remote_state: Some("Up".into()),
+            since_us: START_US,
+            transmit_interval_ms: Some(50.0),
+            detection_time_ms: Some(150.0),
+            ups: 2,
+            downs: 1,
+            last_down: Some("no packet for 150ms".into()),
+            last_down_us: Some(START_US),
+        };
+        let shown = SrpInfo {
+            bfd_sessions: vec![session],
+            bfd_ignores_dead_interval: true,
+            bfd_disagreement: Some("BFD is Up, no Hello comes".into()),
+            ..example()
+        };
+        let tail = "
+BFD Sessions:
+  peer chassis: 10.9.0.1 -> 10.9.0.2%eth2, Up (remote Up) for 00:00:42, detects in 150 ms, last down: no packet for 150ms
+  bfd-mon-ignore-dead-interval: the dead interval alone takes over nothing while the peer is Up
+
+Signs Of Life Disagree:    BFD is Up, no Hello comes
+";
+        let text = info(&shown, START_US + 42_000_000);
+        assert!(text.ends_with(tail), "{text}");
     }
 
     #[test]

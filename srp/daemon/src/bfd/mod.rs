@@ -193,6 +193,11 @@ impl Bfd {
         }
     }
 
+    /// State of the remote system, as its last packet said, if one came within a detection time.
+    pub fn remote_state(&self, session: SessionId) -> Option<bfd::State> {
+        self.index(session).and_then(|index| self.slots[index].remote_state())
+    }
+
     /// All sessions, in the order of their ids.
     pub fn sessions(&self) -> Vec<SessionView> {
         let mut views: Vec<_> = self.slots.iter().map(Slot::view).collect();

@@ -55,6 +55,10 @@ impl Slot {
         self.session.local_discriminator()
     }
 
+    pub(super) fn remote_state(&self) -> Option<bfd::State> {
+        self.session.remote().map(|remote| remote.state)
+    }
+
     /// When the session wants to be woken; never, if it waits for an event.
     pub(super) fn deadline(&self) -> Time {
         self.session.next_deadline().map_or(Time(u64::MAX), |deadline| Time(deadline.0))

@@ -129,7 +129,12 @@ srp-activate = true
 
     /// A daemon in this place, not waited for.
     pub fn start(&self, file: &Path) -> Daemon {
-        let child = self.command(file).spawn().expect("srpd starts");
+        self.start_in(file, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn start_in(&self, file: &Path, environment: &[(&str, &Path)]) -> Daemon {
+        let child = self.command(file).envs(environment.iter().copied()).spawn().expect("srpd starts");
         Daemon { child, socket: self.socket() }
     }
 

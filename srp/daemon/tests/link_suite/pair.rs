@@ -305,7 +305,6 @@ pub fn hello(sequence: u64, boot: u64) -> Hello {
         echo_standing: None,
         view: None,
         config_digest: [0; 32],
-        peer_bfd: None,
         session_managers: 0,
         session_managers_connected: 0,
         bgp_neighbors: 0,
