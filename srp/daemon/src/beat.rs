@@ -464,6 +464,9 @@ fn log(fact: &Fact) {
             warn!(%found, "link and BFD disagree about the peer: see `show srp info`");
         }
         Fact::SignsOfLife(None) => info!("link and BFD agree about the peer again"),
+        Fact::StopUnanswered => {
+            error!("withdraw and removal not confirmed within the switchover-timeout: stopping all the same");
+        }
         Fact::KernelRefused { refused } => error!(refused, "the kernel refused objects"),
     }
 }

@@ -72,7 +72,7 @@ impl Counts {
             Fact::PeerRestarted => self.peer_restarts += 1,
             Fact::ConfigInSync(in_sync) => self.configuration_mismatches += u64::from(!in_sync),
             Fact::KernelRefused { refused } => self.kernel_refusals += u64::from(*refused),
-            Fact::Twins | Fact::SignsOfLife(_) => {}
+            Fact::Twins | Fact::SignsOfLife(_) | Fact::StopUnanswered => {}
         }
     }
 

@@ -78,6 +78,9 @@ impl Journal {
                 self.step(Noted { at: now, step: "cut-off", detail: "no peer and no BGP neighbour".into() });
             }
             Fact::PeerRestarted | Fact::Twins | Fact::ConfigInSync(_) | Fact::SignsOfLife(_) => {}
+            Fact::StopUnanswered => {
+                self.step(Noted { at: now, step: "stop-unanswered", detail: String::new() });
+            }
         }
     }
 

@@ -272,6 +272,8 @@ pub enum Fact {
     ConfigInSync(bool),
     /// Link and BFD have begun to say different things of the peer, or no longer do.
     SignsOfLife(Option<Disagreement>),
+    /// An orderly stop ends although withdraw and removal were not reported done within its bound.
+    StopUnanswered,
     /// The kernel refused objects.
     KernelRefused {
         /// That many.

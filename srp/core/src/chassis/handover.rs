@@ -239,8 +239,13 @@ impl Chassis {
             self.aim(now, Target::Absent { drain: Span::ZERO });
             return true;
         }
+        let bound = now + self.settings.switchover_timeout + self.settings.drain_interval;
+        let until = *self.stop_until.get_or_insert(bound);
         if !self.presence.reached() {
-            return false;
+            if now < until {
+                return false;
+            }
+            self.out.push_back(Action::Record(Fact::StopUnanswered));
         }
         self.stopped = true;
         if self.link.is_some() {

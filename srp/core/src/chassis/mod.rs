@@ -61,6 +61,9 @@ pub struct Chassis {
     peer_bfd: PeerBfd,
     next_switchover: u64,
     stopping: bool,
+    /// In Standby and stopping: what is not reported done by then is not waited for.
+    #[serde(default)]
+    stop_until: Option<Time>,
     stopped: bool,
     #[serde(skip)]
     out: VecDeque<Action>,
@@ -106,6 +109,7 @@ impl Chassis {
             peer_bfd: PeerBfd::default(),
             next_switchover: 1,
             stopping: false,
+            stop_until: None,
             stopped: false,
             out: VecDeque::new(),
             settings,
@@ -181,7 +185,8 @@ impl Chassis {
         let silent = self.link.is_some().then_some(self.dead_at());
         let waits = matches!(self.role, Role::Init | Role::Standby) && !self.stopping;
         let dead = self.death().filter(|_| waits).map(|(at, _)| at);
-        [pending, silent, dead, lease, rested, self.presence.next_deadline()]
+        let stop = self.stop_until.filter(|_| !self.stopped);
+        [pending, silent, dead, lease, rested, stop, self.presence.next_deadline()]
             .into_iter()
             .flatten()
             .fold(self.hello_at, Time::min)
@@ -372,6 +377,9 @@ impl Chassis {
         // no reason to call off what may be the only path that routers have. An Active that lives still wins.
         if let Role::PendingActive { take_over, .. } = &mut self.role {
             *take_over = TakeOver::Unplanned(take_over.reason());
+        }
+        if let Some(until) = &mut self.stop_until {
+            *until = *until + gap;
         }
         match self.role {
             // The peer's Hellos wait in a buffer: give it one dead-interval to be heard.

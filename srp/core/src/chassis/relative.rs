@@ -94,6 +94,7 @@ impl Chassis {
             peer_bfd: self.peer_bfd.relative(),
             next_switchover: 0,
             stopping: self.stopping,
+            stop_until: self.stop_until.map(|until| origin.time(until, Span::ZERO)),
             stopped: self.stopped,
             out: self.out.clone(),
         }

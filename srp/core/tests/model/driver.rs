@@ -266,6 +266,7 @@ impl World {
             | Fact::Twins
             | Fact::ConfigInSync(_)
             | Fact::SignsOfLife(_)
+            | Fact::StopUnanswered
             | Fact::KernelRefused { .. } => {}
         }
     }

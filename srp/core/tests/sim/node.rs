@@ -304,6 +304,7 @@ impl World {
                 self.note(side, format_args!("signs of life disagree: {found}"))
             }
             Fact::SignsOfLife(None) => self.note(side, "signs of life agree again"),
+            Fact::StopUnanswered => self.note(side, "stops without an answer"),
             Fact::KernelRefused { refused } => {
                 self.note(side, format_args!("kernel refuses {refused} objects"));
             }
