@@ -7,4 +7,6 @@ mod pair;
 mod record;
 mod rotation;
 mod show;
+mod signs;
+mod stopped;
 mod support;
