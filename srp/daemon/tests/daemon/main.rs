@@ -3,6 +3,7 @@
 mod bad_input;
 mod flood;
 mod layer_2;
+mod neighbor_bfd;
 mod pair;
 mod record;
 mod rotation;
