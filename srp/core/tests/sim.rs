@@ -200,7 +200,8 @@ fn ch_5_a_link_that_flaps_at_any_period_moves_no_router() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Reasons 0 to 12 of the public list, each with what brings it about; `None` waits for the monitor of that name.
+/// Reasons 0 to 12 of the public list, each with what brings it about; `None` waits for the monitor of that name. BFD with
+/// the peer is not part of these stories: scenarios `ch_5_bfd_*` produce reason 6.
 const REASONS: [(SwitchReason, Option<&str>); 13] = [
     (SwitchReason::NotDefined, Some("an election, a peer that vouches, a return")),
     (SwitchReason::AaaFailure, None),
