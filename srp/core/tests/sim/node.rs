@@ -301,7 +301,7 @@ impl World {
                 }
             }
             Fact::SignsOfLife(Some(found)) => {
-                self.note(side, format_args!("signs of life disagree: {found}"))
+                self.note(side, format_args!("signs of life disagree: {found}"));
             }
             Fact::SignsOfLife(None) => self.note(side, "signs of life agree again"),
             Fact::StopUnanswered => self.note(side, "stops without an answer"),
