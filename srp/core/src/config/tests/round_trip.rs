@@ -44,6 +44,9 @@ fn any_config() -> impl Strategy<Value = Config> {
             for (table, context) in (300..).zip(&mut contexts) {
                 context.name = format!("{}{table}", context.name);
                 context.table = table;
+                // Addresses repeat from context to context, and a path has one BFD session whichever asks for it.
+                let neighbors = context.bgp.iter_mut().flat_map(|bgp| &mut bgp.neighbors);
+                neighbors.filter(|_| table > 300).for_each(|neighbor| neighbor.bfd = None);
                 // A Standby that announces has no layer-2 addresses.
                 let may_have = !srp.advertise_routes_in_standby_state;
                 context.loopbacks.iter_mut().for_each(|loopback| loopback.layer_2 &= may_have);
