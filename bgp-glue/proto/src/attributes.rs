@@ -2,12 +2,14 @@
 //!
 //! Invariants: an [`AsPath`] always holds well-formed segments of four-octet numbers in wire form (so that taking one
 //! from a four-octet peer is a check and a copy); equal attributes are equal values, octet by octet, so that interning
-//! them is exact. Sources: RFC 4271 section 5, RFC 1997, RFC 8092, RFC 6793.
+//! them is exact. Sources: RFC 4271 section 5, RFC 1997, RFC 4360, RFC 4456, RFC 6793, RFC 8092, RFC 9234.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::types::Asn;
+use crate::types::{Asn, RouterId};
+
+pub use crate::communities::{Community, ExtendedCommunity, LargeCommunity};
 
 /// How the origin AS learned of the prefix (RFC 4271 section 5.1.1). Ordered from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,6 +138,11 @@ impl AsPath {
         self.octets.is_empty()
     }
 
+    /// Whether any segment is an AS_SET, which RFC 9774 forbids.
+    pub fn has_set(&self) -> bool {
+        self.segments().any(|segment| segment.kind == SegmentKind::Set)
+    }
+
     /// The segments, nearest first.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
         let mut rest = &*self.octets;
@@ -242,39 +249,6 @@ impl fmt::Display for NextHop {
     }
 }
 
-/// A community of RFC 1997, written `65000:1`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Community(pub u32);
-
-impl fmt::Display for Community {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.0 >> 16, self.0 & 0xffff)
-    }
-}
-
-impl fmt::Debug for Community {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// A large community of RFC 8092, written `4200000001:1:2`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LargeCommunity(pub [u32; 3]);
-
-impl fmt::Display for LargeCommunity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [global, one, two] = self.0;
-        write!(f, "{global}:{one}:{two}")
-    }
-}
-
-impl fmt::Debug for LargeCommunity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// The router that formed an aggregate (RFC 4271 section 5.1.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Aggregator {
@@ -312,8 +286,16 @@ pub struct Attributes {
     pub aggregator: Option<Aggregator>,
     /// COMMUNITIES, as they came.
     pub communities: Box<[Community]>,
+    /// ORIGINATOR_ID: who brought the route into our AS (RFC 4456 section 8). Only between internal peers.
+    pub originator_id: Option<RouterId>,
+    /// CLUSTER_LIST: the reflectors that the route came through, nearest first. Only between internal peers.
+    pub cluster_list: Box<[Ipv4Addr]>,
+    /// EXTENDED COMMUNITIES, as they came.
+    pub extended_communities: Box<[ExtendedCommunity]>,
     /// LARGE_COMMUNITY, as they came but without repetitions (RFC 8092 section 5).
     pub large_communities: Box<[LargeCommunity]>,
+    /// Only To Customer: the AS that sent the route downwards or sideways (RFC 9234 section 5).
+    pub only_to_customer: Option<Asn>,
     /// Unknown optional transitive attributes, by type code. They would go on with the Partial bit set.
     pub unknown: Box<[UnknownAttribute]>,
 }
@@ -330,7 +312,11 @@ impl Attributes {
             atomic_aggregate: false,
             aggregator: None,
             communities: Box::default(),
+            originator_id: None,
+            cluster_list: Box::default(),
+            extended_communities: Box::default(),
             large_communities: Box::default(),
+            only_to_customer: None,
             unknown: Box::default(),
         }
     }

@@ -7,8 +7,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::attributes::{
-    Aggregator, AsPath, AsPathBuilder, Attributes, Community, LargeCommunity, NextHop, Origin, SegmentKind,
-    UnknownAttribute,
+    Aggregator, AsPath, AsPathBuilder, Attributes, Community, ExtendedCommunity, LargeCommunity, NextHop,
+    Origin, SegmentKind, UnknownAttribute,
 };
 use crate::prefix::{Prefix, PrefixV4, PrefixV6};
 use crate::types::{Asn, Family};
@@ -25,12 +25,11 @@ pub(crate) fn any_prefix(family: Family) -> BoxedStrategy<Prefix> {
 }
 
 pub(crate) fn any_as_path() -> impl Strategy<Value = AsPath> {
-    let segment = (any::<bool>(), vec(1_u32.., 1..6));
-    vec(segment, 0..4).prop_map(|segments| {
+    // No AS_SET: RFC 9774 has receivers drop such a route.
+    vec(vec(1_u32.., 1..6), 0..4).prop_map(|segments| {
         let mut path = AsPathBuilder::default();
-        for (set, asns) in segments {
-            let kind = if set { SegmentKind::Set } else { SegmentKind::Sequence };
-            path.push(kind, &asns.into_iter().map(Asn).collect::<Vec<_>>());
+        for asns in segments {
+            path.push(SegmentKind::Sequence, &asns.into_iter().map(Asn).collect::<Vec<_>>());
         }
         path.build()
     })
@@ -58,7 +57,17 @@ pub(crate) fn any_attributes(family: Family) -> impl Strategy<Value = Attributes
     let numbers = (option::of(any::<u32>()), option::of(any::<u32>()), any::<bool>());
     let communities = (vec(any::<u32>(), 0..80), vec(any::<[u32; 3]>(), 0..5));
     let unknown = option::of((100..=254_u8, vec(any::<u8>(), 0..300)));
-    (origin, any_as_path(), any_next_hop(family), numbers, option::of(aggregator), communities, unknown)
+    let reflected = (option::of(1_u32..), vec(any::<u32>(), 0..3));
+    let rest = (vec(any::<[u8; 8]>(), 0..4), option::of(any::<u32>()), reflected);
+    (
+        origin,
+        any_as_path(),
+        any_next_hop(family),
+        numbers,
+        option::of(aggregator),
+        communities,
+        (unknown, rest),
+    )
         .prop_map(
             |(
                 origin,
@@ -67,7 +76,7 @@ pub(crate) fn any_attributes(family: Family) -> impl Strategy<Value = Attributes
                 (med, local_pref, atomic_aggregate),
                 aggregator,
                 communities,
-                unknown,
+                (unknown, (extended, only_to_customer, (originator, clusters))),
             )| {
                 let (communities, mut large) = communities;
                 large.sort_unstable();
@@ -79,6 +88,10 @@ pub(crate) fn any_attributes(family: Family) -> impl Strategy<Value = Attributes
                     aggregator,
                     communities: communities.into_iter().map(Community).collect(),
                     large_communities: large.into_iter().map(LargeCommunity).collect(),
+                    extended_communities: extended.into_iter().map(ExtendedCommunity).collect(),
+                    originator_id: originator.and_then(|id| Ipv4Addr::from_bits(id).try_into().ok()),
+                    cluster_list: clusters.into_iter().map(Ipv4Addr::from_bits).collect(),
+                    only_to_customer: only_to_customer.map(Asn),
                     unknown: unknown
                         .into_iter()
                         .map(|(type_code, value)| UnknownAttribute { type_code, value: value.into() })

@@ -9,7 +9,9 @@
 //!
 //! A malformed attribute costs as little as RFC 7606 allows: only itself, or the routes of its message, or, where
 //! those cannot be told any more, the session. Sources: RFC 4271 sections 4.3 and 6.3, RFC 7606 sections 3 to 7,
-//! RFC 4760 sections 3 and 4, RFC 6793 section 6, RFC 1997, RFC 8092, RFC 7607.
+//! RFC 4760 sections 3 and 4, RFC 6793 section 6, RFC 1997, RFC 4360, RFC 4456, RFC 8092, RFC 7607, RFC 9234, RFC 9774.
+
+mod push;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,10 +21,13 @@ use super::notification::{Notification, Reason, reason};
 use super::reader::Reader;
 use super::update::{Disposition, Fault, UpdateContext};
 use crate::attributes::{
-    Aggregator, AsPath, Attributes, Community, LargeCommunity, NextHop, Origin, UnknownAttribute,
+    Aggregator, AsPath, Attributes, Community, ExtendedCommunity, LargeCommunity, NextHop, Origin,
+    UnknownAttribute,
 };
 use crate::prefix::Prefix;
-use crate::types::{Asn, Family, PeerKind};
+use crate::types::{Asn, Family, PeerKind, RouterId};
+
+pub(super) use push::{push_all, push_attribute};
 
 pub(crate) const OPTIONAL: u8 = 0x80;
 const TRANSITIVE: u8 = 0x40;
@@ -41,9 +46,12 @@ const ORIGINATOR_ID: u8 = 9;
 const CLUSTER_LIST: u8 = 10;
 pub(crate) const MP_REACH: u8 = 14;
 pub(crate) const MP_UNREACH: u8 = 15;
+const EXTENDED_COMMUNITIES: u8 = 16;
 const AS4_PATH: u8 = 17;
 const AS4_AGGREGATOR: u8 = 18;
+const IPV6_EXTENDED_COMMUNITIES: u8 = 25;
 const LARGE_COMMUNITY: u8 = 32;
+const ONLY_TO_CUSTOMER: u8 = 35;
 
 /// The attributes of one UPDATE as they came, before it is known which routes they are for.
 #[derive(Default)]
@@ -64,7 +72,11 @@ pub(crate) struct Collected {
     atomic_aggregate: bool,
     aggregator: Option<Aggregator>,
     communities: Box<[Community]>,
+    originator_id: Option<RouterId>,
+    cluster_list: Box<[Ipv4Addr]>,
+    extended_communities: Box<[ExtendedCommunity]>,
     large_communities: Box<[LargeCommunity]>,
+    only_to_customer: Option<Asn>,
     as4_path: Option<AsPath>,
     as4_aggregator: Option<Aggregator>,
     unknown: Vec<UnknownAttribute>,
@@ -151,7 +163,11 @@ impl Collected {
             atomic_aggregate: self.atomic_aggregate,
             aggregator: self.aggregator,
             communities: self.communities.clone(),
+            originator_id: self.originator_id,
+            cluster_list: self.cluster_list.clone(),
+            extended_communities: self.extended_communities.clone(),
             large_communities: self.large_communities.clone(),
+            only_to_customer: self.only_to_customer,
             unknown: self.unknown.as_slice().into(),
         }
     }
@@ -192,7 +208,14 @@ impl Collected {
                 self.origin = Some(Origin::from_wire(octet).ok_or(Withdraw("unknown value"))?);
             }
             AS_PATH => {
-                self.as_path = Some(as_path::decode(value, context.as_width).map_err(Withdraw)?);
+                let as_path = as_path::decode(value, context.as_width).map_err(Withdraw)?;
+                let has_set = as_path.has_set();
+                // Kept even so: it was there, and what is missing is told apart from what is wrong.
+                self.as_path = Some(as_path);
+                if has_set {
+                    // RFC 9774 section 3: AS_SET is treated as withdrawn.
+                    return Err(Withdraw("holds an AS_SET"));
+                }
             }
             NEXT_HOP => match next_hop_v4(value) {
                 Ok(next_hop) => self.next_hop = Some(next_hop),
@@ -213,16 +236,30 @@ impl Collected {
             }
             AGGREGATOR => self.aggregator = Some(aggregator(value, context.as_width).map_err(Discard)?),
             COMMUNITIES => {
-                let (communities, []) = value.as_chunks() else {
-                    return Err(Withdraw("not a multiple of 4"));
-                };
-                if communities.is_empty() {
-                    return Err(Withdraw("empty"));
-                }
+                let communities = list::<4>(value, "not a multiple of 4")?;
                 self.communities = communities.iter().map(|c| Community(u32::from_be_bytes(*c))).collect();
             }
-            LARGE_COMMUNITY => self.large_communities = large_communities(value).map_err(Withdraw)?,
-            ORIGINATOR_ID | CLUSTER_LIST => return reflection(type_code, value, context.kind),
+            EXTENDED_COMMUNITIES => {
+                let communities = list::<8>(value, "not a multiple of 8")?;
+                self.extended_communities = communities.iter().copied().map(ExtendedCommunity).collect();
+            }
+            LARGE_COMMUNITY => self.large_communities = large_communities(value)?,
+            ONLY_TO_CUSTOMER => {
+                self.only_to_customer = Some(Asn(number(value).ok_or(Withdraw("not four octets"))?));
+            }
+            // RFC 7606 sections 7.9 and 7.10.
+            ORIGINATOR_ID | CLUSTER_LIST if context.kind == PeerKind::External => {
+                return Err(Discard("is not for external neighbors"));
+            }
+            ORIGINATOR_ID => {
+                let id = number(value).ok_or(Withdraw("not four octets"))?;
+                let id = RouterId::try_from(Ipv4Addr::from_bits(id)).map_err(|_| Withdraw("is zero"))?;
+                self.originator_id = Some(id);
+            }
+            CLUSTER_LIST => {
+                let clusters = list::<4>(value, "not a multiple of 4")?;
+                self.cluster_list = clusters.iter().copied().map(Ipv4Addr::from).collect();
+            }
             MP_REACH => match mp_reach(value, context)? {
                 Some(reach) => self.mp_reach = Some(reach),
                 None => return Err(self.foreign_family()),
@@ -235,9 +272,20 @@ impl Collected {
                 // RFC 6793 section 4.1.
                 return Err(Discard("comes from a speaker that does not need it"));
             }
-            AS4_PATH => self.as4_path = Some(as_path::decode(value, AsWidth::Four).map_err(Discard)?),
+            AS4_PATH => {
+                let as4_path = as_path::decode(value, AsWidth::Four).map_err(Discard)?;
+                if as4_path.has_set() {
+                    return Err(Withdraw("holds an AS_SET"));
+                }
+                self.as4_path = Some(as4_path);
+            }
             AS4_AGGREGATOR => {
                 self.as4_aggregator = Some(aggregator(value, AsWidth::Four).map_err(Discard)?);
+            }
+            IPV6_EXTENDED_COMMUNITIES => {
+                // RFC 7606 section 7.15. They are kept, not understood.
+                list::<20>(value, "not a multiple of 20")?;
+                self.unknown.push(UnknownAttribute { type_code, value: value.into() });
             }
             // RFC 4271 section 5: an unknown optional attribute goes on when it is transitive and ends here otherwise.
             _ if flags & TRANSITIVE != 0 => {
@@ -261,7 +309,14 @@ fn check_flags(type_code: u8, flags: u8, value: &[u8]) -> Result<(), Trouble> {
     let expected = match type_code {
         ORIGIN | AS_PATH | NEXT_HOP | LOCAL_PREF | ATOMIC_AGGREGATE => TRANSITIVE,
         MED | ORIGINATOR_ID | CLUSTER_LIST | MP_REACH | MP_UNREACH => OPTIONAL,
-        AGGREGATOR | COMMUNITIES | LARGE_COMMUNITY | AS4_PATH | AS4_AGGREGATOR => OPTIONAL | TRANSITIVE,
+        AGGREGATOR
+        | COMMUNITIES
+        | EXTENDED_COMMUNITIES
+        | AS4_PATH
+        | AS4_AGGREGATOR
+        | IPV6_EXTENDED_COMMUNITIES
+        | LARGE_COMMUNITY
+        | ONLY_TO_CUSTOMER => OPTIONAL | TRANSITIVE,
         _ if flags & OPTIONAL == 0 => {
             // RFC 4271 section 6.3: a well-known attribute that is not known; the data is the attribute.
             let mut data = Vec::with_capacity(value.len() + 4);
@@ -304,34 +359,28 @@ fn aggregator(value: &[u8], width: AsWidth) -> Result<Aggregator, &'static str> 
     Ok(Aggregator { asn: Asn(asn), address: address.into() })
 }
 
-fn large_communities(value: &[u8]) -> Result<Box<[LargeCommunity]>, &'static str> {
-    let (words, []) = value.as_chunks::<4>() else { return Err("not a multiple of 12") };
-    let (communities, []) = words.as_chunks::<3>() else { return Err("not a multiple of 12") };
-    if communities.is_empty() {
-        return Err("empty");
+/// The items of a list attribute. RFC 7606 sections 7.8, 7.10, 7.14, 7.15: neither empty nor with a rest.
+fn list<'a, const N: usize>(value: &'a [u8], rest: &'static str) -> Result<&'a [[u8; N]], Trouble> {
+    match value.as_chunks() {
+        ([], []) => Err(Withdraw("empty")),
+        (items, []) => Ok(items),
+        (_, _) => Err(Withdraw(rest)),
     }
+}
+
+/// RFC 8092 section 5: repetitions are silently removed.
+fn large_communities(value: &[u8]) -> Result<Box<[LargeCommunity]>, Trouble> {
+    let communities = list::<12>(value, "not a multiple of 12")?;
     let mut unique: Vec<LargeCommunity> = Vec::with_capacity(communities.len());
-    for community in communities {
-        let community = LargeCommunity(community.map(u32::from_be_bytes));
+    for octets in communities {
+        let (words, _) = octets.as_chunks();
+        let mut words = words.iter().copied().map(u32::from_be_bytes);
+        let community = LargeCommunity(std::array::from_fn(|_| words.next().unwrap_or_default()));
         if !unique.contains(&community) {
             unique.push(community);
         }
     }
     Ok(unique.into())
-}
-
-/// RFC 7606 sections 7.9 and 7.10. This speaker reflects nothing, so a good one is only checked.
-fn reflection(type_code: u8, value: &[u8], kind: PeerKind) -> Result<(), Trouble> {
-    match kind {
-        PeerKind::External => Err(Discard("is not for external neighbors")),
-        PeerKind::Internal if type_code == ORIGINATOR_ID && value.len() != 4 => {
-            Err(Withdraw("not four octets"))
-        }
-        PeerKind::Internal if value.is_empty() || !value.len().is_multiple_of(4) => {
-            Err(Withdraw("not a multiple of 4"))
-        }
-        PeerKind::Internal => Ok(()),
-    }
 }
 
 fn reset(reason: Reason) -> Trouble {
@@ -399,90 +448,4 @@ fn mp_unreach(value: &[u8], context: UpdateContext) -> Result<Option<(Family, Ve
 
 fn negotiated(afi: u16, safi: u8, context: UpdateContext) -> Option<Family> {
     Family::from_wire(afi, safi).filter(|family| context.families.contains(*family))
-}
-
-/// Appends every attribute of a route but MP_REACH_NLRI; NEXT_HOP only for routes in the classic field.
-pub(crate) fn push_all(
-    out: &mut Vec<u8>,
-    attributes: &Attributes,
-    classic: bool,
-    width: AsWidth,
-    kind: PeerKind,
-) {
-    push_attribute(out, TRANSITIVE, ORIGIN, |out| out.push(attributes.origin.to_wire()));
-    push_attribute(out, TRANSITIVE, AS_PATH, |out| as_path::push(out, &attributes.as_path, width));
-    if let (true, NextHop::V4(next_hop)) = (classic, attributes.next_hop) {
-        push_attribute(out, TRANSITIVE, NEXT_HOP, |out| out.extend_from_slice(&next_hop.octets()));
-    }
-    if let Some(med) = attributes.med {
-        push_attribute(out, OPTIONAL, MED, |out| out.extend_from_slice(&med.to_be_bytes()));
-    }
-    // RFC 4271 section 5.1.5: LOCAL_PREF goes to every internal peer and to no external one.
-    if let (PeerKind::Internal, Some(local_pref)) = (kind, attributes.local_pref) {
-        push_attribute(out, TRANSITIVE, LOCAL_PREF, |out| out.extend_from_slice(&local_pref.to_be_bytes()));
-    }
-    if attributes.atomic_aggregate {
-        push_attribute(out, TRANSITIVE, ATOMIC_AGGREGATE, |_| ());
-    }
-    if let Some(aggregator) = attributes.aggregator {
-        push_attribute(out, OPTIONAL | TRANSITIVE, AGGREGATOR, |out| push_aggregator(out, aggregator, width));
-    }
-    if !attributes.communities.is_empty() {
-        push_attribute(out, OPTIONAL | TRANSITIVE, COMMUNITIES, |out| {
-            out.extend(attributes.communities.iter().flat_map(|community| community.0.to_be_bytes()));
-        });
-    }
-    push_four_octet_attributes(out, attributes, width);
-    if !attributes.large_communities.is_empty() {
-        push_attribute(out, OPTIONAL | TRANSITIVE, LARGE_COMMUNITY, |out| {
-            let words = attributes.large_communities.iter().flat_map(|community| community.0);
-            out.extend(words.flat_map(u32::to_be_bytes));
-        });
-    }
-    for UnknownAttribute { type_code, value } in &attributes.unknown {
-        push_attribute(out, OPTIONAL | TRANSITIVE | PARTIAL, *type_code, |out| out.extend_from_slice(value));
-    }
-}
-
-/// What a two-octet speaker is to pass on without understanding it (RFC 6793 section 4.2.2), only where it says more
-/// than the two-octet form.
-fn push_four_octet_attributes(out: &mut Vec<u8>, attributes: &Attributes, width: AsWidth) {
-    if width == AsWidth::Four {
-        return;
-    }
-    if !attributes.as_path.asns().all(Asn::fits_two_octets) {
-        push_attribute(out, OPTIONAL | TRANSITIVE, AS4_PATH, |out| {
-            as_path::push(out, &attributes.as_path, AsWidth::Four);
-        });
-    }
-    if let Some(aggregator) = attributes.aggregator.filter(|aggregator| !aggregator.asn.fits_two_octets()) {
-        push_attribute(out, OPTIONAL | TRANSITIVE, AS4_AGGREGATOR, |out| {
-            push_aggregator(out, aggregator, AsWidth::Four);
-        });
-    }
-}
-
-fn push_aggregator(out: &mut Vec<u8>, aggregator: Aggregator, width: AsWidth) {
-    match width {
-        AsWidth::Two => out.extend_from_slice(&aggregator.asn.two_octets().to_be_bytes()),
-        AsWidth::Four => out.extend_from_slice(&aggregator.asn.0.to_be_bytes()),
-    }
-    out.extend_from_slice(&aggregator.address.octets());
-}
-
-/// Appends one attribute whose value `write` appends, with a length of one octet where that is enough. A value above
-/// 65535 octets makes the whole message too long, which `pack` notices by its size.
-pub(crate) fn push_attribute(out: &mut Vec<u8>, flags: u8, type_code: u8, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = out.len();
-    out.extend_from_slice(&[flags, type_code, 0]);
-    write(out);
-    let length = out.len() - start - 3;
-    if let Ok(short) = u8::try_from(length) {
-        out[start + 2] = short;
-    } else {
-        let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-        out[start] |= LONG;
-        out[start + 2] = high;
-        out.insert(start + 3, low);
-    }
 }

@@ -66,8 +66,8 @@ pub struct Fault {
     pub what: &'static str,
 }
 
-/// How a malformed attribute is handled when the session can stay (RFC 7606 section 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a malformed attribute is handled when the session can stay (RFC 7606 section 2), the weaker way first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Disposition {
     /// As if the attribute were not there.
     AttributeDiscard,
