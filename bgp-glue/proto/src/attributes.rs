@@ -43,6 +43,16 @@ impl Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Igp => "IGP",
+            Self::Egp => "EGP",
+            Self::Incomplete => "incomplete",
+        })
+    }
+}
+
 /// The kinds of AS_PATH segment that are accepted. Confederation segments (RFC 5065) are not: this speaker is in no
 /// confederation, and RFC 5065 section 5 has them treated as malformed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

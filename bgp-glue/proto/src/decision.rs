@@ -1,56 +1,144 @@
 //! Which of several paths is the best one: RFC 4271 section 9.1.2.2, in its order.
 //!
+//! 0. not stale before stale, where the path is kept beyond its restart time (RFC 9494 section 4.3)
 //! 1. highest LOCAL_PREF (100 where none came)
 //! 2. shortest AS_PATH
 //! 3. lowest ORIGIN
 //! 4. lowest MULTI_EXIT_DISC among paths of one neighboring AS (0 where none came)
 //! 5. external before internal
-//! 6. lowest identifier of the neighbor
-//! 7. lowest address of the neighbor
+//! 6. lowest interior cost of the next hop
+//! 7. lowest identifier of the neighbor, or of the originator where the route was reflected (RFC 4456 section 9)
+//! 8. shortest CLUSTER_LIST (RFC 4456 section 9)
+//! 9. lowest address of the neighbor, then lowest path identifier
 //!
 //! Step 4 compares only some pairs, so it is no order by itself. It is made one as the standard means it: within each
 //! neighboring AS the best path is found by all steps, then the winners are compared without step 4. So the result
 //! depends on the set of paths, never on their order of arrival ("deterministic MED").
 //!
-//! Left out: the interior cost of next hops (section 9.1.2.2 e): every next hop counts as directly connected.
+//! With multipath, paths that are equal to the best one up to step 6 are used beside it. Their AS paths have to be
+//! the same, or, if that is relaxed, of the same length.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::fmt;
 use std::net::IpAddr;
 
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Origin};
 use crate::types::{Asn, PeerKind, RouterId};
 
 /// LOCAL_PREF of a path that came without.
-const DEFAULT_LOCAL_PREF: u32 = 100;
+pub const DEFAULT_LOCAL_PREF: u32 = 100;
 
-/// What the decision process made of a path: the best, or why it cannot be used, or the first step at which it lost.
+/// What the decision process made of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Why {
     /// The best path; it is in use.
     Best,
-    /// The import policy does not name the prefix.
+    /// As good as the best path up to the tie breaks; it is in use beside it.
+    Multipath,
+    /// It cannot be used, whatever others there are.
+    Unusable(Obstacle),
+    /// Another path is better at this step.
+    Lost(Step),
+}
+
+/// Why a path cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Obstacle {
+    /// The import policy does not name the route.
     RefusedByPolicy,
-    /// Our own AS is in the path (RFC 4271 section 9.1.2).
+    /// Our own AS is in the path more often than is allowed (RFC 4271 section 9.1.2).
     AsLoop,
     /// The next hop is an address of our own (RFC 4271 section 6.3).
     NextHopIsOurs,
-    /// Another path has a higher LOCAL_PREF.
-    LocalPref,
-    /// Another path has a shorter AS_PATH.
-    AsPathLength,
-    /// Another path has a better ORIGIN.
-    Origin,
-    /// Another path of the same neighboring AS has a lower MULTI_EXIT_DISC.
-    Med,
-    /// Another path comes from an external neighbor.
-    External,
-    /// Another path comes from a neighbor with a lower identifier.
-    RouterId,
-    /// Another path comes from a neighbor with a lower address.
-    Address,
+    /// The kernel has no way to the next hop (RFC 4271 section 9.1.2).
+    NextHopUnreachable,
+    /// We brought the route into our AS ourselves (RFC 4456 section 8).
+    OriginatorIsUs,
+    /// The neighbor leaks a route of another provider or peer (RFC 9234 section 5).
+    RouteLeak,
 }
 
-/// Who announced a path, as far as the decision is concerned. Ordered as the last step orders.
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RefusedByPolicy => "refused by the import policy",
+            Self::AsLoop => "our AS is in the path",
+            Self::NextHopIsOurs => "the next hop is our own address",
+            Self::NextHopUnreachable => "the next hop is unreachable",
+            Self::OriginatorIsUs => "the originator is this router",
+            Self::RouteLeak => "route leak: Only To Customer from a customer or peer",
+        })
+    }
+}
+
+/// The step at which a path lost, with its own value and that of the path it lost to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The path is kept only for want of a better one.
+    Stale,
+    /// LOCAL_PREF: higher is better.
+    LocalPref(Compared<u32>),
+    /// Length of AS_PATH: shorter is better.
+    AsPathLength(Compared<u32>),
+    /// ORIGIN: lower is better.
+    Origin(Compared<Origin>),
+    /// MULTI_EXIT_DISC of the same neighboring AS: lower is better.
+    Med(Compared<u32>),
+    /// The other path is external.
+    External,
+    /// Cost to the next hop: lower is better.
+    InteriorCost(Compared<u32>),
+    /// Identifier of the neighbor or originator: lower is better.
+    RouterId(Compared<RouterId>),
+    /// Length of CLUSTER_LIST: shorter is better.
+    ClusterListLength(Compared<u32>),
+    /// Address of the neighbor: lower is better.
+    Address(Compared<IpAddr>),
+    /// Number of the path among those of one neighbor: lower is better.
+    PathId(Compared<u32>),
+}
+
+/// The values at the step at which a path lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Compared<T> {
+    /// That of the path that lost.
+    pub this: T,
+    /// That of the path that won.
+    pub best: T,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stale => f.write_str("stale"),
+            Self::LocalPref(Compared { this, best }) => write!(f, "local preference {this} < {best}"),
+            Self::AsPathLength(Compared { this, best }) => write!(f, "AS path length {this} > {best}"),
+            Self::Origin(Compared { this, best }) => write!(f, "origin {this} > {best}"),
+            Self::Med(Compared { this, best }) => write!(f, "MED {this} > {best}"),
+            Self::External => f.write_str("internal, the best is external"),
+            Self::InteriorCost(Compared { this, best }) => write!(f, "next hop cost {this} > {best}"),
+            Self::RouterId(Compared { this, best }) => write!(f, "router id {this} > {best}"),
+            Self::ClusterListLength(Compared { this, best }) => {
+                write!(f, "cluster list length {this} > {best}")
+            }
+            Self::Address(Compared { this, best }) => write!(f, "neighbor address {this} > {best}"),
+            Self::PathId(Compared { this, best }) => write!(f, "path id {this} > {best}"),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Best => f.write_str("best"),
+            Self::Multipath => f.write_str("multipath"),
+            Self::Unusable(obstacle) => write!(f, "unusable: {obstacle}"),
+            Self::Lost(step) => write!(f, "lost at step: {step}"),
+        }
+    }
+}
+
+/// Who announced a path, as far as the decision is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     /// Internal or external.
@@ -61,6 +149,8 @@ pub struct Source {
     pub address: IpAddr,
     /// Tells apart neighbors with one address on two links.
     pub tie_breaker: u32,
+    /// Tells apart the paths of one neighbor (RFC 7911); 0 without ADD-PATH.
+    pub path_id: u32,
 }
 
 /// One usable path.
@@ -70,214 +160,198 @@ pub struct Candidate<'a> {
     pub attributes: &'a Attributes,
     /// Who announced it.
     pub source: Source,
+    /// What it costs to reach its next hop; 0 on a connected link.
+    pub cost: u32,
+    /// Kept beyond the restart time of its neighbor (RFC 9494).
+    pub stale: bool,
 }
 
-/// Which paths the step for MULTI_EXIT_DISC compares.
-#[derive(Clone, Copy)]
-enum Med {
-    Compare,
-    Skip,
+/// How many paths of a prefix are used at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Multipath {
+    /// The most paths, the best one included; at least 1.
+    pub paths: u8,
+    /// AS paths need to be of one length only, not the same.
+    pub relax: bool,
 }
 
-/// The best of the paths, as an index; `None` when there are none.
-pub fn best(candidates: &[Candidate<'_>]) -> Option<usize> {
-    let winners = (0..candidates.len()).filter(|index| loss_in_group(candidates, *index).is_none());
-    winners.min_by(|a, b| compare(&candidates[*a], &candidates[*b], Med::Skip).0)
+impl Multipath {
+    /// The best path alone.
+    pub const OFF: Self = Self { paths: 1, relax: false };
 }
 
-/// For each path [`Why::Best`] or the step at which it lost.
-pub fn explain(candidates: &[Candidate<'_>]) -> Vec<Why> {
-    let Some(best) = best(candidates) else { return Vec::new() };
-    let why = |index: usize| {
-        if index == best {
-            Why::Best
-        } else if let Some(why) = loss_in_group(candidates, index) {
-            why
+impl Default for Multipath {
+    fn default() -> Self {
+        Self::OFF
+    }
+}
+
+/// Everything that is compared. The order of the fields is the order of the steps, so that it is derived.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    stale: bool,
+    local_pref: Reverse<u32>,
+    as_path_length: u32,
+    origin: Origin,
+    med: u32,
+    kind: PeerKind,
+    cost: u32,
+    router_id: RouterId,
+    cluster_list_length: u32,
+    address: IpAddr,
+    tie_breaker: u32,
+    path_id: u32,
+}
+
+impl Rank {
+    fn of(candidate: &Candidate<'_>) -> Self {
+        let Candidate { attributes, source, cost, stale } = candidate;
+        Self {
+            stale: *stale,
+            local_pref: Reverse(attributes.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)),
+            as_path_length: count(attributes.as_path.decision_length()),
+            origin: attributes.origin,
+            med: attributes.med.unwrap_or(0),
+            kind: source.kind,
+            cost: *cost,
+            router_id: attributes.originator_id.unwrap_or(source.router_id),
+            cluster_list_length: count(attributes.cluster_list.len()),
+            address: source.address,
+            tie_breaker: source.tie_breaker,
+            path_id: source.path_id,
+        }
+    }
+
+    const fn without_med(self) -> Self {
+        Self { med: 0, ..self }
+    }
+
+    /// Everything that multipath asks to be equal: the steps before the tie breaks.
+    const fn merits(self) -> (bool, Reverse<u32>, u32, Origin, PeerKind, u32) {
+        (self.stale, self.local_pref, self.as_path_length, self.origin, self.kind, self.cost)
+    }
+
+    /// The first step at which `self` loses to `best`.
+    fn loss_to(&self, best: &Self) -> Step {
+        if self.stale != best.stale {
+            Step::Stale
+        } else if self.local_pref != best.local_pref {
+            Step::LocalPref(Compared { this: self.local_pref.0, best: best.local_pref.0 })
+        } else if self.as_path_length != best.as_path_length {
+            Step::AsPathLength(Compared { this: self.as_path_length, best: best.as_path_length })
+        } else if self.origin != best.origin {
+            Step::Origin(Compared { this: self.origin, best: best.origin })
+        } else if self.med != best.med {
+            Step::Med(Compared { this: self.med, best: best.med })
+        } else if self.kind != best.kind {
+            Step::External
+        } else if self.cost != best.cost {
+            Step::InteriorCost(Compared { this: self.cost, best: best.cost })
+        } else if self.router_id != best.router_id {
+            Step::RouterId(Compared { this: self.router_id, best: best.router_id })
+        } else if self.cluster_list_length != best.cluster_list_length {
+            Step::ClusterListLength(Compared {
+                this: self.cluster_list_length,
+                best: best.cluster_list_length,
+            })
+        } else if self.address != best.address || self.tie_breaker != best.tie_breaker {
+            Step::Address(Compared { this: self.address, best: best.address })
         } else {
-            compare(&candidates[best], &candidates[index], Med::Skip).1
+            Step::PathId(Compared { this: self.path_id, best: best.path_id })
+        }
+    }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// The candidates with all that is compared about them.
+struct Contest<'a> {
+    candidates: &'a [Candidate<'a>],
+    ranks: Vec<Rank>,
+}
+
+impl<'a> Contest<'a> {
+    fn new(candidates: &'a [Candidate<'a>]) -> Self {
+        Self { candidates, ranks: candidates.iter().map(Rank::of).collect() }
+    }
+
+    /// RFC 4271 section 9.1.2.2 c: a path that began inside our AS belongs to our AS, which `None` stands for.
+    fn neighboring_as(&self, index: usize) -> Option<Asn> {
+        self.candidates[index].attributes.as_path.neighbor_as()
+    }
+
+    /// The best path of the same neighboring AS, by all steps.
+    fn best_of_group(&self, index: usize) -> usize {
+        let group = self.neighboring_as(index);
+        let better = (0..self.ranks.len())
+            .filter(|other| self.ranks[*other] < self.ranks[index] && self.neighboring_as(*other) == group);
+        better.min_by_key(|other| self.ranks[*other]).unwrap_or(index)
+    }
+
+    fn best(&self) -> Option<usize> {
+        let winners = (0..self.ranks.len()).filter(|index| self.best_of_group(*index) == *index);
+        winners.min_by_key(|index| self.ranks[*index].without_med())
+    }
+
+    /// Whether a path may be used beside the best one.
+    fn equals(&self, best: usize, index: usize, relax: bool) -> bool {
+        let path = |index: usize| &self.candidates[index].attributes.as_path;
+        // A path that loses by its MED in its own AS is not as good as the best of another one.
+        let same_med = self.ranks[self.best_of_group(index)].med == self.ranks[index].med;
+        self.ranks[best].merits() == self.ranks[index].merits()
+            && same_med
+            && (relax || path(best) == path(index))
+    }
+}
+
+/// The paths to use, as indices, the best one first; empty when there are none. Paths to one next hop count once.
+pub fn select(candidates: &[Candidate<'_>], multipath: Multipath) -> Vec<usize> {
+    let contest = Contest::new(candidates);
+    contest.best().map_or_else(Vec::new, |best| chosen(&contest, best, multipath))
+}
+
+fn chosen(contest: &Contest<'_>, best: usize, multipath: Multipath) -> Vec<usize> {
+    let mut chosen = vec![best];
+    if multipath.paths > 1 {
+        let mut equal: Vec<_> = (0..contest.ranks.len())
+            .filter(|index| *index != best && contest.equals(best, *index, multipath.relax))
+            .collect();
+        equal.sort_unstable_by_key(|index| contest.ranks[*index].without_med());
+        for index in equal {
+            let next_hop = |index: usize| contest.candidates[index].attributes.next_hop;
+            if chosen.len() < usize::from(multipath.paths)
+                && chosen.iter().all(|other| next_hop(*other) != next_hop(index))
+            {
+                chosen.push(index);
+            }
+        }
+    }
+    chosen
+}
+
+/// For each path whether it is used, or the step at which it lost.
+pub fn explain(candidates: &[Candidate<'_>], multipath: Multipath) -> Vec<Why> {
+    let contest = Contest::new(candidates);
+    let Some(best) = contest.best() else { return Vec::new() };
+    let chosen = chosen(&contest, best, multipath);
+    let why = |index: usize| match chosen.iter().position(|used| *used == index) {
+        Some(0) => Why::Best,
+        Some(_) => Why::Multipath,
+        None => {
+            let rank = &contest.ranks[index];
+            let rival = contest.best_of_group(index);
+            Why::Lost(match rank.cmp(&contest.ranks[rival]) {
+                Ordering::Greater => rank.loss_to(&contest.ranks[rival]),
+                Ordering::Equal | Ordering::Less => {
+                    rank.without_med().loss_to(&contest.ranks[best].without_med())
+                }
+            })
         }
     };
     (0..candidates.len()).map(why).collect()
 }
 
-/// Why the path is not the best of its neighboring AS, against the best of that AS.
-fn loss_in_group(candidates: &[Candidate<'_>], index: usize) -> Option<Why> {
-    let path = &candidates[index];
-    let group = candidates.iter().filter(|other| other.neighboring_as() == path.neighboring_as());
-    let best = group.min_by(|a, b| compare(a, b, Med::Compare).0)?;
-    match compare(best, path, Med::Compare) {
-        (Ordering::Less, why) => Some(why),
-        (Ordering::Equal | Ordering::Greater, _) => None,
-    }
-}
-
-impl Candidate<'_> {
-    /// RFC 4271 section 9.1.2.2 c: a path that began inside our AS belongs to our AS, which `None` stands for.
-    fn neighboring_as(&self) -> Option<Asn> {
-        self.attributes.as_path.neighbor_as()
-    }
-
-    fn local_pref(&self) -> u32 {
-        self.attributes.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)
-    }
-}
-
-/// `Less` means that `a` is better; with it comes the first step that tells the two apart.
-fn compare(a: &Candidate<'_>, b: &Candidate<'_>, med: Med) -> (Ordering, Why) {
-    let (of_a, of_b) = (a.attributes, b.attributes);
-    let med = match med {
-        Med::Compare => of_a.med.unwrap_or(0).cmp(&of_b.med.unwrap_or(0)),
-        Med::Skip => Ordering::Equal,
-    };
-    let steps = [
-        (b.local_pref().cmp(&a.local_pref()), Why::LocalPref),
-        (of_a.as_path.decision_length().cmp(&of_b.as_path.decision_length()), Why::AsPathLength),
-        (of_a.origin.cmp(&of_b.origin), Why::Origin),
-        (med, Why::Med),
-        (a.source.kind.cmp(&b.source.kind), Why::External),
-        (a.source.router_id.cmp(&b.source.router_id), Why::RouterId),
-        (a.source.address.cmp(&b.source.address), Why::Address),
-        (a.source.tie_breaker.cmp(&b.source.tie_breaker), Why::Address),
-    ];
-    steps.into_iter().find(|(order, _)| order.is_ne()).unwrap_or((Ordering::Equal, Why::Address))
-}
-
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::attributes::{AsPath, NextHop, Origin};
-
-    fn source(number: u8) -> Source {
-        Source {
-            kind: PeerKind::External,
-            router_id: Ipv4Addr::new(10, 0, 0, number).try_into().unwrap(),
-            address: Ipv4Addr::new(192, 0, 2, number).into(),
-            tie_breaker: u32::from(number),
-        }
-    }
-
-    fn path(asns: &[u32]) -> Attributes {
-        let as_path = AsPath::sequence(&asns.iter().map(|asn| Asn(*asn)).collect::<Vec<_>>());
-        Attributes::originated(as_path, NextHop::V4(Ipv4Addr::new(192, 0, 2, 1)))
-    }
-
-    fn decide(paths: &[(Attributes, Source)]) -> Vec<Why> {
-        let candidates: Vec<_> =
-            paths.iter().map(|(attributes, source)| Candidate { attributes, source: *source }).collect();
-        explain(&candidates)
-    }
-
-    #[test]
-    fn each_step_decides_when_all_before_it_are_equal() {
-        let plain = || (path(&[1, 2]), source(5));
-        let with = |change: fn(&mut Attributes, &mut Source)| {
-            let (mut attributes, mut source) = plain();
-            change(&mut attributes, &mut source);
-            (attributes, source)
-        };
-        // Each row is better by its step and worse by the next one.
-        let rows = [
-            (with(|a, _| (a.local_pref, a.as_path) = (Some(101), path(&[1, 2, 3]).as_path)), Why::LocalPref),
-            (with(|a, _| (a.as_path, a.origin) = (path(&[1]).as_path, Origin::Egp)), Why::AsPathLength),
-            (with(|a, _| a.med = Some(0)), Why::Med),
-            (with(|_, s| s.router_id = source(4).router_id), Why::RouterId),
-            (with(|_, s| s.address = source(4).address), Why::Address),
-        ];
-        for (better, why) in rows {
-            let mut worse = plain();
-            match why {
-                Why::Med => worse.0.med = Some(1),
-                Why::Best
-                | Why::RefusedByPolicy
-                | Why::AsLoop
-                | Why::NextHopIsOurs
-                | Why::LocalPref
-                | Why::AsPathLength
-                | Why::Origin
-                | Why::External
-                | Why::RouterId
-                | Why::Address => {}
-            }
-            assert_eq!(decide(&[better.clone(), worse.clone()]), [Why::Best, why]);
-            assert_eq!(decide(&[worse, better]), [why, Why::Best]);
-        }
-        let egp = with(|a, _| a.origin = Origin::Egp);
-        assert_eq!(decide(&[plain(), egp]), [Why::Best, Why::Origin]);
-        let internal = with(|_, s| (s.kind, s.router_id) = (PeerKind::Internal, source(1).router_id));
-        assert_eq!(decide(&[internal, plain()]), [Why::External, Why::Best]);
-    }
-
-    #[test]
-    fn med_counts_only_inside_of_one_neighboring_as() {
-        let mut far = (path(&[1, 9]), source(2));
-        far.0.med = Some(10);
-        let near = (path(&[2, 9]), source(3));
-        assert_eq!(decide(&[near, far]), [Why::RouterId, Why::Best]);
-    }
-
-    #[test]
-    fn missing_med_is_zero_and_missing_local_pref_is_a_hundred() {
-        let mut some = (path(&[1]), source(1));
-        some.0.med = Some(1);
-        assert_eq!(decide(&[some, (path(&[1]), source(2))]), [Why::Med, Why::Best]);
-        let mut low = (path(&[1]), source(1));
-        low.0.local_pref = Some(99);
-        assert_eq!(decide(&[low, (path(&[1]), source(2))]), [Why::LocalPref, Why::Best]);
-    }
-
-    /// The classic trap: compared pair by pair, the three paths go round in a circle.
-    #[test]
-    fn med_makes_no_circle() {
-        let mut a = (path(&[1]), source(3));
-        a.0.med = Some(0);
-        let b = (path(&[2]), source(2));
-        let mut c = (path(&[1]), source(1));
-        c.0.med = Some(10);
-        assert_eq!(decide(&[a, b, c]), [Why::RouterId, Why::Best, Why::Med]);
-    }
-
-    fn any_paths() -> impl Strategy<Value = Vec<(Attributes, Source)>> {
-        let one = (1..4_u32, 0..3_usize, 0..2_u32, 0..3_u32, any::<bool>(), 1..3_u8);
-        proptest::collection::vec(one, 1..7).prop_map(|rows| {
-            let path =
-                |(index, (asn, more, pref, med, internal, id)): (usize, (u32, usize, u32, u32, bool, u8))| {
-                    let mut attributes = path(&[&[asn][..], &[7, 7][..more]].concat());
-                    attributes.local_pref = Some(100 + pref);
-                    attributes.med = Some(med);
-                    let mut source = source(u8::try_from(index).unwrap());
-                    source.router_id = Ipv4Addr::new(10, 0, 0, id).try_into().unwrap();
-                    source.kind = if internal { PeerKind::Internal } else { PeerKind::External };
-                    (attributes, source)
-                };
-            rows.into_iter().enumerate().map(path).collect()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn result_does_not_depend_on_the_order_of_arrival(
-            (paths, shuffled) in any_paths().prop_flat_map(|paths| (Just(paths.clone()), Just(paths).prop_shuffle()))
-        ) {
-            let outcome = |paths: &[(Attributes, Source)]| {
-                let mut rows: Vec<_> = paths.iter().map(|(_, source)| source.address).zip(decide(paths)).collect();
-                rows.sort_by_key(|(address, _)| *address);
-                rows
-            };
-            prop_assert_eq!(outcome(&paths), outcome(&shuffled));
-        }
-
-        /// Dropping a loser never changes the winner, unless it kept a path of its own AS from winning; so a chain of
-        /// withdrawals and announcements cannot oscillate.
-        #[test]
-        fn dropping_every_loser_keeps_the_winner(paths in any_paths()) {
-            let why = decide(&paths);
-            let winner = why.iter().position(|why| *why == Why::Best).unwrap();
-            prop_assert_eq!(why.iter().filter(|why| **why == Why::Best).count(), 1);
-            prop_assert_eq!(decide(&paths[winner..=winner]), [Why::Best]);
-        }
-    }
-}
+mod tests;

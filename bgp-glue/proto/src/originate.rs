@@ -8,9 +8,11 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::iter::Peekable;
+use std::net::IpAddr;
 
 use crate::attributes::{AsPath, Attributes, Community, LargeCommunity, NextHop};
 use crate::hash::Seeded;
+use crate::policy::Policy;
 use crate::prefix::Prefix;
 use crate::types::{Asn, Families, Family, PeerKind};
 
@@ -30,6 +32,8 @@ pub struct Originated {
     pub communities: Vec<Community>,
     /// LARGE_COMMUNITY towards every neighbor.
     pub large_communities: Vec<LargeCommunity>,
+    /// The next hop; that of the session where none is given or it is of the other family.
+    pub next_hop: Option<IpAddr>,
 }
 
 /// LOCAL_PREF where nothing is given: the value that every implementation takes for "no preference".
@@ -45,6 +49,7 @@ impl Originated {
             med: None,
             communities: Vec::new(),
             large_communities: Vec::new(),
+            next_hop: None,
         }
     }
 }
@@ -57,6 +62,7 @@ struct Common {
     med: Option<u32>,
     communities: Box<[Community]>,
     large_communities: Box<[LargeCommunity]>,
+    next_hop: Option<IpAddr>,
 }
 
 impl Common {
@@ -71,6 +77,19 @@ impl Common {
             med: route.med,
             communities: route.communities.into(),
             large_communities: large_communities.into(),
+            next_hop: route.next_hop,
+        }
+    }
+
+    fn route(&self, prefix: Prefix) -> Originated {
+        Originated {
+            prefix,
+            prepend: self.prepend,
+            local_pref: Some(self.local_pref),
+            med: self.med,
+            communities: self.communities.to_vec(),
+            large_communities: self.large_communities.to_vec(),
+            next_hop: self.next_hop,
         }
     }
 
@@ -84,6 +103,7 @@ impl Common {
             && self.med == other.med
             && self.communities == other.communities
             && self.large_communities == other.large_communities
+            && self.next_hop == other.next_hop
     }
 
     fn attributes(&self, local_as: Asn, kind: PeerKind, next_hop: NextHop) -> Attributes {
@@ -92,6 +112,13 @@ impl Common {
         let (as_path, local_pref) = match kind {
             PeerKind::External => (AsPath::repeated(local_as, 1 + usize::from(self.prepend)), None),
             PeerKind::Internal => (AsPath::default(), Some(self.local_pref)),
+        };
+        let next_hop = match (next_hop, self.next_hop) {
+            (NextHop::V4(_), Some(IpAddr::V4(address))) => NextHop::V4(address),
+            (NextHop::V6 { link_local, .. }, Some(IpAddr::V6(address))) => {
+                NextHop::V6 { address, link_local: link_local.filter(|other| *other != address) }
+            }
+            (of_session, Some(_) | None) => of_session,
         };
         Attributes {
             med: self.med,
@@ -193,6 +220,17 @@ impl OriginatedSet {
             Family::Ipv4Unicast => self.counts[0],
             Family::Ipv6Unicast => self.counts[1],
         }
+    }
+
+    /// Every route, ordered by prefix.
+    pub fn routes(&self) -> impl Iterator<Item = Originated> {
+        self.routes.iter().map(|(prefix, number)| self.common[*number as usize].route(*prefix))
+    }
+
+    /// What a neighbor with this export policy is to know. Made once for all neighbors of one policy.
+    #[must_use]
+    pub fn exported(&self, policy: &Policy) -> Self {
+        self.routes().filter_map(|route| policy.export(route)).collect()
     }
 
     /// What takes a neighbor of this kind from `self` to `wanted`, as far as these families go.

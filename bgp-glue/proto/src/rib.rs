@@ -1,37 +1,45 @@
 //! What neighbors have told us: the Adj-RIBs-In and the Loc-RIB, as one table.
 //!
-//! For each prefix the table holds the paths of all neighbors, the best one first. A path is a reference to interned
-//! attributes and the number of its neighbor: sixteen octets. Paths that may not be used (policy, loop) stay in the
-//! table, marked, so that a new policy needs no refresh from the neighbor.
+//! For each prefix the table holds the paths of all neighbors. A path is two references to interned attributes (as they
+//! came, and as policy has them used; most often the same value) and a few numbers: 32 octets. Paths that may not be
+//! used (policy, loop, next hop) stay in the table, marked, so that a new policy or a link that comes back needs no
+//! refresh from the neighbor.
 //!
 //! ```text
-//!   Update ──► paths of a prefix ──decide──► dirty ──take_changes──► Change (prefix, best path or gone)
+//!   Update ──► judge (policy, loop, next hop) ──► paths of a prefix ──► dirty ──take_changes: decide──► Change
 //! ```
 //!
-//! What always holds: `paths[0]` is the best path whenever any path is usable; a prefix is reported only when its best
-//! path's neighbor or next hop differs from what was reported last; after a neighbor went down no path of it is left.
-//! Sources: RFC 4271 sections 3.2, 9.1 and 9.1.2.
+//! What always holds: a prefix is reported only when the paths in use (their neighbors or next hops) differ from what
+//! was reported last; after [`Rib::peer_down`] no path of the neighbor is left; a stale path is gone at the latest when
+//! its owner calls [`Rib::sweep`]. Sources: RFC 4271 sections 3.2, 9.1 and 9.1.2; RFC 4724 section 4.2; RFC 9494.
 
 mod intern;
+mod judge;
+mod next_hops;
 mod paths;
+mod restart;
 mod table;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::attributes::{Attributes, NextHop};
-use crate::decision::{self, Candidate, Source, Why};
-use crate::policy::ImportPolicy;
+use crate::decision::{self, Candidate, Multipath, Source, Why};
+use crate::policy::Policy;
 use crate::prefix::Prefix;
-use crate::types::{Asn, PeerKind, RouterId};
+use crate::types::{Asn, PeerKind, Role, RouterId};
 use crate::wire::update::Update;
 
 use intern::Interner;
-use paths::Path;
+use next_hops::NextHops;
+use paths::{Path, Staleness};
 use table::Table;
+
+pub use next_hops::Reach;
 
 /// A neighbor, by the number that its owner gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +50,8 @@ pub struct PeerId(pub u32);
 pub struct Peer {
     /// Internal or external.
     pub kind: PeerKind,
+    /// Its AS.
+    pub remote_as: Asn,
     /// Its identifier.
     pub router_id: RouterId,
     /// Its address.
@@ -49,7 +59,11 @@ pub struct Peer {
     /// Our addresses that a route of this neighbor may not have as its next hop.
     pub own_addresses: Vec<IpAddr>,
     /// What may be used of its routes.
-    pub policy: Arc<ImportPolicy>,
+    pub policy: Arc<Policy>,
+    /// How often our own AS may stand in a path of this neighbor (allowas-in); 0 is what RFC 4271 asks for.
+    pub allow_own_as: u8,
+    /// What we are to the neighbor (RFC 9234).
+    pub role: Option<Role>,
 }
 
 /// How many routes a neighbor has announced.
@@ -59,6 +73,8 @@ pub struct Counts {
     pub received: u64,
     /// Those of them that may be used.
     pub accepted: u64,
+    /// Those of them that are stale: the neighbor has restarted and not told them again yet.
+    pub stale: u64,
 }
 
 /// The new state of a prefix.
@@ -66,8 +82,8 @@ pub struct Counts {
 pub struct Change {
     /// The prefix.
     pub prefix: Prefix,
-    /// The neighbor and the next hop of the best path; `None` when no path is left.
-    pub best: Option<(PeerId, NextHop)>,
+    /// The neighbors and next hops of the paths in use, the best one first; empty when no path is left.
+    pub paths: Vec<(PeerId, NextHop)>,
 }
 
 /// One path as an operator asks for it.
@@ -77,8 +93,14 @@ pub struct Route {
     pub prefix: Prefix,
     /// Who announced it.
     pub peer: PeerId,
-    /// Its attributes.
+    /// The number that tells apart several paths of one neighbor (RFC 7911); 0 without ADD-PATH.
+    pub path_id: u32,
+    /// Its attributes, as they came.
+    pub received: Arc<Attributes>,
+    /// Its attributes, as they are used.
     pub attributes: Arc<Attributes>,
+    /// The neighbor has restarted and not told it again yet.
+    pub stale: bool,
     /// What the decision made of it.
     pub why: Why,
 }
@@ -86,48 +108,58 @@ pub struct Route {
 /// The table.
 #[derive(Debug)]
 pub struct Rib {
-    local_as: Asn,
-    peers: BTreeMap<PeerId, (Peer, Counts)>,
+    local: Local,
+    peers: Peers,
     table: Table,
     interner: Interner,
+    next_hops: NextHops,
     dirty: Vec<Prefix>,
 }
 
+/// What the table has to know about ourselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Our AS.
+    pub asn: Asn,
+    /// Our identifier.
+    pub router_id: RouterId,
+    /// How many paths of a prefix are used.
+    pub multipath: Multipath,
+}
+
+type Peers = BTreeMap<PeerId, (Peer, Counts)>;
+
 impl Rib {
     /// An empty table. The seed is for its hashes; one that neighbors cannot know keeps them from choosing collisions.
-    pub fn new(local_as: Asn, seed: u64) -> Self {
+    pub fn new(local: Local, seed: u64) -> Self {
         Self {
-            local_as,
+            local,
             peers: BTreeMap::new(),
             table: Table::new(seed),
             interner: Interner::new(seed),
+            next_hops: NextHops::default(),
             dirty: Vec::new(),
         }
     }
 
-    /// Our AS changed. Paths that are in the table keep their judgement: their sessions end with the change.
-    pub const fn set_local_as(&mut self, local_as: Asn) {
-        self.local_as = local_as;
+    /// We changed. All paths are judged and decided again.
+    pub fn set_local(&mut self, local: Local) {
+        if local != self.local {
+            self.local = local;
+            self.judge_all(|_, _| true);
+        }
     }
 
-    /// A session is Established.
+    /// A session is Established. Stale paths of an earlier session of the neighbor stay.
     pub fn peer_up(&mut self, id: PeerId, peer: Peer) {
-        self.peer_down(id);
-        self.peers.insert(id, (peer, Counts::default()));
+        let counts = self.counts(id);
+        self.peers.insert(id, (peer, counts));
     }
 
     /// A session ended: every route of the neighbor goes (RFC 4271 section 6).
     pub fn peer_down(&mut self, id: PeerId) {
-        if self.peers.get(&id).is_some_and(|(_, counts)| counts.received > 0) {
-            let Self { peers, table, dirty, .. } = self;
-            table.for_each_mut(|prefix, entry| {
-                if entry.paths.remove(id).is_some() {
-                    entry.decide(peers);
-                    entry.mark(prefix, dirty);
-                }
-            });
-            self.interner.sweep();
-        }
+        self.remove_where(id, |_, _| true);
+        self.interner.sweep();
         self.peers.remove(&id);
     }
 
@@ -137,34 +169,28 @@ impl Rib {
             return;
         }
         for prefix in update.withdrawn {
-            self.withdraw(id, prefix);
+            self.withdraw(id, prefix, 0);
         }
         for announcement in update.announced {
             let attributes = self.interner.intern(announcement.attributes);
             for prefix in announcement.prefixes {
-                self.announce(id, prefix, Arc::clone(&attributes));
+                self.announce(id, prefix, 0, Arc::clone(&attributes));
             }
         }
     }
 
-    /// A neighbor's policy changed: its routes are judged again.
-    pub fn set_policy(&mut self, id: PeerId, policy: Arc<ImportPolicy>) {
-        let Some((peer, counts)) = self.peers.get_mut(&id) else { return };
-        peer.policy = policy;
-        counts.accepted = 0;
-        let (peer, mut accepted) = (peer.clone(), 0);
-        let Self { local_as, peers, table, dirty, .. } = self;
-        table.for_each_mut(|prefix, entry| {
-            if let Some(path) = entry.paths.get_mut(id) {
-                path.obstacle = obstacle(*local_as, &peer, prefix, &path.attributes);
-                accepted += u64::from(path.obstacle.is_none());
-                entry.decide(peers);
-                entry.mark(prefix, dirty);
-            }
-        });
-        if let Some((_, counts)) = self.peers.get_mut(&id) {
-            counts.accepted = accepted;
+    /// What may be used of a neighbor's routes changed: they are judged again, from what came (soft reconfiguration).
+    pub fn set_policy(&mut self, id: PeerId, policy: Arc<Policy>, allow_own_as: u8) {
+        let Some((peer, _)) = self.peers.get_mut(&id) else { return };
+        if peer.policy != policy || peer.allow_own_as != allow_own_as {
+            (peer.policy, peer.allow_own_as) = (policy, allow_own_as);
+            self.judge_all(|_, path| path.peer == id);
         }
+    }
+
+    /// Judges all routes of a neighbor again (`clear ip bgp A soft in`).
+    pub fn judge_again(&mut self, id: PeerId) {
+        self.judge_all(|_, path| path.peer == id);
     }
 
     /// How many routes the neighbor has announced.
@@ -177,21 +203,20 @@ impl Rib {
         !self.dirty.is_empty()
     }
 
-    /// Prefixes whose best path is another than was told last, at most `limit` of them.
+    /// Prefixes whose paths in use are others than were told last, at most `limit` of them.
     pub fn take_changes(&mut self, limit: usize) -> Vec<Change> {
         let mut changes = Vec::new();
         while changes.len() < limit {
             let Some(prefix) = self.dirty.pop() else { break };
             let Some(entry) = self.table.get_mut(prefix) else { continue };
             entry.dirty = false;
-            let best = entry.best().map(|path| (path.peer, Arc::clone(&path.attributes)));
-            let said = |best: &Option<(PeerId, Arc<Attributes>)>| {
-                best.as_ref().map(|(peer, attributes)| (*peer, attributes.next_hop))
-            };
-            if said(&best) != said(&entry.told) {
-                changes.push(Change { prefix, best: said(&best) });
+            let paths = entry.paths.as_slice();
+            let chosen = chosen(&self.peers, paths, self.local.multipath);
+            let now: Vec<_> = chosen.iter().map(|path| (path.peer, path.used.next_hop)).collect();
+            if !entry.told.is(&now) {
+                entry.told = table::Told::new(chosen.iter().map(|path| (path.peer, Arc::clone(&path.used))));
+                changes.push(Change { prefix, paths: now });
             }
-            entry.told = best;
             if entry.paths.is_empty() {
                 self.table.remove(prefix);
             }
@@ -199,80 +224,113 @@ impl Rib {
         changes
     }
 
-    /// Every path, ordered by prefix, the best one first.
-    pub fn routes(&self) -> Vec<Route> {
-        let mut routes = Vec::new();
-        self.table.for_each(|prefix, entry| {
-            let paths = entry.paths.as_slice();
-            let (usable, obstructed): (Vec<_>, Vec<_>) =
-                paths.iter().partition(|path| path.obstacle.is_none());
-            let candidates = candidates(&self.peers, usable.iter().copied());
-            let explained = decision::explain(&candidates);
-            let rest = obstructed.into_iter().filter_map(|path| Some((path, path.obstacle?)));
-            routes.extend(usable.into_iter().zip(explained).chain(rest).map(|(path, why)| Route {
-                prefix,
-                peer: path.peer,
-                attributes: Arc::clone(&path.attributes),
-                why,
-            }));
-        });
-        routes.sort_by_key(|route| (route.prefix, route.why != Why::Best, route.peer));
-        routes
-    }
-
-    fn announce(&mut self, id: PeerId, prefix: Prefix, attributes: Arc<Attributes>) {
+    fn announce(&mut self, id: PeerId, prefix: Prefix, path_id: u32, received: Arc<Attributes>) {
         let Some((peer, counts)) = self.peers.get_mut(&id) else { return };
-        let obstacle = obstacle(self.local_as, peer, prefix, &attributes);
-        let path = Path { attributes, peer: id, obstacle };
+        let judged =
+            judge::judge(&self.local, peer, prefix, &received, &mut self.interner, &mut self.next_hops);
+        let path = Path {
+            received,
+            used: judged.used,
+            peer: id,
+            id: path_id,
+            cost: judged.cost,
+            obstacle: judged.obstacle,
+            staleness: Staleness::Fresh,
+        };
         let entry = self.table.entry(prefix);
-        counts.accepted += u64::from(obstacle.is_none());
-        match entry.paths.insert(path) {
-            None => counts.received += 1,
-            Some(old) => counts.accepted -= u64::from(old.obstacle.is_none()),
+        counts.add(&path);
+        if let Some(old) = entry.paths.insert(path) {
+            counts.subtract(&old);
         }
-        entry.decide(&self.peers);
         entry.mark(prefix, &mut self.dirty);
     }
 
-    fn withdraw(&mut self, id: PeerId, prefix: Prefix) {
+    fn withdraw(&mut self, id: PeerId, prefix: Prefix, path_id: u32) {
         let Some(entry) = self.table.get_mut(prefix) else { return };
-        let (Some(old), Some((_, counts))) = (entry.paths.remove(id), self.peers.get_mut(&id)) else {
+        let (Some(old), Some((_, counts))) = (entry.paths.remove(id, path_id), self.peers.get_mut(&id))
+        else {
             return;
         };
-        counts.received -= 1;
-        counts.accepted -= u64::from(old.obstacle.is_none());
-        entry.decide(&self.peers);
+        counts.subtract(&old);
         entry.mark(prefix, &mut self.dirty);
     }
-}
 
-/// Why a path may not be used, if it may not.
-fn obstacle(local_as: Asn, peer: &Peer, prefix: Prefix, attributes: &Attributes) -> Option<Why> {
-    if !peer.policy.accepts(prefix) {
-        Some(Why::RefusedByPolicy)
-    } else if attributes.as_path.contains(local_as) {
-        // RFC 4271 section 9.1.2: a path with our own AS is a loop, wherever it stands in it.
-        Some(Why::AsLoop)
-    } else if peer.own_addresses.contains(&attributes.next_hop.address()) {
-        Some(Why::NextHopIsOurs)
-    } else {
-        None
+    /// Removes the paths of a neighbor that the function names.
+    fn remove_where(&mut self, id: PeerId, mut which: impl FnMut(Prefix, &Path) -> bool) {
+        let Self { peers, table, dirty, .. } = self;
+        let Some((_, counts)) = peers.get_mut(&id).filter(|(_, counts)| counts.received > 0) else { return };
+        table.for_each_mut(|prefix, entry| {
+            let removed = entry.paths.extract(|path| path.peer == id && which(prefix, path));
+            for path in &removed {
+                counts.subtract(path);
+            }
+            if !removed.is_empty() {
+                entry.mark(prefix, dirty);
+            }
+        });
+    }
+
+    /// Judges the paths that the function names again. Only what changes by it is marked.
+    fn judge_all(&mut self, which: impl Fn(Prefix, &Path) -> bool) {
+        let Self { local, peers, table, interner, next_hops, dirty } = self;
+        table.for_each_mut(|prefix, entry| {
+            let mut touched = false;
+            for path in entry.paths.as_mut_slice() {
+                if !which(prefix, path) {
+                    continue;
+                }
+                let Some((peer, counts)) = peers.get_mut(&path.peer) else { continue };
+                let judged = judge::judge(local, peer, prefix, &path.received, interner, next_hops);
+                counts.subtract(path);
+                path.obstacle = judged.obstacle;
+                path.cost = judged.cost;
+                path.used = match path.staleness {
+                    Staleness::Fresh | Staleness::Stale => judged.used,
+                    Staleness::LongLived => restart::long_lived(interner, &judged.used),
+                };
+                counts.add(path);
+                touched = true;
+            }
+            if touched {
+                entry.mark(prefix, dirty);
+            }
+        });
     }
 }
 
-fn candidates<'a>(
-    peers: &BTreeMap<PeerId, (Peer, Counts)>,
-    paths: impl Iterator<Item = &'a Path>,
-) -> Vec<Candidate<'a>> {
-    let candidate = |path: &'a Path| {
-        let (peer, _) = peers.get(&path.peer)?;
-        let source = Source {
-            kind: peer.kind,
-            router_id: peer.router_id,
-            address: peer.address,
-            tie_breaker: path.peer.0,
-        };
-        Some(Candidate { attributes: &path.attributes, source })
+impl Counts {
+    fn add(&mut self, path: &Path) {
+        self.received += 1;
+        self.accepted += u64::from(path.obstacle.is_none());
+        self.stale += u64::from(path.staleness != Staleness::Fresh);
+    }
+
+    fn subtract(&mut self, path: &Path) {
+        self.received -= 1;
+        self.accepted -= u64::from(path.obstacle.is_none());
+        self.stale -= u64::from(path.staleness != Staleness::Fresh);
+    }
+}
+
+/// The paths in use, the best one first.
+fn chosen<'a>(peers: &Peers, paths: &'a [Path], multipath: Multipath) -> Vec<&'a Path> {
+    let usable: Vec<_> = paths.iter().filter(|path| path.obstacle.is_none()).collect();
+    if usable.len() < 2 {
+        return usable;
+    }
+    let candidates: Vec<_> = usable.iter().filter_map(|path| candidate(peers, path)).collect();
+    decision::select(&candidates, multipath).into_iter().map(|index| usable[index]).collect()
+}
+
+fn candidate<'a>(peers: &Peers, path: &'a Path) -> Option<Candidate<'a>> {
+    let (peer, _) = peers.get(&path.peer)?;
+    let source = Source {
+        kind: peer.kind,
+        router_id: peer.router_id,
+        address: peer.address,
+        tie_breaker: path.peer.0,
+        path_id: path.id,
     };
-    paths.filter_map(candidate).collect()
+    let stale = path.staleness == Staleness::LongLived;
+    Some(Candidate { attributes: &path.used, source, cost: path.cost, stale })
 }

@@ -4,31 +4,60 @@ use std::sync::Arc;
 
 use super::PeerId;
 use crate::attributes::Attributes;
-use crate::decision::Why;
+use crate::decision::Obstacle;
+
+/// Whether a neighbor still stands by a path (RFC 4724 section 4.2, RFC 9494 section 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Staleness {
+    /// It does.
+    Fresh,
+    /// It has restarted and not told the path again yet.
+    Stale,
+    /// It has been away for longer than its restart time; the path serves only for want of a better one.
+    LongLived,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Path {
-    pub(super) attributes: Arc<Attributes>,
+    /// The attributes as they came.
+    pub(super) received: Arc<Attributes>,
+    /// The attributes as they are used; the same value unless policy changes something.
+    pub(super) used: Arc<Attributes>,
     pub(super) peer: PeerId,
+    /// Tells apart the paths of one neighbor (RFC 7911).
+    pub(super) id: u32,
+    /// What it costs to reach the next hop.
+    pub(super) cost: u32,
     /// Why the path may not be used.
-    pub(super) obstacle: Option<Why>,
+    pub(super) obstacle: Option<Obstacle>,
+    pub(super) staleness: Staleness,
 }
 
-/// At most one path per neighbor.
+impl Path {
+    const fn is(&self, peer: PeerId, id: u32) -> bool {
+        self.peer.0 == peer.0 && self.id == id
+    }
+}
+
+/// At most one path per neighbor and path identifier.
 #[derive(Debug, Default)]
 pub(super) enum Paths {
     #[default]
     None,
     One(Path),
-    Many(Vec<Path>),
+    Many(Box<Many>),
 }
+
+/// Boxed as a whole, so that the common case decides how large [`Paths`] is.
+#[derive(Debug)]
+pub(super) struct Many(Vec<Path>);
 
 impl Paths {
     pub(super) fn as_slice(&self) -> &[Path] {
         match self {
             Self::None => &[],
             Self::One(path) => std::slice::from_ref(path),
-            Self::Many(paths) => paths,
+            Self::Many(paths) => &paths.0,
         }
     }
 
@@ -36,7 +65,7 @@ impl Paths {
         match self {
             Self::None => &mut [],
             Self::One(path) => std::slice::from_mut(path),
-            Self::Many(paths) => paths,
+            Self::Many(paths) => &mut paths.0,
         }
     }
 
@@ -44,44 +73,54 @@ impl Paths {
         self.as_slice().is_empty()
     }
 
-    pub(super) fn get_mut(&mut self, peer: PeerId) -> Option<&mut Path> {
-        self.as_mut_slice().iter_mut().find(|path| path.peer == peer)
-    }
-
     /// Puts a path in, and returns the one of the same neighbor that it replaces.
     pub(super) fn insert(&mut self, path: Path) -> Option<Path> {
-        if let Some(old) = self.get_mut(path.peer) {
+        let same = |old: &&mut Path| old.is(path.peer, path.id);
+        if let Some(old) = self.as_mut_slice().iter_mut().find(same) {
             return Some(std::mem::replace(old, path));
         }
         *self = match std::mem::take(self) {
             Self::None => Self::One(path),
-            Self::One(first) => Self::Many(vec![first, path]),
+            Self::One(first) => Self::Many(Box::new(Many(vec![first, path]))),
             Self::Many(mut paths) => {
-                paths.push(path);
+                paths.0.push(path);
                 Self::Many(paths)
             }
         };
         None
     }
 
-    pub(super) fn remove(&mut self, peer: PeerId) -> Option<Path> {
-        let at = self.as_slice().iter().position(|path| path.peer == peer)?;
-        let (removed, rest) = match std::mem::take(self) {
-            Self::None => return None,
-            Self::One(path) => (path, Self::None),
-            Self::Many(mut paths) => {
-                let removed = paths.swap_remove(at);
-                match (paths.pop(), paths.is_empty()) {
-                    (None, _) => (removed, Self::None),
-                    (Some(last), true) => (removed, Self::One(last)),
-                    (Some(last), false) => {
-                        paths.push(last);
-                        (removed, Self::Many(paths))
-                    }
-                }
-            }
+    pub(super) fn remove(&mut self, peer: PeerId, id: u32) -> Option<Path> {
+        let is_there = self.as_slice().iter().any(|path| path.is(peer, id));
+        if is_there { self.extract(|path| path.is(peer, id)).pop() } else { None }
+    }
+
+    /// Takes out the paths that the function names.
+    pub(super) fn extract(&mut self, mut which: impl FnMut(&Path) -> bool) -> Vec<Path> {
+        if !self.as_slice().iter().any(&mut which) {
+            return Vec::new();
+        }
+        let (mut removed, rest) = match std::mem::take(self) {
+            Self::None => (Vec::new(), Vec::new()),
+            Self::One(path) => (vec![path], Vec::new()),
+            Self::Many(paths) => paths.0.into_iter().partition(which),
         };
-        *self = rest;
-        Some(removed)
+        removed.shrink_to_fit();
+        *self = rest.into_iter().collect();
+        removed
+    }
+}
+
+impl FromIterator<Path> for Paths {
+    fn from_iter<I: IntoIterator<Item = Path>>(paths: I) -> Self {
+        let mut paths: Vec<_> = paths.into_iter().collect();
+        match (paths.pop(), paths.is_empty()) {
+            (None, _) => Self::None,
+            (Some(only), true) => Self::One(only),
+            (Some(last), false) => {
+                paths.push(last);
+                Self::Many(Box::new(Many(paths)))
+            }
+        }
     }
 }

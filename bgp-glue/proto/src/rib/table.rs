@@ -1,48 +1,66 @@
 //! Prefixes and their paths: one hash table per family, so that an IPv4 key takes 8 octets and not those of IPv6.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::paths::{Path, Paths};
-use super::{Counts, Peer, PeerId, candidates};
-use crate::attributes::Attributes;
-use crate::decision;
+use super::PeerId;
+use super::paths::Paths;
+use crate::attributes::{Attributes, NextHop};
 use crate::hash::Seeded;
 use crate::prefix::{Prefix, PrefixV4, PrefixV6};
 
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) paths: Paths,
-    /// The best path that was told last.
-    pub(super) told: Option<(PeerId, Arc<Attributes>)>,
+    /// The paths in use that were told last.
+    pub(super) told: Told,
     /// Whether the prefix waits in the list of changes.
     pub(super) dirty: bool,
 }
 
 impl Entry {
-    /// The best path, after [`Entry::decide`].
-    pub(super) fn best(&self) -> Option<&Path> {
-        self.paths.as_slice().first().filter(|path| path.obstacle.is_none())
-    }
-
-    /// Brings the best path to the front.
-    pub(super) fn decide(&mut self, peers: &BTreeMap<PeerId, (Peer, Counts)>) {
-        let paths = self.paths.as_mut_slice();
-        if paths.len() < 2 {
-            return;
-        }
-        let usable: Vec<_> = (0..paths.len()).filter(|index| paths[*index].obstacle.is_none()).collect();
-        let candidates = candidates(peers, usable.iter().map(|index| &paths[*index]));
-        if let Some(best) = decision::best(&candidates) {
-            let best = usable[best];
-            paths.swap(0, best);
-        }
-    }
-
     /// Puts the prefix into the list of changes, once.
     pub(super) fn mark(&mut self, prefix: Prefix, dirty: &mut Vec<Prefix>) {
         if !std::mem::replace(&mut self.dirty, true) {
             dirty.push(prefix);
+        }
+    }
+}
+
+/// Neighbors and attributes of paths; one without an allocation, since most prefixes have no more.
+#[derive(Debug, Default)]
+pub(super) enum Told {
+    #[default]
+    Nothing,
+    One(PeerId, Arc<Attributes>),
+    Many(Box<ToldMany>),
+}
+
+#[derive(Debug)]
+pub(super) struct ToldMany(Vec<(PeerId, Arc<Attributes>)>);
+
+impl Told {
+    pub(super) fn new(paths: impl Iterator<Item = (PeerId, Arc<Attributes>)>) -> Self {
+        let mut paths: Vec<_> = paths.collect();
+        match (paths.pop(), paths.is_empty()) {
+            (None, _) => Self::Nothing,
+            (Some((peer, attributes)), true) => Self::One(peer, attributes),
+            (Some(last), false) => {
+                paths.push(last);
+                Self::Many(Box::new(ToldMany(paths)))
+            }
+        }
+    }
+
+    /// Whether these are the neighbors and next hops.
+    pub(super) fn is(&self, paths: &[(PeerId, NextHop)]) -> bool {
+        match (self, paths) {
+            (Self::Nothing, []) => true,
+            (Self::One(peer, attributes), [one]) => (*peer, attributes.next_hop) == *one,
+            (Self::Many(told), paths) => {
+                told.0.iter().map(|(peer, attributes)| (*peer, attributes.next_hop)).eq(paths.iter().copied())
+            }
+            (Self::Nothing | Self::One(..), _) => false,
         }
     }
 }
@@ -62,6 +80,13 @@ impl Table {
         match prefix {
             Prefix::V4(v4) => self.v4.entry(v4).or_default(),
             Prefix::V6(v6) => self.v6.entry(v6).or_default(),
+        }
+    }
+
+    pub(super) fn get(&self, prefix: Prefix) -> Option<&Entry> {
+        match prefix {
+            Prefix::V4(v4) => self.v4.get(&v4),
+            Prefix::V6(v6) => self.v6.get(&v6),
         }
     }
 

@@ -4,28 +4,45 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attributes::AsPath;
-use crate::policy::{ImportRule, Verdict};
+use crate::communities::Community;
+use crate::decision::Obstacle;
+use crate::policy::{Changes, Conditions, PrefixRange, Rule, Verdict};
+use crate::types::Families;
 use crate::wire::update::Announcement;
 
-const LOCAL_AS: Asn = Asn(65000);
-
-fn rib() -> Rib {
-    Rib::new(LOCAL_AS, 1)
+fn local() -> Local {
+    Local {
+        asn: Asn(65000),
+        router_id: Ipv4Addr::new(10, 0, 0, 100).try_into().unwrap(),
+        multipath: Multipath::OFF,
+    }
 }
 
-fn everything() -> Arc<ImportPolicy> {
-    let rule =
-        |prefix: &str| ImportRule::new(prefix.parse().unwrap(), Some(0), None, Verdict::Accept).unwrap();
+fn rib() -> Rib {
+    Rib::new(local(), 1)
+}
+
+fn everything() -> Arc<Policy> {
+    let rule = |prefix: &str| Rule::accept(PrefixRange::all_within(prefix.parse().unwrap()));
     Arc::new([rule("0.0.0.0/0"), rule("::/0")].into_iter().collect())
+}
+
+/// Accepts everything with these changes.
+fn changing(changes: Changes) -> Arc<Policy> {
+    let rule = Rule { conditions: Conditions::default(), verdict: Verdict::Accept, changes };
+    Arc::new([rule].into_iter().collect())
 }
 
 fn peer(number: u8) -> Peer {
     Peer {
         kind: PeerKind::External,
+        remote_as: Asn(65000 + u32::from(number)),
         router_id: Ipv4Addr::new(10, 0, 0, number).try_into().unwrap(),
         address: Ipv4Addr::new(192, 0, 2, number).into(),
         own_addresses: vec![Ipv4Addr::new(192, 0, 2, 100).into()],
         policy: everything(),
+        allow_own_as: 0,
+        role: None,
     }
 }
 
@@ -51,7 +68,10 @@ fn changes(rib: &mut Rib) -> Vec<(Prefix, Option<(u32, String)>)> {
     let mut changes: Vec<_> = rib
         .take_changes(usize::MAX)
         .into_iter()
-        .map(|change| (change.prefix, change.best.map(|(peer, next_hop)| (peer.0, next_hop.to_string()))))
+        .map(|change| {
+            let best = change.paths.first();
+            (change.prefix, best.map(|(peer, next_hop)| (peer.0, next_hop.to_string())))
+        })
         .collect();
     changes.sort();
     changes
@@ -109,16 +129,16 @@ fn prefix_withdrawn_and_announced_at_once_is_announced() {
 #[test]
 fn path_with_our_as_refused_prefix_and_own_next_hop_are_kept_but_not_used() {
     let mut rib = rib();
-    let policy = Arc::new(ImportPolicy::from_iter([ImportRule::exact(prefix(1))]));
+    let policy = Arc::new(Policy::from_iter([Rule::accept(PrefixRange::exact(prefix(1)))]));
     rib.peer_up(PeerId(1), Peer { policy, ..peer(1) });
     rib.update(PeerId(1), announce(&[1], path(1, &[65001, 65000, 65002])));
     rib.update(PeerId(1), announce(&[2], path(1, &[65001])));
     assert!(changes(&mut rib).is_empty());
-    assert_eq!(rib.counts(PeerId(1)), Counts { received: 2, accepted: 0 });
+    assert_eq!(rib.counts(PeerId(1)), Counts { received: 2, accepted: 0, stale: 0 });
     let why: Vec<_> = rib.routes().into_iter().map(|route| route.why).collect();
-    assert_eq!(why, [Why::AsLoop, Why::RefusedByPolicy]);
+    assert_eq!(why, [Why::Unusable(Obstacle::AsLoop), Why::Unusable(Obstacle::RefusedByPolicy)]);
     rib.update(PeerId(1), announce(&[1], path(100, &[65001])));
-    assert_eq!(rib.routes()[0].why, Why::NextHopIsOurs);
+    assert_eq!(rib.routes()[0].why, Why::Unusable(Obstacle::NextHopIsOurs));
 }
 
 #[test]
@@ -127,9 +147,9 @@ fn new_policy_takes_up_what_was_refused() {
     rib.peer_up(PeerId(1), Peer { policy: Arc::default(), ..peer(1) });
     rib.update(PeerId(1), announce(&[1, 2], path(1, &[65001])));
     assert!(changes(&mut rib).is_empty());
-    rib.set_policy(PeerId(1), everything());
+    rib.set_policy(PeerId(1), everything(), 0);
     assert_eq!((changes(&mut rib).len(), rib.counts(PeerId(1)).accepted), (2, 2));
-    rib.set_policy(PeerId(1), Arc::default());
+    rib.set_policy(PeerId(1), Arc::default(), 0);
     assert_eq!(changes(&mut rib), [(prefix(1), None), (prefix(2), None)]);
 }
 
@@ -169,7 +189,208 @@ fn changes_come_in_portions() {
 
 #[test]
 fn entry_of_a_table_stays_small() {
-    assert!(size_of::<table::Entry>() <= 48, "{}", size_of::<table::Entry>());
+    assert!(size_of::<table::Entry>() <= 56, "{}", size_of::<table::Entry>());
+    assert!(size_of::<Path>() <= 32, "{}", size_of::<Path>());
+}
+
+#[test]
+fn path_reflected_back_to_us_is_not_used() {
+    let mut rib = rib();
+    rib.peer_up(PeerId(1), Peer { kind: PeerKind::Internal, ..peer(1) });
+    let reflected = Attributes { originator_id: Some(local().router_id), ..path(1, &[]) };
+    rib.update(PeerId(1), announce(&[1], reflected));
+    assert_eq!(rib.routes()[0].why, Why::Unusable(Obstacle::OriginatorIsUs));
+}
+
+#[test]
+fn own_as_is_allowed_as_often_as_configured() {
+    let mut rib = rib();
+    rib.peer_up(PeerId(1), Peer { allow_own_as: 1, ..peer(1) });
+    rib.update(PeerId(1), announce(&[1], path(1, &[65001, 65000])));
+    rib.update(PeerId(1), announce(&[2], path(1, &[65001, 65000, 65000])));
+    let why: Vec<_> = rib.routes().into_iter().map(|route| route.why).collect();
+    assert_eq!(why, [Why::Best, Why::Unusable(Obstacle::AsLoop)]);
+}
+
+#[test]
+fn policy_changes_what_is_used_and_keeps_what_came() {
+    let mut rib = rib();
+    let policy = changing(Changes { preference: Some(200), ..Changes::default() });
+    rib.peer_up(PeerId(1), Peer { policy, ..peer(1) });
+    rib.peer_up(PeerId(2), peer(2));
+    rib.update(PeerId(1), announce(&[1], path(1, &[65001, 65009])));
+    rib.update(PeerId(2), announce(&[1], path(2, &[65002])));
+    assert_eq!(changes(&mut rib), [(prefix(1), Some((1, "192.0.2.1".into())))]);
+    let routes = rib.routes_to(prefix(1));
+    assert_eq!((routes[0].attributes.local_pref, routes[0].received.local_pref), (Some(200), None));
+    assert_eq!(routes[1].why.to_string(), "lost at step: local preference 100 < 200");
+    rib.set_policy(PeerId(1), everything(), 0);
+    assert_eq!(changes(&mut rib), [(prefix(1), Some((2, "192.0.2.2".into())))]);
+    assert_eq!(rib.routes_of(PeerId(1))[0].why.to_string(), "lost at step: AS path length 2 > 1");
+}
+
+/// RFC 8326 section 4.2.
+#[test]
+fn path_that_announces_its_shutdown_is_the_last_choice() {
+    let mut rib = rib();
+    rib.peer_up(PeerId(1), peer(1));
+    rib.peer_up(PeerId(2), peer(2));
+    rib.update(PeerId(2), announce(&[1], path(2, &[65002, 65003, 65004])));
+    let leaving = Attributes { communities: [Community::GRACEFUL_SHUTDOWN].into(), ..path(1, &[65001]) };
+    rib.update(PeerId(1), announce(&[1], leaving));
+    assert_eq!(changes(&mut rib), [(prefix(1), Some((2, "192.0.2.2".into())))]);
+    rib.peer_down(PeerId(2));
+    assert_eq!(changes(&mut rib), [(prefix(1), Some((1, "192.0.2.1".into())))], "better than none");
+}
+
+/// RFC 9234 section 5.
+#[test]
+fn only_to_customer_is_checked_and_set_by_role() {
+    let rows = [
+        (Role::Provider, Some(65001), Why::Unusable(Obstacle::RouteLeak), None),
+        (Role::RouteServer, Some(65001), Why::Unusable(Obstacle::RouteLeak), None),
+        (Role::Provider, None, Why::Best, None),
+        (Role::Peer, Some(65009), Why::Unusable(Obstacle::RouteLeak), None),
+        (Role::Peer, Some(65001), Why::Best, Some(65001)),
+        (Role::Peer, None, Why::Best, Some(65001)),
+        (Role::Customer, Some(65009), Why::Best, Some(65009)),
+        (Role::Customer, None, Why::Best, Some(65001)),
+        (Role::RouteServerClient, None, Why::Best, Some(65001)),
+    ];
+    for (role, came, why, used) in rows {
+        let mut rib = rib();
+        rib.peer_up(PeerId(1), Peer { role: Some(role), ..peer(1) });
+        let attributes = Attributes { only_to_customer: came.map(Asn), ..path(1, &[65001]) };
+        rib.update(PeerId(1), announce(&[1], attributes));
+        let route = &rib.routes()[0];
+        assert_eq!(route.why, why, "{role:?} {came:?}");
+        if why == Why::Best {
+            assert_eq!(route.attributes.only_to_customer, used.map(Asn), "{role:?} {came:?}");
+        }
+    }
+}
+
+#[test]
+fn equal_paths_are_used_together_and_told_when_their_set_changes() {
+    let multipath = Multipath { paths: 2, relax: true };
+    let mut rib = Rib::new(Local { multipath, ..local() }, 1);
+    for number in 1..4 {
+        rib.peer_up(PeerId(number.into()), peer(number));
+        rib.update(PeerId(number.into()), announce(&[1], path(number, &[65000 + u32::from(number)])));
+    }
+    let used = |rib: &mut Rib| {
+        let changes = rib.take_changes(usize::MAX);
+        changes
+            .into_iter()
+            .map(|change| change.paths.iter().map(|(peer, _)| peer.0).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(used(&mut rib), [[1, 2]]);
+    rib.peer_down(PeerId(3));
+    assert!(used(&mut rib).is_empty(), "it was not in use");
+    rib.peer_down(PeerId(1));
+    assert_eq!(used(&mut rib), [[2]]);
+    rib.set_local(local());
+    assert!(used(&mut rib).is_empty());
+}
+
+#[test]
+fn next_hop_that_goes_takes_its_routes_along_and_brings_them_back() {
+    let mut rib = rib();
+    rib.watch_next_hops();
+    rib.peer_up(PeerId(1), peer(1));
+    rib.peer_up(PeerId(2), peer(2));
+    rib.update(PeerId(1), announce(&[1], path(11, &[65001])));
+    rib.update(PeerId(2), announce(&[1], path(12, &[65002, 65003])));
+    assert!(changes(&mut rib).is_empty(), "nobody has said yet that they can be reached");
+    let mut asked = rib.take_unresolved();
+    asked.sort();
+    let [one, two] = *asked else { panic!("{asked:?}") };
+    rib.set_next_hops([(one, Reach::Cost(0)), (two, Reach::Cost(0))]);
+    assert_eq!(changes(&mut rib), [(prefix(1), Some((1, "192.0.2.11".into())))]);
+    rib.set_next_hops([(one, Reach::Unreachable)]);
+    assert_eq!(changes(&mut rib), [(prefix(1), Some((2, "192.0.2.12".into())))]);
+    assert_eq!(rib.routes()[1].why, Why::Unusable(Obstacle::NextHopUnreachable));
+    rib.set_next_hops([(one, Reach::Cost(10))]);
+    assert_eq!(changes(&mut rib).len(), 1);
+    assert!(rib.take_unresolved().is_empty());
+    assert_eq!(rib.next_hops().len(), 2);
+}
+
+#[test]
+fn closer_next_hop_wins_between_equal_internal_paths() {
+    let mut rib = rib();
+    rib.watch_next_hops();
+    for number in [1, 2] {
+        rib.peer_up(PeerId(number.into()), Peer { kind: PeerKind::Internal, ..peer(number) });
+        rib.update(PeerId(number.into()), announce(&[1], path(10 + number, &[65009])));
+    }
+    rib.set_next_hops([
+        ("192.0.2.11".parse().unwrap(), Reach::Cost(20)),
+        ("192.0.2.12".parse().unwrap(), Reach::Cost(10)),
+    ]);
+    assert_eq!(changes(&mut rib), [(prefix(1), Some((2, "192.0.2.12".into())))]);
+    assert_eq!(rib.routes()[1].why.to_string(), "lost at step: next hop cost 20 > 10");
+}
+
+/// RFC 4724 section 4.2.
+#[test]
+fn routes_outlive_a_restart_until_they_are_told_again_or_end_of_rib_comes() {
+    let mut rib = rib();
+    let id = PeerId(1);
+    rib.peer_up(id, peer(1));
+    rib.update(id, announce(&[1, 2], path(1, &[65001])));
+    changes(&mut rib);
+    rib.mark_stale(id, Families::ALL);
+    assert!(changes(&mut rib).is_empty(), "forwarding goes on");
+    assert_eq!(rib.counts(id), Counts { received: 2, accepted: 2, stale: 2 });
+    rib.peer_up(id, peer(1));
+    rib.update(id, announce(&[1], path(1, &[65001])));
+    assert_eq!(rib.counts(id).stale, 1);
+    rib.sweep(id, Families::ALL);
+    assert_eq!(changes(&mut rib), [(prefix(2), None)]);
+    assert_eq!(rib.counts(id), Counts { received: 1, accepted: 1, stale: 0 });
+}
+
+#[test]
+fn second_restart_in_a_row_ends_what_was_stale_already() {
+    let mut rib = rib();
+    let id = PeerId(1);
+    rib.peer_up(id, peer(1));
+    rib.update(id, announce(&[1, 2], path(1, &[65001])));
+    rib.mark_stale(id, Families::ALL);
+    rib.peer_up(id, peer(1));
+    rib.update(id, announce(&[1], path(1, &[65001])));
+    changes(&mut rib);
+    rib.mark_stale(id, Families::ALL);
+    assert_eq!(changes(&mut rib), [(prefix(2), None)]);
+    rib.peer_down(id);
+    assert_eq!(changes(&mut rib), [(prefix(1), None)]);
+    assert_eq!(rib.counts(id), Counts::default());
+}
+
+/// RFC 9494 section 4.
+#[test]
+fn long_lived_stale_route_is_marked_and_loses_to_every_other() {
+    let mut rib = rib();
+    let id = PeerId(1);
+    rib.peer_up(id, peer(1));
+    rib.peer_up(PeerId(2), peer(2));
+    rib.update(id, announce(&[1], path(1, &[65001])));
+    rib.update(
+        id,
+        announce(&[2], Attributes { communities: [Community::NO_LLGR].into(), ..path(1, &[65001]) }),
+    );
+    rib.update(PeerId(2), announce(&[1], path(2, &[65002, 65003, 65004])));
+    assert_eq!(changes(&mut rib).len(), 2);
+    rib.mark_stale(id, Families::ALL);
+    rib.mark_long_lived(id, Families::ALL);
+    assert_eq!(changes(&mut rib), [(prefix(1), Some((2, "192.0.2.2".into()))), (prefix(2), None)]);
+    let routes = rib.routes_to(prefix(1));
+    assert_eq!(routes[1].why.to_string(), "lost at step: stale");
+    assert_eq!(routes[1].attributes.communities[..], [Community::LLGR_STALE]);
+    rib.sweep(id, Families::ALL);
+    assert_eq!(rib.routes_to(prefix(1)).len(), 1);
 }
 
 #[derive(Clone, Debug)]
@@ -221,27 +442,29 @@ proptest! {
                 Step::Up(p) => {
                     left.retain(|(_, from), _| *from != p);
                     up[usize::from(p)] = true;
+                    rib.peer_down(PeerId(p.into()));
                     rib.peer_up(PeerId(p.into()), peer(p));
                 }
                 Step::Told => {
                     for change in rib.take_changes(usize::MAX) {
-                        let before = match change.best {
+                        let now = change.paths.first().copied();
+                        let before = match now {
                             Some(best) => owner.insert(change.prefix, best),
                             None => owner.remove(&change.prefix),
                         };
-                        prop_assert_ne!(before, change.best, "told without a change");
+                        prop_assert_ne!(before, now, "told without a change");
                     }
                 }
             }
         }
-        let mut fresh = Rib::new(LOCAL_AS, 99);
+        let mut fresh = Rib::new(local(), 99);
         (1..4).for_each(|p| fresh.peer_up(PeerId(p.into()), peer(p)));
         for ((n, p), attributes) in left.into_iter().rev() {
             fresh.update(PeerId(p.into()), announce(&[n], attributes));
         }
         prop_assert_eq!(fresh.routes(), rib.routes());
         let expected: BTreeMap<_, _> =
-            fresh.take_changes(usize::MAX).into_iter().filter_map(|change| Some((change.prefix, change.best?))).collect();
+            fresh.take_changes(usize::MAX).into_iter().filter_map(|change| Some((change.prefix, *change.paths.first()?))).collect();
         prop_assert_eq!(owner, expected);
     }
 }

@@ -1,0 +1,76 @@
+//! What an operator asks the table.
+
+use std::sync::Arc;
+
+use super::table::Entry;
+use super::{PeerId, Rib, Route, Staleness, candidate};
+use crate::decision::{self, Why};
+use crate::prefix::Prefix;
+
+impl Rib {
+    /// Every path, ordered by prefix, the best one first.
+    pub fn routes(&self) -> Vec<Route> {
+        let mut routes = Vec::new();
+        self.table.for_each(|prefix, entry| self.explain(prefix, entry, &mut routes));
+        sort(&mut routes);
+        routes
+    }
+
+    /// The paths of one prefix, the best one first.
+    pub fn routes_to(&self, prefix: Prefix) -> Vec<Route> {
+        let mut routes = Vec::new();
+        if let Some(entry) = self.table.get(prefix) {
+            self.explain(prefix, entry, &mut routes);
+        }
+        sort(&mut routes);
+        routes
+    }
+
+    /// The paths of one neighbor, ordered by prefix.
+    pub fn routes_of(&self, peer: PeerId) -> Vec<Route> {
+        let mut routes = Vec::new();
+        self.table.for_each(|prefix, entry| {
+            if entry.paths.as_slice().iter().any(|path| path.peer == peer) {
+                self.explain(prefix, entry, &mut routes);
+            }
+        });
+        routes.retain(|route| route.peer == peer);
+        sort(&mut routes);
+        routes
+    }
+
+    fn explain(&self, prefix: Prefix, entry: &Entry, routes: &mut Vec<Route>) {
+        let paths = entry.paths.as_slice();
+        let candidates: Vec<_> = paths
+            .iter()
+            .filter(|path| path.obstacle.is_none())
+            .filter_map(|path| candidate(&self.peers, path))
+            .collect();
+        let mut explained = decision::explain(&candidates, self.local.multipath).into_iter();
+        for path in paths {
+            let why = match path.obstacle {
+                Some(obstacle) => Some(Why::Unusable(obstacle)),
+                None => explained.next(),
+            };
+            routes.extend(why.map(|why| Route {
+                prefix,
+                peer: path.peer,
+                path_id: path.id,
+                received: Arc::clone(&path.received),
+                attributes: Arc::clone(&path.used),
+                stale: path.staleness != Staleness::Fresh,
+                why,
+            }));
+        }
+    }
+}
+
+fn sort(routes: &mut [Route]) {
+    let place = |why: Why| match why {
+        Why::Best => 0,
+        Why::Multipath => 1,
+        Why::Lost(_) => 2,
+        Why::Unusable(_) => 3,
+    };
+    routes.sort_by_key(|route| (route.prefix, place(route.why), route.peer, route.path_id));
+}
