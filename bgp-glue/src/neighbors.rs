@@ -41,7 +41,7 @@ impl Neighbors {
         let (neighbor, up) = match event {
             Event::NeighborUp { neighbor, .. } => (neighbor, true),
             Event::NeighborDown { neighbor, .. } => (neighbor, false),
-            Event::BestPathsChanged(_) => return false,
+            Event::BestPathsChanged(_) | Event::NextHopsWanted(_) => return false,
         };
         match self.known.get_mut(&(context.to_owned(), neighbor.address)) {
             Some(standing) if standing.up != up => {

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use bgp_speaker::{
-    Asn, BadHoldTime, BadMd5Key, BadRule, Families, Family, HoldTime, Hops, ImportPolicy, ImportRule, Md5Key,
-    Millis, NeighborConfig, Offer, Role, SpeakerConfig, Verdict,
+    Asn, BadHoldTime, BadMd5Key, BadRange, Families, Family, HoldTime, Hops, Md5Key, Millis, NeighborConfig,
+    Offer, Policy, PrefixRange, Role, Rule, SpeakerConfig,
 };
 use srp_core::config::{self, BgpConfig, BgpRole};
 use srp_core::types::Span;
@@ -48,7 +48,7 @@ pub enum SettingsError {
         /// The neighbour.
         neighbor: IpAddr,
         /// Why.
-        source: BadRule,
+        source: BadRange,
     },
 }
 
@@ -57,6 +57,7 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     let router_id = bgp.router_id.try_into().map_err(|_| SettingsError::RouterId(bgp.router_id))?;
     let mut speaker = SpeakerConfig::new(Asn(bgp.local_as), router_id);
     speaker.port = bgp.port;
+    speaker.watch_next_hops = true;
     speaker.neighbors = bgp.neighbors.iter().map(neighbor_config).collect::<Result<_, _>>()?;
     Ok(speaker)
 }
@@ -83,7 +84,8 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
     let hold_time =
         HoldTime::try_from(seconds).map_err(|source| SettingsError::HoldTime { neighbor, source })?;
     let import = config.import.iter().map(|rule| {
-        ImportRule::new(rule.prefix.into(), Some(rule.ge), Some(rule.le), Verdict::Accept)
+        PrefixRange::new(rule.prefix.into(), Some(rule.ge), Some(rule.le))
+            .map(Rule::accept)
             .map_err(|source| SettingsError::Import { neighbor, source })
     });
     let families = [(config.ipv4, Family::Ipv4Unicast), (config.ipv6, Family::Ipv6Unicast)];
@@ -115,7 +117,7 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         families: families.into_iter().filter_map(|(on, family)| on.then_some(family)).collect::<Families>(),
         next_hop_v4: config.next_hop_ipv4,
         next_hop_v6: config.next_hop_ipv6,
-        import: import.collect::<Result<ImportPolicy, _>>()?,
+        import: import.collect::<Result<Policy, _>>()?,
         ..NeighborConfig::new(config.address, Asn(config.remote_as))
     })
 }

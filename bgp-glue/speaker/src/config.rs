@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use bgp_proto::policy::ImportPolicy;
+use bgp_proto::decision::Multipath;
+use bgp_proto::policy::Policy;
 use bgp_proto::session::Offer;
 use bgp_proto::types::{Asn, Families, Family, HoldTime, Millis, RouterId};
 use ipnetwork::IpNetwork;
@@ -26,6 +27,11 @@ pub struct SpeakerConfig {
     pub listen: Vec<IpAddr>,
     /// The port to listen on, 1 to 65535.
     pub port: u16,
+    /// How many equal paths to a prefix are used.
+    pub multipath: Multipath,
+    /// Next hops count as reachable only when [`crate::SpeakerHandle::set_next_hops`] says so; they are asked for by
+    /// [`crate::Event::NextHopsWanted`].
+    pub watch_next_hops: bool,
     /// The neighbors, in any order.
     pub neighbors: Vec<NeighborConfig>,
     /// Where neighbors may come from without being named. Of two ranges that hold an address the longer one counts.
@@ -64,6 +70,8 @@ impl SpeakerConfig {
             router_id,
             listen: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port: BGP_PORT,
+            multipath: Multipath::OFF,
+            watch_next_hops: false,
             neighbors: Vec::new(),
             ranges: Vec::new(),
         }
@@ -149,7 +157,11 @@ pub struct NeighborConfig {
     /// The next hop of our IPv6 routes; the session's own address where none is given and it is an IPv6 session.
     pub next_hop_v6: Option<Ipv6Addr>,
     /// What may be learned from it. Nothing, unless told otherwise.
-    pub import: ImportPolicy,
+    pub import: Policy,
+    /// What it is told of our routes, and with what changes; everything, as it is, where none is given.
+    pub export: Option<Policy>,
+    /// How often our own AS may stand in the path of a route that it tells us; 0 unless told otherwise.
+    pub allow_own_as: u8,
 }
 
 impl NeighborConfig {
@@ -173,7 +185,9 @@ impl NeighborConfig {
             offer: Offer::default(),
             next_hop_v4: None,
             next_hop_v6: None,
-            import: ImportPolicy::deny_all(),
+            import: Policy::deny_all(),
+            export: None,
+            allow_own_as: 0,
         }
     }
 

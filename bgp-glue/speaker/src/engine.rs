@@ -1,5 +1,6 @@
 //! The `bgp-io` thread: it owns the listeners and the tasks of the neighbors, and obeys the handles.
 
+mod exports;
 mod keys;
 mod reload;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bgp_proto::originate::OriginatedSet;
-use bgp_proto::rib::PeerId;
+use bgp_proto::rib::{Local, PeerId};
 use bgp_proto::wire::notification::{Notification, reason};
 use ipnetwork::IpNetwork;
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +29,8 @@ use crate::rib_task::{RibMessage, RibTask};
 use crate::socket;
 use crate::summary::SpeakerSummary;
 
+use exports::Exports;
+
 /// Events that wait for the owner before changes gather in the table.
 const EVENT_QUEUE: usize = 64;
 /// Messages that wait for the table before neighbors are not read any more.
@@ -44,7 +47,10 @@ pub(crate) fn start(config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Recei
     let (events, event_receiver) = mpsc::channel(EVENT_QUEUE);
     let (rib, rib_receiver) = mpsc::channel(RIB_QUEUE);
     let seed = RandomState::new().hash_one(std::process::id());
-    let rib_task = RibTask::new(config.local_as, seed, events);
+    let mut rib_task = RibTask::new(local(&config), seed, events);
+    if config.watch_next_hops {
+        rib_task.watch_next_hops();
+    }
 
     let mut engine = {
         let _inside = io.enter();
@@ -58,6 +64,11 @@ pub(crate) fn start(config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Recei
         });
     })?;
     Ok((SpeakerHandle { commands }, event_receiver))
+}
+
+/// What the table has to know about the speaker.
+fn local(config: &SpeakerConfig) -> Local {
+    Local { asn: config.local_as, router_id: config.router_id, multipath: config.multipath }
 }
 
 fn runtime() -> Result<Runtime, StartError> {
@@ -98,9 +109,12 @@ impl Drop for Listener {
 
 /// The task of a neighbor, from outside.
 struct Running {
+    id: PeerId,
     config: NeighborConfig,
     /// The range that let it in; `None` for a named neighbor.
     range: Option<IpNetwork>,
+    /// What it is told: our routes by its export policy.
+    originated: Arc<OriginatedSet>,
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<()>,
 }
@@ -193,21 +207,45 @@ impl Engine {
             Command::LinkDown { link } => self.on_link(&link, || Order::LinkDown),
             Command::LinkUp { link } => self.on_link(&link, || Order::LinkUp),
             Command::Summary { done } => self.summary(done),
-            Command::Routes { done } => {
-                let rib = self.rib.clone();
-                // The table may be busy, and this thread does not wait for it.
-                tokio::spawn(async move { rib.send(RibMessage::Routes(done)).await });
+            Command::Routes { filter, done } => self.tell_table(RibMessage::Routes(filter, done)),
+            Command::Announced { neighbor, done } => {
+                let routes =
+                    self.neighbors.get(&neighbor).map(|running| running.originated.routes().collect());
+                let _ = done.send(routes);
             }
+            Command::SoftIn { neighbor, done } => {
+                let id = self.neighbors.get(&neighbor).map(|running| running.id);
+                if let Some(id) = id {
+                    self.tell_table(RibMessage::JudgeAgain(id));
+                }
+                let _ = done.send(id.is_some());
+            }
+            Command::SoftOut { neighbor, done } => {
+                let running = self.neighbors.get(&neighbor);
+                if let Some(running) = running {
+                    running.order(Order::TellAgain);
+                }
+                let _ = done.send(running.is_some());
+            }
+            Command::NextHops(next_hops) => self.tell_table(RibMessage::NextHops(next_hops)),
+            Command::AllNextHops { done } => self.tell_table(RibMessage::AllNextHops(done)),
             Command::Shutdown { done, .. } => drop(done), // taken out by `run`
         }
     }
 
-    fn set_originated(&self, bound: Duration, done: oneshot::Sender<Flushed>) {
+    /// The table may be busy, and this thread does not wait for it.
+    fn tell_table(&self, message: RibMessage) {
+        let rib = self.rib.clone();
+        tokio::spawn(async move { rib.send(message).await });
+    }
+
+    fn set_originated(&mut self, bound: Duration, done: oneshot::Sender<Flushed>) {
         let mut reports = Vec::new();
-        for running in self.neighbors.values() {
+        let mut exports = Exports::new(&self.originated);
+        for running in self.neighbors.values_mut() {
             let (report, receiver) = oneshot::channel();
-            let routes = Arc::clone(&self.originated);
-            running.order(Order::Originate { routes, report });
+            running.originated = exports.by(running.config.export.as_ref());
+            running.order(Order::Originate { routes: Arc::clone(&running.originated), report });
             reports.push(receiver);
         }
         tokio::spawn(flush::collect(reports, bound, done));
@@ -334,21 +372,23 @@ impl Engine {
     fn start(&mut self, config: NeighborConfig, range: Option<IpNetwork>) {
         let (orders, order_receiver) = mpsc::unbounded_channel();
         self.next_id += 1;
+        let id = PeerId(self.next_id);
+        let originated = Exports::new(&self.originated).by(config.export.as_ref());
         let neighbor = Neighbor::new(PeerSetup {
-            id: PeerId(self.next_id),
+            id,
             config: config.clone(),
             local_as: config.our_as(self.config.local_as),
             router_id: self.config.router_id,
             seed: self.seed.wrapping_add(u64::from(self.next_id)),
             clock: self.clock,
-            originated: Arc::clone(&self.originated),
+            originated: Arc::clone(&originated),
             has_originated: self.has_originated,
             orders: order_receiver,
             rib: self.rib.clone(),
             transient: range.is_some(),
         });
         let task = tokio::spawn(neighbor.run());
-        self.neighbors.insert(config.key(), Running { config, range, orders, task });
+        self.neighbors.insert(config.key(), Running { id, config, range, originated, orders, task });
     }
 }
 

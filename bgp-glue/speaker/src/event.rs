@@ -1,6 +1,6 @@
 //! What a speaker tells its owner, in the order in which it happened.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bgp_proto::attributes::NextHop;
 use bgp_proto::prefix::Prefix;
@@ -35,6 +35,9 @@ pub enum Event {
     },
     /// Best paths of the Loc-RIB changed. A prefix occurs once in a batch; the last state counts.
     BestPathsChanged(Vec<BestPathChange>),
+    /// Routes lead to these next hops, and it is not known yet whether they can be reached. Only with
+    /// [`crate::SpeakerConfig::watch_next_hops`]; the answer goes to [`crate::SpeakerHandle::set_next_hops`].
+    NextHopsWanted(Vec<IpAddr>),
 }
 
 /// The new state of one prefix.
@@ -42,7 +45,7 @@ pub enum Event {
 pub struct BestPathChange {
     /// The prefix.
     pub prefix: Prefix,
-    /// The paths to use, best first; empty when the prefix is gone. One path until multipath is configured.
+    /// The paths to use, best first; empty when the prefix is gone. One path unless multipath is configured.
     pub paths: Vec<BestPath>,
 }
 

@@ -1,10 +1,12 @@
 //! The owner's end of a running speaker.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bgp_proto::originate::Originated;
+use bgp_proto::prefix::Prefix;
+use bgp_proto::rib::Reach;
 use ipnetwork::IpNetwork;
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,6 +69,17 @@ pub struct Link {
     pub subnets: Vec<IpNetwork>,
 }
 
+/// Which paths are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteFilter {
+    /// All of them. A full table is a gigabyte of answer; ask for less where less will do.
+    All,
+    /// Those to one prefix.
+    To(Prefix),
+    /// Those of one neighbor.
+    Of(NeighborKey),
+}
+
 pub(crate) enum Command {
     SetOriginated { routes: Vec<Originated>, bound: Duration, done: oneshot::Sender<Flushed> },
     Reload { config: SpeakerConfig, done: oneshot::Sender<Result<(), StartError>> },
@@ -75,7 +88,12 @@ pub(crate) enum Command {
     LinkDown { link: Link },
     LinkUp { link: Link },
     Summary { done: oneshot::Sender<SpeakerSummary> },
-    Routes { done: oneshot::Sender<Vec<RouteView>> },
+    Routes { filter: RouteFilter, done: oneshot::Sender<Vec<RouteView>> },
+    Announced { neighbor: NeighborKey, done: oneshot::Sender<Option<Vec<Originated>>> },
+    SoftIn { neighbor: NeighborKey, done: oneshot::Sender<bool> },
+    SoftOut { neighbor: NeighborKey, done: oneshot::Sender<bool> },
+    NextHops(Vec<(IpAddr, Reach)>),
+    AllNextHops { done: oneshot::Sender<Vec<IpAddr>> },
     Shutdown { text: String, done: oneshot::Sender<()> },
 }
 
@@ -139,7 +157,37 @@ impl SpeakerHandle {
 
     /// Every path of the Loc-RIB with the outcome of the decision process, ordered by prefix, best first.
     pub fn routes(&self) -> oneshot::Receiver<Vec<RouteView>> {
-        self.ask(|done| Command::Routes { done })
+        self.routes_where(RouteFilter::All)
+    }
+
+    /// The same, of some paths only.
+    pub fn routes_where(&self, filter: RouteFilter) -> oneshot::Receiver<Vec<RouteView>> {
+        self.ask(|done| Command::Routes { filter, done })
+    }
+
+    /// What a neighbor is told, after its export policy, ordered by prefix; `None` when there is no such neighbor.
+    pub fn announced(&self, neighbor: NeighborKey) -> oneshot::Receiver<Option<Vec<Originated>>> {
+        self.ask(|done| Command::Announced { neighbor, done })
+    }
+
+    /// Judges everything that a neighbor has told us again, by its import policy. False when there is no such neighbor.
+    pub fn soft_in(&self, neighbor: NeighborKey) -> oneshot::Receiver<bool> {
+        self.ask(|done| Command::SoftIn { neighbor, done })
+    }
+
+    /// Tells a neighbor everything again. False when there is no such neighbor.
+    pub fn soft_out(&self, neighbor: NeighborKey) -> oneshot::Receiver<bool> {
+        self.ask(|done| Command::SoftOut { neighbor, done })
+    }
+
+    /// Whether next hops can be reached, for those that were wanted by [`Event::NextHopsWanted`] and whenever it changes.
+    pub fn set_next_hops(&self, next_hops: Vec<(IpAddr, Reach)>) {
+        let _ = self.commands.send(Command::NextHops(next_hops));
+    }
+
+    /// Every next hop that routes lead to, for one who has to look at all of them again.
+    pub fn next_hops(&self) -> oneshot::Receiver<Vec<IpAddr>> {
+        self.ask(|done| Command::AllNextHops { done })
     }
 
     /// Sends Cease/Administrative Shutdown with this text (RFC 9003, at most 255 octets) to every neighbor and ends

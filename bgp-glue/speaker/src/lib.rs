@@ -29,10 +29,16 @@ mod socket;
 mod summary;
 mod tcp_auth;
 
-pub use bgp_proto::attributes::{AsPath, Attributes, Community, LargeCommunity, NextHop, Origin};
+pub use bgp_proto::attributes::{
+    AsPath, Attributes, Community, ExtendedCommunity, LargeCommunity, NextHop, Origin,
+};
+pub use bgp_proto::decision::{Multipath, Obstacle, Step};
 pub use bgp_proto::originate::Originated;
-pub use bgp_proto::policy::{BadRule, ImportPolicy, ImportRule, Verdict};
+pub use bgp_proto::policy::{
+    AnyCommunity, BadRange, Changes, Conditions, Policy, PrefixRange, Rule, Verdict,
+};
 pub use bgp_proto::prefix::{BadPrefix, Prefix};
+pub use bgp_proto::rib::Reach;
 pub use bgp_proto::session::{DownReason, Offer, RestartOffer, State};
 pub use bgp_proto::types::{Asn, BadHoldTime, Families, Family, HoldTime, Millis, PeerKind, RouterId};
 pub use bgp_proto::wire::capability::{GracefulRestart, LongLived, Role};
@@ -40,6 +46,6 @@ pub use bgp_proto::wire::notification::Notification;
 
 pub use config::{BGP_PORT, ConfigError, Hops, NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 pub use event::{BestPath, BestPathChange, Event};
-pub use handle::{Flushed, Gone, Link, Speaker, SpeakerHandle, StartError};
+pub use handle::{Flushed, Gone, Link, RouteFilter, Speaker, SpeakerHandle, StartError};
 pub use summary::{NeighborSummary, RouteView, SpeakerSummary, Why};
 pub use tcp_auth::{BadMd5Key, Md5Key};

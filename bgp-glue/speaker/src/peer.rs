@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use bgp_proto::adj_rib_out::AdjRibOut;
 use bgp_proto::originate::OriginatedSet;
-use bgp_proto::policy::ImportPolicy;
+use bgp_proto::policy::Policy;
 use bgp_proto::rib::PeerId;
 use bgp_proto::session::{DownReason, Event, Session, SessionConfig, Side};
 use bgp_proto::types::{Asn, Families, PeerKind, RouterId};
@@ -46,8 +46,10 @@ pub(crate) enum Order {
     Accepted(TcpStream),
     /// This is to be announced from now on.
     Originate { routes: Arc<OriginatedSet>, report: oneshot::Sender<Report> },
-    /// The import policy changed.
-    Policy(Arc<ImportPolicy>),
+    /// What may be learned changed.
+    Policy { policy: Arc<Policy>, allow_own_as: u8 },
+    /// The neighbor is to be told everything again.
+    TellAgain,
     /// Segments are signed with another key from now on.
     Key(Md5Key),
     /// The session is to begin anew.
@@ -101,7 +103,7 @@ pub(crate) struct Neighbor {
     orders: mpsc::UnboundedReceiver<Order>,
     rib: mpsc::Sender<RibMessage>,
     backlog: VecDeque<RibMessage>,
-    policy: Arc<ImportPolicy>,
+    policy: Arc<Policy>,
     counts: Arc<RouteCounts>,
     buffer: Box<[u8]>,
     /// Connections that bring out their last words.
@@ -239,9 +241,15 @@ impl Neighbor {
                     let _ = report.send(Report::NotEstablished);
                 }
             }
-            Order::Policy(policy) => {
+            Order::Policy { policy, allow_own_as } => {
                 self.policy = Arc::clone(&policy);
-                self.backlog.push_back(RibMessage::Policy { id: self.id, policy });
+                self.config.allow_own_as = allow_own_as;
+                self.backlog.push_back(RibMessage::Policy { id: self.id, policy, allow_own_as });
+            }
+            Order::TellAgain => {
+                if let Some(table) = &mut self.table {
+                    Families::ALL.iter().for_each(|family| table.refresh(family));
+                }
             }
             Order::Key(key) => {
                 let streams = [&self.outgoing, &self.incoming].into_iter().flatten().map(Connection::stream);

@@ -5,19 +5,19 @@
 //! them, changes gather in the table, where a prefix is one change however often it changes.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bgp_proto::policy::ImportPolicy;
-use bgp_proto::rib::{Peer, PeerId, Rib};
+use bgp_proto::policy::Policy;
+use bgp_proto::rib::{Local, Peer, PeerId, Reach, Rib, Route};
 use bgp_proto::session::{DownReason, Negotiated};
-use bgp_proto::types::Asn;
 use bgp_proto::wire::update::Update;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::NeighborKey;
 use crate::event::{BestPath, BestPathChange, Event};
+use crate::handle::RouteFilter;
 use crate::summary::RouteView;
 
 /// How many messages are worked off before the owner is told of their effect.
@@ -47,10 +47,15 @@ pub(crate) enum RibMessage {
     },
     Policy {
         id: PeerId,
-        policy: Arc<ImportPolicy>,
+        policy: Arc<Policy>,
+        allow_own_as: u8,
     },
-    LocalAs(Asn),
-    Routes(oneshot::Sender<Vec<RouteView>>),
+    /// `clear ip bgp A soft in`.
+    JudgeAgain(PeerId),
+    Local(Local),
+    NextHops(Vec<(IpAddr, Reach)>),
+    AllNextHops(oneshot::Sender<Vec<IpAddr>>),
+    Routes(RouteFilter, oneshot::Sender<Vec<RouteView>>),
 }
 
 /// Counts that the table keeps for a neighbor's task to show.
@@ -70,13 +75,18 @@ pub(crate) struct RibTask {
 }
 
 impl RibTask {
-    pub(crate) fn new(local_as: Asn, seed: u64, events: mpsc::Sender<Event>) -> Self {
+    pub(crate) fn new(local: Local, seed: u64, events: mpsc::Sender<Event>) -> Self {
         Self {
-            rib: Rib::new(local_as, seed),
+            rib: Rib::new(local, seed),
             neighbors: HashMap::new(),
             pending: VecDeque::new(),
             events: Some(events),
         }
+    }
+
+    /// From now on next hops have to be told to be reachable.
+    pub(crate) fn watch_next_hops(&mut self) {
+        self.rib.watch_next_hops();
     }
 
     /// Runs until every sender of messages is gone.
@@ -107,6 +117,10 @@ impl RibTask {
                 let Ok(message) = messages.try_recv() else { break };
                 self.take(message);
             }
+            let wanted = self.rib.take_unresolved();
+            if !wanted.is_empty() {
+                self.pending.push_back(Event::NextHopsWanted(wanted));
+            }
             if self.events.is_none() {
                 self.pending.clear();
                 self.rib.take_changes(usize::MAX);
@@ -129,11 +143,11 @@ impl RibTask {
         let changes: Vec<_> = changes
             .into_iter()
             .map(|change| {
-                let best = change.best.and_then(|(peer, next_hop)| {
+                let paths = change.paths.into_iter().filter_map(|(peer, next_hop)| {
                     let (neighbor, _) = self.neighbors.get(&peer)?;
                     Some(BestPath { neighbor: neighbor.clone(), next_hop })
                 });
-                BestPathChange { prefix: change.prefix, paths: best.into_iter().collect() }
+                BestPathChange { prefix: change.prefix, paths: paths.collect() }
             })
             .collect();
         (!changes.is_empty()).then_some(Event::BestPathsChanged(changes))
@@ -164,13 +178,23 @@ impl RibTask {
                 self.rib.update(id, update);
                 self.publish_counts(id);
             }
-            RibMessage::Policy { id, policy } => {
-                self.rib.set_policy(id, policy);
+            RibMessage::Policy { id, policy, allow_own_as } => {
+                self.rib.set_policy(id, policy, allow_own_as);
                 self.publish_counts(id);
             }
-            RibMessage::LocalAs(local_as) => self.rib.set_local_as(local_as),
-            RibMessage::Routes(answer) => {
-                let _ = answer.send(self.routes());
+            RibMessage::JudgeAgain(id) => self.rib.judge_again(id),
+            RibMessage::Local(local) => self.rib.set_local(local),
+            RibMessage::NextHops(next_hops) => {
+                self.rib.set_next_hops(next_hops);
+                for id in self.neighbors.keys() {
+                    self.publish_counts(*id);
+                }
+            }
+            RibMessage::AllNextHops(answer) => {
+                let _ = answer.send(self.rib.next_hops());
+            }
+            RibMessage::Routes(filter, answer) => {
+                let _ = answer.send(self.routes(&filter));
             }
         }
     }
@@ -183,16 +207,29 @@ impl RibTask {
         }
     }
 
-    fn routes(&self) -> Vec<RouteView> {
-        let view = |route: bgp_proto::rib::Route| {
+    fn routes(&self, filter: &RouteFilter) -> Vec<RouteView> {
+        let view = |route: Route| {
             let (neighbor, _) = self.neighbors.get(&route.peer)?;
             Some(RouteView {
                 prefix: route.prefix,
                 neighbor: neighbor.clone(),
+                path_id: route.path_id,
+                received: route.received,
                 attributes: route.attributes,
+                stale: route.stale,
                 why: route.why,
             })
         };
-        self.rib.routes().into_iter().filter_map(view).collect()
+        let routes = match filter {
+            RouteFilter::All => self.rib.routes(),
+            RouteFilter::To(prefix) => self.rib.routes_to(*prefix),
+            RouteFilter::Of(neighbor) => self
+                .neighbors
+                .iter()
+                .find(|(_, (key, _))| key == neighbor)
+                .map(|(id, _)| self.rib.routes_of(*id))
+                .unwrap_or_default(),
+        };
+        routes.into_iter().filter_map(view).collect()
     }
 }

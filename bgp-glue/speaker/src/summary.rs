@@ -75,8 +75,14 @@ pub struct RouteView {
     pub prefix: Prefix,
     /// The neighbor that announced it.
     pub neighbor: NeighborKey,
-    /// Its attributes.
+    /// Tells apart several paths of one neighbor (RFC 7911); 0 without ADD-PATH.
+    pub path_id: u32,
+    /// Its attributes, as they came.
+    pub received: Arc<Attributes>,
+    /// Its attributes, as policy has them used.
     pub attributes: Arc<Attributes>,
+    /// The neighbor has restarted and not told the route again yet.
+    pub stale: bool,
     /// Best, or why not.
     pub why: Why,
 }

@@ -301,7 +301,15 @@ fn start_speakers(
             .map_err(|source| StartError::Speaker { context: name.clone(), source })?;
         let table = TableId::new(context.table).unwrap_or(TableId::MAIN);
         let (kernel, neighbors) = (Arc::clone(kernel), Arc::clone(neighbors));
-        tokio::spawn(watch::bgp(name.clone(), table, events, kernel, neighbors, inbox.clone()));
+        tokio::spawn(watch::bgp(
+            name.clone(),
+            table,
+            events,
+            handle.clone(),
+            kernel,
+            neighbors,
+            inbox.clone(),
+        ));
         speakers.insert(name, handle);
     }
     Ok(speakers)

@@ -1,4 +1,6 @@
-//! Tasks that carry facts between BGP, kernel and chassis: learned routes, links, neighbours.
+//! Tasks that carry facts between BGP, kernel and chassis: learned routes, next hops, links, neighbours.
+
+mod next_hop;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,6 +30,7 @@ pub async fn bgp(
     context: String,
     table: TableId,
     mut events: mpsc::Receiver<BgpEvent>,
+    speaker: SpeakerHandle,
     kernel: Arc<Kernel>,
     neighbors: SharedNeighbors,
     inbox: Inbox,
@@ -43,6 +46,7 @@ pub async fn bgp(
             BgpEvent::NeighborDown { neighbor, reason, was_established: false } => {
                 warn!(context, %neighbor, %reason, "BGP session not established");
             }
+            BgpEvent::NextHopsWanted(_) => {}
             BgpEvent::BestPathsChanged(changes) => {
                 let links = kernel.links();
                 let changes =
@@ -56,6 +60,9 @@ pub async fn bgp(
                     Err(stopped) => warn!(context, %stopped, "learned routes not installed"),
                 }
             }
+        }
+        if let BgpEvent::NextHopsWanted(wanted) = &event {
+            speaker.set_next_hops(next_hop::resolve(&kernel.links(), wanted));
         }
         let count = {
             let mut neighbors = lock(&neighbors);
@@ -83,6 +90,7 @@ pub async fn kernel(
                 for speaker in &speakers {
                     speaker.link_down(link.clone());
                 }
+                next_hop::resolve_all(&speakers, &kernel).await;
             }
             KernelEvent::LinkUp { index, name } => {
                 info!(link = %name, "link up");
@@ -90,6 +98,7 @@ pub async fn kernel(
                 for speaker in &speakers {
                     speaker.link_up(link.clone());
                 }
+                next_hop::resolve_all(&speakers, &kernel).await;
             }
             KernelEvent::Repaired { cause, restored, removed, refused } => {
                 for object in restored {
@@ -107,8 +116,11 @@ pub async fn kernel(
             KernelEvent::Overrun => {
                 info!("kernel events overran their buffer: everything is compared afresh");
             }
-            KernelEvent::AddressRemoved { ip, .. } => hand(&inbox, Input::AddressGone(ip)),
-            KernelEvent::AddressAdded { .. } => {}
+            KernelEvent::AddressRemoved { ip, .. } => {
+                hand(&inbox, Input::AddressGone(ip));
+                next_hop::resolve_all(&speakers, &kernel).await;
+            }
+            KernelEvent::AddressAdded { .. } => next_hop::resolve_all(&speakers, &kernel).await,
         }
     }
 }
@@ -138,7 +150,7 @@ fn route_change(table: TableId, change: &BestPathChange, links: &netlink::Links)
     let prefix = netlink::Prefix::try_from(network)
         .inspect_err(|error| warn!(%network, %error, "learned route not usable"))
         .ok()?;
-    let hops = NextHops::new(change.paths.iter().filter_map(|path| next_hop(path, links)));
+    let hops = NextHops::new(change.paths.iter().filter_map(|path| kernel_next_hop(path, links)));
     Some(match hops {
         None => RouteChange::Remove { table, prefix },
         Some(hops) => match Route::new(table, prefix, RouteTarget::Via(hops)) {
@@ -151,7 +163,7 @@ fn route_change(table: TableId, change: &BestPathChange, links: &netlink::Links)
     })
 }
 
-fn next_hop(path: &BestPath, links: &netlink::Links) -> Option<NextHop> {
+fn kernel_next_hop(path: &BestPath, links: &netlink::Links) -> Option<NextHop> {
     let interface = path.neighbor.interface.as_deref().and_then(|name| name.parse().ok());
     let link = interface.and_then(|name| links.by_name(&name)).map(|link| link.index);
     let gateway = path.next_hop.address();

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | nothing | nothing |
 //! | listen addresses or port | listeners open and close, sessions stay |
-//! | a neighbor's import rules | its routes are judged again, the session stays |
+//! | a neighbor's import policy, allowed own AS | its routes are judged again, the session stays |
+//! | a neighbor's export policy | it is told the difference, the session stays |
+//! | multipath | all routes are decided again, sessions stay |
 //! | anything else of a neighbor | its session ends with Cease/6 and begins anew |
 //! | a neighbor's TCP-MD5 key, for another one | segments are signed with it, the session stays |
 //! | a neighbor is gone | its session ends with Cease/3 |
@@ -15,11 +17,13 @@ use std::sync::Arc;
 
 use bgp_proto::wire::notification::{Notification, reason};
 
-use super::{Engine, Running, keys};
+use super::{Engine, Exports, Running, keys, local};
 use crate::config::{NeighborConfig, NeighborKey, SpeakerConfig};
 use crate::handle::StartError;
 use crate::peer::Order;
 use crate::rib_task::RibMessage;
+
+use tokio::sync::oneshot;
 
 impl Engine {
     /// On error nothing has changed.
@@ -37,9 +41,8 @@ impl Engine {
         self.listeners.retain(|address, _| wanted.contains(address));
 
         let anew = (config.local_as, config.router_id) != (self.config.local_as, self.config.router_id);
-        if config.local_as != self.config.local_as {
-            let (rib, local_as) = (self.rib.clone(), config.local_as);
-            tokio::spawn(async move { rib.send(RibMessage::LocalAs(local_as)).await });
+        if local(&config) != local(&self.config) {
+            self.tell_table(RibMessage::Local(local(&config)));
         }
         let gone = Notification::new(reason::PEER_DECONFIGURED);
         let keys: Vec<_> = config.neighbors.iter().map(NeighborConfig::key).collect();
@@ -65,8 +68,16 @@ impl Engine {
         match self.neighbors.get_mut(&neighbor.key()) {
             None => self.start_neighbor(neighbor),
             Some(running) if running.config == neighbor && !anew => {}
-            Some(running) if with_import_of(&running.config, &neighbor) == neighbor && !anew => {
-                running.order(Order::Policy(Arc::new(neighbor.import.clone())));
+            Some(running) if with_policies_of(&running.config, &neighbor) == neighbor && !anew => {
+                if running.config.export != neighbor.export {
+                    running.originated = Exports::new(&self.originated).by(neighbor.export.as_ref());
+                    let (report, _nobody_waits) = oneshot::channel();
+                    running.order(Order::Originate { routes: Arc::clone(&running.originated), report });
+                }
+                running.order(Order::Policy {
+                    policy: Arc::new(neighbor.import.clone()),
+                    allow_own_as: neighbor.allow_own_as,
+                });
                 running.config = neighbor;
             }
             Some(running) if with_key_of(&running.config, &neighbor) == neighbor && !anew => {
@@ -86,8 +97,13 @@ impl Engine {
     }
 }
 
-fn with_import_of(config: &NeighborConfig, other: &NeighborConfig) -> NeighborConfig {
-    NeighborConfig { import: other.import.clone(), ..config.clone() }
+fn with_policies_of(config: &NeighborConfig, other: &NeighborConfig) -> NeighborConfig {
+    NeighborConfig {
+        import: other.import.clone(),
+        export: other.export.clone(),
+        allow_own_as: other.allow_own_as,
+        ..config.clone()
+    }
 }
 
 /// The key of the other one, if both have one: to begin or to end signing takes a new connection.

@@ -95,10 +95,13 @@ impl Neighbor {
         own_addresses.extend(self.config.next_hop_v6.map(IpAddr::V6));
         let peer = Peer {
             kind: negotiated.kind,
+            remote_as: negotiated.remote_as,
             router_id: negotiated.router_id,
             address: self.config.address,
             own_addresses,
             policy: self.policy.clone(),
+            allow_own_as: self.config.allow_own_as,
+            role: None,
         };
         self.since = Instant::now();
         let originated = self.originated.clone();

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use bgp_speaker::{
-    Asn, BestPathChange, Event, Families, Flushed, ImportPolicy, ImportRule, NeighborConfig, NeighborSummary,
-    Originated, Speaker, SpeakerConfig, SpeakerHandle, SpeakerSummary, Verdict,
+    Asn, BestPathChange, Event, Families, Flushed, NeighborConfig, NeighborSummary, Originated, Policy,
+    PrefixRange, Rule, Speaker, SpeakerConfig, SpeakerHandle, SpeakerSummary,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -35,9 +35,8 @@ pub fn neighbor(address: &str, remote_as: u32) -> NeighborConfig {
     neighbor
 }
 
-pub fn everything() -> ImportPolicy {
-    let all =
-        |prefix: &str| ImportRule::new(prefix.parse().unwrap(), Some(0), None, Verdict::Accept).unwrap();
+pub fn everything() -> Policy {
+    let all = |prefix: &str| Rule::accept(PrefixRange::all_within(prefix.parse().unwrap()));
     [all("0.0.0.0/0"), all("::/0")].into_iter().collect()
 }
 
@@ -80,7 +79,7 @@ impl Owner {
     pub fn until_down(&mut self) -> String {
         self.until(|event| match event {
             Event::NeighborDown { reason, .. } => Some(reason.to_string()),
-            Event::NeighborUp { .. } | Event::BestPathsChanged(_) => None,
+            Event::NeighborUp { .. } | Event::BestPathsChanged(_) | Event::NextHopsWanted(_) => None,
         })
     }
 
@@ -92,7 +91,7 @@ impl Owner {
                 .into_iter()
                 .find(|change| change.prefix == prefix)
                 .map(|BestPathChange { paths, .. }| paths.first().map(|path| path.next_hop.to_string())),
-            Event::NeighborUp { .. } | Event::NeighborDown { .. } => None,
+            Event::NeighborUp { .. } | Event::NeighborDown { .. } | Event::NextHopsWanted(_) => None,
         })
     }
 

@@ -4,7 +4,7 @@ use bgp_proto::wire::capability::Capability;
 use bgp_proto::wire::notification::reason;
 use bgp_proto::wire::refresh::RouteRefresh;
 use bgp_speaker::{
-    Asn, Event, Families, Family, ImportPolicy, Link, Millis, NeighborConfig, Offer, RestartOffer,
+    Asn, Event, Families, Family, Link, Millis, NeighborConfig, Obstacle, Offer, Policy, RestartOffer,
     SpeakerConfig, State, Why,
 };
 
@@ -127,11 +127,11 @@ fn learned_routes_come_and_go_with_the_session() {
 #[test]
 fn nothing_is_learned_without_a_rule_until_a_reload_brings_one() {
     let bench = Bench::new();
-    let (mut owner, mut peer) = bench.established_with(|neighbor| neighbor.import = ImportPolicy::deny_all());
+    let (mut owner, mut peer) = bench.established_with(|neighbor| neighbor.import = Policy::deny_all());
     peer.send(&routes(0));
     let summary = owner.until_summary(|summary| summary.prefixes_received > 0);
     assert_eq!(summary.prefixes_accepted, 0);
-    assert_eq!(owner.answer(owner.handle.routes())[0].why, Why::RefusedByPolicy);
+    assert_eq!(owner.answer(owner.handle.routes())[0].why, Why::Unusable(Obstacle::RefusedByPolicy));
     let changed = NeighborConfig { passive: true, ..neighbor(PEER, 65001) };
     let reloaded = SpeakerConfig { neighbors: vec![changed], ..config(65000, 1) };
     owner.answer(owner.handle.reload(reloaded)).expect("the configuration is good");
@@ -456,7 +456,9 @@ fn full_table_is_read_while_keepalives_flow_with_the_shortest_hold_time() {
     while told < 400_000 {
         told += owner.until(|event| match event {
             Event::BestPathsChanged(changes) => Some(changes.len()),
-            Event::NeighborUp { .. } | Event::NeighborDown { .. } => panic!("the session stays: {event:?}"),
+            Event::NeighborUp { .. } | Event::NeighborDown { .. } | Event::NextHopsWanted(_) => {
+                panic!("the session stays: {event:?}")
+            }
         });
         peer.send(&keepalive());
     }

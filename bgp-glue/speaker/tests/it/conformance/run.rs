@@ -215,5 +215,8 @@ fn judge_routes(owner: &Owner, from: Ipv4Addr, expected: &[&str]) -> Result<(), 
 
 /// Best, or beaten by another case's route to the same prefix: not refused.
 fn usable(why: Why) -> bool {
-    !matches!(why, Why::RefusedByPolicy | Why::AsLoop | Why::NextHopIsOurs)
+    match why {
+        Why::Best | Why::Multipath | Why::Lost(_) => true,
+        Why::Unusable(_) => false,
+    }
 }
