@@ -66,22 +66,27 @@ fn cases(line: usize, text: &str) -> Vec<Case> {
     };
     let case = |internal: &bool| {
         let session = Session { internal: *internal, two_octets };
-        let (withdrawn, attributes) = (octets(withdrawn, session), octets(attributes, session));
-        let mut body = length(&withdrawn);
-        body.extend(withdrawn);
-        body.extend(length(&attributes));
-        body.extend(attributes);
-        body.extend(octets(routes, session));
         Case {
             line,
             clause: clause.to_owned(),
             what: what.to_owned(),
             session,
-            body,
+            body: body(withdrawn, attributes, routes, session),
             outcome: outcome_of(line, outcome),
         }
     };
     kinds.iter().map(case).collect()
+}
+
+/// The body of a message with these parts, in the words of the file.
+pub fn body(withdrawn: &str, attributes: &str, routes: &str, session: Session) -> Vec<u8> {
+    let (withdrawn, attributes) = (octets(withdrawn, session), octets(attributes, session));
+    let mut body = length(&withdrawn);
+    body.extend(withdrawn);
+    body.extend(length(&attributes));
+    body.extend(attributes);
+    body.extend(octets(routes, session));
+    body
 }
 
 fn length(octets: &[u8]) -> Vec<u8> {

@@ -12,6 +12,7 @@
 //! | [`notification`] | the neighbor ends the session: RFC 4271 section 6, 4486, 9003 |
 //! | [`refresh`] | ROUTE-REFRESH: RFC 2918, 7313 |
 //! | [`update`] | UPDATE on external and internal sessions: RFC 4271 section 6.3, 7606 |
+//! | [`updates`] | every line of the codec's `updates.txt`: each clause on each kind of session |
 //!
 //! To add a case, add a line to a table. To add a table, add a module with a `#[test]` that calls [`run`].
 
@@ -24,6 +25,7 @@ mod open;
 mod refresh;
 mod run;
 mod update;
+mod updates;
 
 use case::{Case, Expect, opening};
 use octets::Octets;
