@@ -76,6 +76,8 @@ pub enum RouteFilter {
     All,
     /// Those to one prefix.
     To(Prefix),
+    /// Those to the longest prefix that holds the address.
+    Toward(IpAddr),
     /// Those of one neighbor.
     Of(NeighborKey),
 }

@@ -223,6 +223,7 @@ impl RibTask {
         let routes = match filter {
             RouteFilter::All => self.rib.routes(),
             RouteFilter::To(prefix) => self.rib.routes_to(*prefix),
+            RouteFilter::Toward(address) => self.rib.routes_toward(*address),
             RouteFilter::Of(neighbor) => self
                 .neighbors
                 .iter()

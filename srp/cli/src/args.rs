@@ -1,10 +1,11 @@
 //! The command line, in the words of the public commands; any unambiguous beginning of a word will do.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use srp_core::api::Request;
+use srp_core::api::{ClearBgp, Request};
 use srp_core::config::DEFAULT_SOCKET;
 
 use crate::render::View;
@@ -41,6 +42,13 @@ pub enum Command {
         /// What to show.
         #[command(subcommand)]
         what: Show,
+    },
+    /// Begin anew
+    #[command(infer_subcommands = true)]
+    Clear {
+        /// What to clear.
+        #[command(subcommand)]
+        what: Clear,
     },
     /// Act on the pair
     #[command(infer_subcommands = true)]
@@ -112,13 +120,70 @@ pub enum ShowSrp {
 /// `show ip ...`.
 #[derive(Debug, Subcommand)]
 pub enum ShowIp {
-    /// BGP
-    #[command(infer_subcommands = true)]
+    /// BGP: all routes, those to PREFIX or ADDRESS, or more
+    #[command(infer_subcommands = true, args_conflicts_with_subcommands = true)]
     Bgp {
+        /// A prefix, or an address for the longest prefix that holds it
+        #[arg(value_name = "PREFIX", value_parser = destination)]
+        to: Option<String>,
         /// What of it.
         #[command(subcommand)]
-        what: ShowBgp,
+        what: Option<ShowBgp>,
     },
+}
+
+/// A prefix or an address; a mistyped word is neither, and is told so here.
+fn destination(text: &str) -> Result<String, String> {
+    let (address, length) = text.split_once('/').unwrap_or((text, "0"));
+    let good = address.parse::<IpAddr>().is_ok() && length.parse::<u8>().is_ok();
+    good.then(|| text.to_owned()).ok_or_else(|| {
+        "neither a prefix (10.0.0.0/8), nor an address (10.1.2.3), nor `summary` or `neighbors`".to_owned()
+    })
+}
+
+/// `clear ...`.
+#[derive(Debug, Subcommand)]
+pub enum Clear {
+    /// Routing
+    #[command(infer_subcommands = true)]
+    Ip {
+        /// What of it.
+        #[command(subcommand)]
+        what: ClearIp,
+    },
+}
+
+/// `clear ip ...`.
+#[derive(Debug, Subcommand)]
+pub enum ClearIp {
+    /// A BGP session: end it and begin anew, or softly, without ending it
+    Bgp {
+        /// Address of the neighbour
+        #[arg(value_name = "NEIGHBOR")]
+        neighbor: String,
+        /// Leave the session up
+        #[arg(value_enum, requires = "direction")]
+        soft: Option<Soft>,
+        /// Judge again what it told us, or tell it again what we have
+        #[arg(value_enum)]
+        direction: Option<Direction>,
+    },
+}
+
+/// The word `soft`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Soft {
+    /// Leave the session up
+    Soft,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Direction {
+    /// What the neighbour told us
+    In,
+    /// What we tell the neighbour
+    Out,
 }
 
 /// `show ip bgp ...`.
@@ -126,6 +191,24 @@ pub enum ShowIp {
 pub enum ShowBgp {
     /// Neighbours and originated prefixes of each context
     Summary,
+    /// The routes of one neighbour
+    Neighbors {
+        /// Address of the neighbour
+        #[arg(value_name = "NEIGHBOR")]
+        neighbor: String,
+        /// Which routes
+        #[arg(value_enum, default_value_t = NeighborRoutes::ReceivedRoutes)]
+        which: NeighborRoutes,
+    },
+}
+
+/// Routes of a neighbour.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum NeighborRoutes {
+    /// What it told us, refused routes as well
+    ReceivedRoutes,
+    /// What we tell it
+    AdvertisedRoutes,
 }
 
 /// `show configuration ...`.
@@ -188,8 +271,16 @@ impl Args {
             Command::Show {
                 what: Show::Srp { what: ShowSrp::Monitor { which: Monitor::All | Monitor::Bgp } },
             } => show(Request::ShowSrpMonitor),
-            Command::Show { what: Show::Ip { what: ShowIp::Bgp { what: ShowBgp::Summary } } } => {
-                show(Request::ShowBgpSummary)
+            Command::Show { what: Show::Ip { what: ShowIp::Bgp { to, what } } } => {
+                show(bgp_request(to.clone(), what.as_ref()))
+            }
+            Command::Clear { what: Clear::Ip { what: ClearIp::Bgp { neighbor, direction, soft: _ } } } => {
+                let what = match direction {
+                    None => ClearBgp::Session,
+                    Some(Direction::In) => ClearBgp::SoftIn,
+                    Some(Direction::Out) => ClearBgp::SoftOut,
+                };
+                show(Request::ClearBgp { neighbor: neighbor.clone(), what })
             }
             Command::Show { what: Show::Switchover { which: Which::Last } } => {
                 Some((Request::ShowSwitchover { last: 1 }, View::Timeline))
@@ -226,12 +317,30 @@ impl Args {
             | Request::ShowSrpDetails
             | Request::ShowSrpMonitor
             | Request::ShowBgpSummary
+            | Request::ShowBgpRoutes { .. }
+            | Request::ShowBgpReceived { .. }
+            | Request::ShowBgpAdvertised { .. }
+            | Request::ClearBgp { .. }
             | Request::ShowSwitchover { .. }
             | Request::ShowConfiguration
             | Request::ValidateSwitchover
             | Request::TerminatePostProcess => 10,
         };
         Duration::from_secs(self.timeout.unwrap_or(default))
+    }
+}
+
+fn bgp_request(to: Option<String>, what: Option<&ShowBgp>) -> Request {
+    match what {
+        None => Request::ShowBgpRoutes { to },
+        Some(ShowBgp::Summary) => Request::ShowBgpSummary,
+        Some(ShowBgp::Neighbors { neighbor, which }) => {
+            let neighbor = neighbor.clone();
+            match which {
+                NeighborRoutes::ReceivedRoutes => Request::ShowBgpReceived { neighbor },
+                NeighborRoutes::AdvertisedRoutes => Request::ShowBgpAdvertised { neighbor },
+            }
+        }
     }
 }
 
@@ -251,6 +360,19 @@ mod tests {
         Args::command().debug_assert();
     }
 
+    fn clear(what: ClearBgp) -> Request {
+        Request::ClearBgp { neighbor: "10.2.1.2".into(), what }
+    }
+
+    #[test]
+    fn a_word_that_is_no_route_is_refused() {
+        for line in
+            ["show ip bgp sumary", "show ip bgp 10.0.0.0/x", "clear ip bgp", "clear ip bgp 10.2.1.2 soft"]
+        {
+            assert_eq!(request(line), None, "{line}");
+        }
+    }
+
     #[test]
     fn every_public_command_is_a_request() {
         for (line, expected) in [
@@ -261,6 +383,20 @@ mod tests {
             ("show srp monitor bgp", Request::ShowSrpMonitor),
             ("show srp monitor all", Request::ShowSrpMonitor),
             ("show ip bgp summary", Request::ShowBgpSummary),
+            ("show ip bgp", Request::ShowBgpRoutes { to: None }),
+            ("show ip bgp 10.9.0.0/16", Request::ShowBgpRoutes { to: Some("10.9.0.0/16".into()) }),
+            ("show ip bgp 2001:db8::1", Request::ShowBgpRoutes { to: Some("2001:db8::1".into()) }),
+            (
+                "show ip bgp neighbors 10.2.1.2 received-routes",
+                Request::ShowBgpReceived { neighbor: "10.2.1.2".into() },
+            ),
+            (
+                "show ip bgp neighbors 10.2.1.2 advertised-routes",
+                Request::ShowBgpAdvertised { neighbor: "10.2.1.2".into() },
+            ),
+            ("clear ip bgp 10.2.1.2", clear(ClearBgp::Session)),
+            ("clear ip bgp 10.2.1.2 soft in", clear(ClearBgp::SoftIn)),
+            ("clear ip bgp 10.2.1.2 soft out", clear(ClearBgp::SoftOut)),
             ("show switchover", Request::ShowSwitchover { last: 1 }),
             ("show switchover last", Request::ShowSwitchover { last: 1 }),
             ("show configuration srp", Request::ShowConfiguration),

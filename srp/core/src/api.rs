@@ -25,6 +25,28 @@ pub enum Request {
     ShowSrpMonitor,
     /// `show ip bgp summary`.
     ShowBgpSummary,
+    /// `show ip bgp [PREFIX | ADDRESS]`.
+    ShowBgpRoutes {
+        /// A prefix, or an address for the longest prefix that holds it; all routes if absent.
+        to: Option<String>,
+    },
+    /// `show ip bgp neighbors A received-routes`.
+    ShowBgpReceived {
+        /// Its address.
+        neighbor: String,
+    },
+    /// `show ip bgp neighbors A advertised-routes`.
+    ShowBgpAdvertised {
+        /// Its address.
+        neighbor: String,
+    },
+    /// `clear ip bgp A [soft in | soft out]`.
+    ClearBgp {
+        /// Its address.
+        neighbor: String,
+        /// What of it.
+        what: ClearBgp,
+    },
     /// `show switchover [last | all]`.
     ShowSwitchover {
         /// How many, newest first.
@@ -43,6 +65,18 @@ pub enum Request {
     TerminatePostProcess,
 }
 
+/// What `clear ip bgp` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClearBgp {
+    /// End the session and begin anew.
+    Session,
+    /// Judge what the neighbour has told us again; the session stays.
+    SoftIn,
+    /// Tell the neighbour everything again; the session stays.
+    SoftOut,
+}
+
 /// The answer to a [`Request`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "response", content = "body")]
@@ -57,6 +91,12 @@ pub enum Response {
     Monitors(Vec<BgpMonitor>),
     /// To `ShowBgpSummary`.
     BgpSummary(Vec<BgpContext>),
+    /// To `ShowBgpRoutes` and `ShowBgpReceived`.
+    BgpRoutes(Vec<BgpTable>),
+    /// To `ShowBgpAdvertised`.
+    BgpAdvertised(Vec<BgpAdvertised>),
+    /// To `ClearBgp`: done.
+    BgpCleared(BgpCleared),
     /// To `ShowSwitchover`, newest first.
     Switchovers(Vec<Switchover>),
     /// To `ShowConfiguration`.
@@ -409,6 +449,79 @@ pub struct BgpNeighbor {
     pub prefixes_sent: u64,
     /// Why the session last ended, if it did.
     pub last_error: Option<String>,
+}
+
+/// Paths in the BGP table of one context, ordered by prefix, the best one of each first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpTable {
+    /// Name of the context.
+    pub context: String,
+    /// The paths.
+    pub paths: Vec<BgpPath>,
+}
+
+/// One path to one prefix, as one neighbour announced it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpPath {
+    /// The prefix.
+    pub prefix: String,
+    /// Who announced it.
+    pub neighbor: String,
+    /// Used for forwarding.
+    pub used: bool,
+    /// `best`, `multipath`, at which step it lost and by which values, or why it is unusable.
+    pub verdict: String,
+    /// The neighbour has restarted and not told it again yet.
+    pub stale: bool,
+    /// NEXT_HOP.
+    pub next_hop: String,
+    /// AS_PATH; empty for a route of our own AS.
+    pub as_path: String,
+    /// ORIGIN.
+    pub origin: String,
+    /// LOCAL_PREF.
+    pub local_preference: Option<u32>,
+    /// MULTI_EXIT_DISC.
+    pub med: Option<u32>,
+    /// Communities of every kind.
+    pub communities: Vec<String>,
+    /// Policy changed some attribute; those shown are the ones in use.
+    pub changed_by_policy: bool,
+}
+
+/// What one neighbour is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpAdvertised {
+    /// Name of the context.
+    pub context: String,
+    /// The neighbour.
+    pub neighbor: String,
+    /// The routes, ordered by prefix.
+    pub routes: Vec<BgpAnnouncement>,
+}
+
+/// One route as a neighbour is told it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpAnnouncement {
+    /// The prefix.
+    pub prefix: String,
+    /// Own AS numbers beyond the first; seen by external neighbours.
+    pub prepends: u16,
+    /// LOCAL_PREF, seen by internal neighbours.
+    pub local_preference: Option<u32>,
+    /// MULTI_EXIT_DISC.
+    pub med: Option<u32>,
+    /// Communities of every kind.
+    pub communities: Vec<String>,
+    /// Next hop, if another than that of the session.
+    pub next_hop: Option<String>,
+}
+
+/// What `clear ip bgp` did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpCleared {
+    /// Contexts that have the neighbour.
+    pub contexts: Vec<String>,
 }
 
 /// One switchover as this chassis saw it.

@@ -1,5 +1,7 @@
 //! Requests of operators and their answers.
 
+mod bgp;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -54,6 +56,10 @@ impl Answers {
                 Ok(Response::Monitors(show::monitors(&self.config(), &self.neighbors)))
             }
             Request::ShowBgpSummary => self.bgp().await.map(Response::BgpSummary),
+            Request::ShowBgpRoutes { to } => bgp::routes(&self.speakers, to.as_deref()).await,
+            Request::ShowBgpReceived { neighbor } => bgp::received(&self.speakers, &neighbor).await,
+            Request::ShowBgpAdvertised { neighbor } => bgp::advertised(&self.speakers, &neighbor).await,
+            Request::ClearBgp { neighbor, what } => bgp::clear(&self.speakers, &neighbor, what).await,
             Request::ShowSwitchover { last } => self.show_switchovers(last).await,
             Request::ShowConfiguration => self.show_configuration().await,
             Request::InitiateSwitchover { force } => {

@@ -229,6 +229,19 @@ fn policy_changes_what_is_used_and_keeps_what_came() {
     assert_eq!(rib.routes_of(PeerId(1))[0].why.to_string(), "lost at step: AS path length 2 > 1");
 }
 
+#[test]
+fn address_is_looked_up_by_its_longest_prefix() {
+    let mut rib = rib();
+    rib.peer_up(PeerId(1), peer(1));
+    let prefixes = ["0.0.0.0/0", "10.1.0.0/16"].map(|prefix| prefix.parse().unwrap()).to_vec();
+    let announced = vec![Announcement { attributes: path(1, &[65001]), prefixes }];
+    rib.update(PeerId(1), Update { announced, ..Update::default() });
+    for (address, found) in [("10.1.2.3", "10.1.0.0/16"), ("10.2.0.0", "0.0.0.0/0")] {
+        assert_eq!(rib.routes_toward(address.parse().unwrap())[0].prefix.to_string(), found);
+    }
+    assert!(rib.routes_toward("2001:db8::1".parse().unwrap()).is_empty());
+}
+
 /// RFC 8326 section 4.2.
 #[test]
 fn path_that_announces_its_shutdown_is_the_last_choice() {

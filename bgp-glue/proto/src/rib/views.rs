@@ -1,5 +1,6 @@
 //! What an operator asks the table.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::table::Entry;
@@ -24,6 +25,13 @@ impl Rib {
         }
         sort(&mut routes);
         routes
+    }
+
+    /// The paths of the longest prefix that holds the address.
+    pub fn routes_toward(&self, address: IpAddr) -> Vec<Route> {
+        let lengths = if address.is_ipv4() { 0..=32_u8 } else { 0..=128 };
+        let prefixes = lengths.rev().filter_map(|length| Prefix::containing(address, length));
+        prefixes.map(|prefix| self.routes_to(prefix)).find(|routes| !routes.is_empty()).unwrap_or_default()
     }
 
     /// The paths of one neighbor, ordered by prefix.

@@ -8,6 +8,7 @@ mod configuration;
 mod details;
 mod info;
 mod monitor;
+mod routes;
 mod statistics;
 mod switchover;
 mod table;
@@ -34,6 +35,11 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::SrpDetails(details) => details::details(details, now_us),
         Response::Monitors(monitors) => monitor::monitors(monitors, now_us),
         Response::BgpSummary(contexts) => bgp::summary(contexts, now_us),
+        Response::BgpRoutes(tables) => routes::tables(tables),
+        Response::BgpAdvertised(neighbors) => routes::advertised(neighbors),
+        Response::BgpCleared(cleared) => {
+            format!("Cleared in context {}.\n", clean(&cleared.contexts.join(", ")))
+        }
         Response::Switchovers(all) => match view {
             View::Plain => switchover::list(all),
             View::Timeline => switchover::timelines(all),
@@ -55,6 +61,9 @@ pub fn json(response: &Response) -> String {
         Response::SrpInfo(info) => pretty(info),
         Response::Monitors(monitors) => pretty(monitors),
         Response::BgpSummary(contexts) => pretty(contexts),
+        Response::BgpRoutes(tables) => pretty(tables),
+        Response::BgpAdvertised(neighbors) => pretty(neighbors),
+        Response::BgpCleared(cleared) => pretty(cleared),
         Response::Switchovers(switchovers) => pretty(switchovers),
         Response::SrpStatistics(statistics) => pretty(statistics),
         Response::SrpDetails(details) => pretty(details),
