@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use bgp_speaker::{
-    Asn, BadHoldTime, BadMd5Key, BadRange, Families, Family, HoldTime, Hops, Md5Key, Millis, NeighborConfig,
-    Offer, Policy, PrefixRange, Role, Rule, SpeakerConfig,
+    AnyCommunity, Asn, BadHoldTime, BadMd5Key, BadRange, Changes, Community, Conditions, Families, Family,
+    HoldTime, Hops, LargeCommunity, Md5Key, Millis, Multipath, NeighborConfig, Offer, Policy, PrefixRange,
+    Role, Rule, SpeakerConfig, Verdict,
 };
-use srp_core::config::{self, BgpConfig, BgpRole};
+use srp_core::config::{self, BgpConfig, BgpRole, PolicyRule};
 use srp_core::types::Span;
 
 /// A checked configuration that the speaker would not take: a fault of the checks, told instead of hidden.
@@ -42,9 +43,9 @@ pub enum SettingsError {
         /// Why.
         source: BadMd5Key,
     },
-    /// Not an import rule.
+    /// Not a rule.
     #[error("bgp.neighbor {neighbor}: {source}")]
-    Import {
+    Rule {
         /// The neighbour.
         neighbor: IpAddr,
         /// Why.
@@ -58,6 +59,7 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     let mut speaker = SpeakerConfig::new(Asn(bgp.local_as), router_id);
     speaker.port = bgp.port;
     speaker.watch_next_hops = true;
+    speaker.multipath = Multipath { paths: bgp.multipath, relax: bgp.multipath_relax };
     speaker.neighbors = bgp.neighbors.iter().map(neighbor_config).collect::<Result<_, _>>()?;
     Ok(speaker)
 }
@@ -83,11 +85,6 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
     let seconds = u16::try_from(config.hold_time.0 / Span::secs(1).0).unwrap_or(u16::MAX);
     let hold_time =
         HoldTime::try_from(seconds).map_err(|source| SettingsError::HoldTime { neighbor, source })?;
-    let import = config.import.iter().map(|rule| {
-        PrefixRange::new(rule.prefix.into(), Some(rule.ge), Some(rule.le))
-            .map(Rule::accept)
-            .map_err(|source| SettingsError::Import { neighbor, source })
-    });
     let families = [(config.ipv4, Family::Ipv4Unicast), (config.ipv6, Family::Ipv6Unicast)];
     let role = config.role.map(|role| match role {
         BgpRole::Provider => Role::Provider,
@@ -117,7 +114,74 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         families: families.into_iter().filter_map(|(on, family)| on.then_some(family)).collect::<Families>(),
         next_hop_v4: config.next_hop_ipv4,
         next_hop_v6: config.next_hop_ipv6,
-        import: import.collect::<Result<Policy, _>>()?,
+        import: policy(neighbor, &config.import)?,
+        export: if config.export.is_empty() { None } else { Some(policy(neighbor, &config.export)?) },
+        allow_own_as: config.allow_own_as,
         ..NeighborConfig::new(config.address, Asn(config.remote_as))
     })
+}
+
+fn policy(neighbor: IpAddr, rules: &[PolicyRule]) -> Result<Policy, SettingsError> {
+    let rule = |rule| self::rule(rule).map_err(|source| SettingsError::Rule { neighbor, source });
+    rules.iter().map(rule).collect()
+}
+
+fn rule(rule: &PolicyRule) -> Result<Rule, BadRange> {
+    let range = |prefix| PrefixRange::new(Into::into(prefix), Some(rule.ge), Some(rule.le));
+    let communities = |list: &[config::Community]| list.iter().copied().map(community).collect();
+    Ok(Rule {
+        conditions: Conditions {
+            prefixes: rule.prefix.map(range).transpose()?.into_iter().collect(),
+            communities: communities(&rule.communities),
+            as_path_length: rule.path_length,
+            neighbor_as: rule.from_as.iter().copied().map(Asn).collect(),
+            next_hops: rule.via.iter().copied().map(Into::into).collect(),
+        },
+        verdict: if rule.reject { Verdict::Reject } else { Verdict::Accept },
+        changes: Changes {
+            preference: rule.preference,
+            med: rule.med,
+            remove: communities(&rule.remove),
+            add: communities(&rule.add),
+            prepend: rule.prepend.unwrap_or(0),
+            next_hop: rule.next_hop,
+        },
+    })
+}
+
+const fn community(community: config::Community) -> AnyCommunity {
+    match community {
+        config::Community::Standard(number) => AnyCommunity::Standard(Community(number)),
+        config::Community::Large(numbers) => AnyCommunity::Large(LargeCommunity(numbers)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configured_rule_becomes_the_same_rule_of_the_speaker() {
+        let configured = PolicyRule {
+            prefix: Some("10.0.0.0/8".parse().expect("a prefix")),
+            ge: 16,
+            le: 24,
+            communities: vec![config::Community::Standard(65001 << 16 | 1)],
+            path_length: Some((1, 5)),
+            from_as: vec![65001],
+            via: vec!["192.0.2.0/24".parse().expect("a prefix")],
+            preference: Some(200),
+            add: vec![config::Community::Large([1, 2, 3])],
+            ..PolicyRule::default()
+        };
+        let Rule { conditions, verdict, changes } = rule(&configured).expect("it was checked");
+        assert_eq!(conditions.prefixes[0].to_string(), "10.0.0.0/8 ge 16 le 24");
+        assert_eq!(conditions.communities[0].to_string(), "65001:1");
+        assert_eq!((conditions.as_path_length, conditions.neighbor_as), (Some((1, 5)), vec![Asn(65001)]));
+        assert_eq!(conditions.next_hops[0].to_string(), "192.0.2.0/24");
+        assert_eq!((verdict, changes.preference), (Verdict::Accept, Some(200)));
+        assert_eq!(changes.add[0].to_string(), "1:2:3");
+        let any = rule(&PolicyRule { reject: true, ..PolicyRule::default() }).expect("it was checked");
+        assert!(any.conditions.prefixes.is_empty() && any.verdict == Verdict::Reject);
+    }
 }

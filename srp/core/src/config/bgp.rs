@@ -11,7 +11,7 @@ use super::kind::{
     Address, AddressV4, AddressV6, AsNumber, Choice, Duration, FilePath, Flag, HoldTime, Integer, Interface,
     Prefix, RouterId, Rule,
 };
-use super::model::{BgpConfig, BgpRole, ImportRule, NeighborConfig, NetworkConfig};
+use super::model::{BgpConfig, BgpRole, NeighborConfig, NetworkConfig, PolicyRule};
 use super::reader::{Found, Reported, Section};
 use crate::types::Span;
 
@@ -21,12 +21,16 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
     let port = s.or("port", &Integer::<u16>::new(1, 65_535), 179);
     claims.bgp_port = port.clone().ok();
     let instance_port = port.as_ref().map_or(179, |port| port.value);
+    let multipath = s.or("multipath", &Integer::<u8>::new(1, 64), 1);
+    let multipath_relax = s.or("multipath-relax", &Flag, false);
     let neighbors = read_neighbors(s, instance_port, claims);
     let networks = read_networks(s, claims);
     Ok(BgpConfig {
         local_as: local_as?.value,
         router_id: router_id?.value,
         port: port?.value,
+        multipath: multipath?.value,
+        multipath_relax: multipath_relax?.value,
         neighbors: neighbors?,
         networks: networks?,
     })
@@ -72,6 +76,8 @@ fn read_neighbor(
     let role_strict = s.or("role-strict", &Flag, false);
     let families = Families::read(s, &address);
     let import = s.list("import", &Rule);
+    let export = s.list("export", &Rule);
+    let allow_own_as = s.or("allow-own-as", &Integer::<u8>::new(0, 10), 0);
     let bfd = bfd::read_neighbor(s, &address, &local_address, &interface, &mut claims.bfd);
 
     if let Ok(address) = &address {
@@ -79,7 +85,10 @@ fn read_neighbor(
         check_local_address(s, address, &local_address);
     }
     if let (Ok(families), Ok(import)) = (&families, &import) {
-        check_import(s, families, import);
+        check_rules(s, families, import, Direction::Import);
+    }
+    if let (Ok(families), Ok(export)) = (&families, &export) {
+        check_rules(s, families, export, Direction::Export);
     }
 
     let families = families?;
@@ -104,6 +113,8 @@ fn read_neighbor(
         next_hop_ipv4: families.next_hop_ipv4,
         next_hop_ipv6: families.next_hop_ipv6,
         import: import?.into_iter().map(|rule| rule.value).collect(),
+        export: export?.into_iter().map(|rule| rule.value).collect(),
+        allow_own_as: allow_own_as?.value,
         bfd: bfd?,
     })
 }
@@ -190,16 +201,48 @@ fn check_local_address(
     }
 }
 
-fn check_import(s: &Section<'_, '_>, families: &Families, rules: &[Found<ImportRule>]) {
+/// Whose routes a rule is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Import,
+    Export,
+}
+
+/// A rule that can do nothing is a slip, and is told before anything is touched.
+fn check_rules(s: &Section<'_, '_>, families: &Families, rules: &[Found<PolicyRule>], direction: Direction) {
     for (index, rule) in rules.iter().enumerate() {
-        if !families.carry(rule.value.prefix) {
-            let (family, key) = if rule.value.prefix.is_ipv4() { ("IPv4", "ipv4") } else { ("IPv6", "ipv6") };
+        if let Some(prefix) = rule.value.prefix.filter(|prefix| !families.carry(*prefix)) {
+            let (family, key) = if prefix.is_ipv4() { ("IPv4", "ipv4") } else { ("IPv6", "ipv6") };
             s.report(&rule.at, Fault::FamilyUnused { family, key });
+        }
+        let unused = match direction {
+            Direction::Import => unused_in_import(&rule.value),
+            Direction::Export => unused_in_export(&rule.value),
+        };
+        if let Some((word, why)) = unused {
+            s.report(&rule.at, Fault::WordUnused { word, why });
         }
         if let Some(first) = rules[..index].iter().find(|first| first.value == rule.value) {
             s.report(&rule.at, Fault::Twice { what: "rule", first: first.at.clone() });
+        } else if let Some(first) = rules[..index].iter().find(|first| first.value.hides(&rule.value)) {
+            s.report(&rule.at, Fault::NeverReached { first: first.at.clone() });
         }
     }
+}
+
+fn unused_in_import(rule: &PolicyRule) -> Option<(&'static str, &'static str)> {
+    rule.prepend.map(|_| ("prepend", "is for export: a received path is not made longer"))
+}
+
+/// The routes of an export policy begin here: they have no neighbour, no path and no next hop yet.
+fn unused_in_export(rule: &PolicyRule) -> Option<(&'static str, &'static str)> {
+    let words = [
+        ("path-length", rule.path_length.is_some()),
+        ("from-as", !rule.from_as.is_empty()),
+        ("via", !rule.via.is_empty()),
+    ];
+    let word = words.into_iter().find(|(_, used)| *used).map(|(word, _)| word)?;
+    Some((word, "is for import, and never matches a route of this chassis"))
 }
 
 fn read_networks(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Vec<NetworkConfig>, Reported> {

@@ -159,7 +159,7 @@ pub enum Fault {
         /// What kind of address it is, such as `a multicast address`.
         what: &'static str,
     },
-    /// `ge` and `le` of an import rule are not in order.
+    /// `ge` and `le` of a rule are not in order.
     #[error("mask lengths must be in the order /{length} <= ge {ge} <= le {le} <= {longest}")]
     Bounds {
         /// Mask length of the covering prefix.
@@ -170,6 +170,20 @@ pub enum Fault {
         le: u8,
         /// Longest of the family.
         longest: u8,
+    },
+    /// A rule behind one that takes all its routes.
+    #[error("never matches: every route that it is for is taken by {first}")]
+    NeverReached {
+        /// The earlier rule.
+        first: Place,
+    },
+    /// A condition or change that does nothing in this direction.
+    #[error("`{word}` {why}")]
+    WordUnused {
+        /// The word of the rule.
+        word: &'static str,
+        /// Why it has no place here.
+        why: &'static str,
     },
     /// A MAC address that belongs to no chassis.
     #[error("not the MAC address of one interface")]
@@ -366,6 +380,8 @@ impl Fault {
                 "write a unicast address or prefix that can be reached from elsewhere".into()
             }
             Self::Bounds { .. } => "leave out ge and le to accept exactly the prefix".into(),
+            Self::NeverReached { .. } => "put it before the other one, or remove it".into(),
+            Self::WordUnused { word, .. } => format!("remove `{word}` from this rule, or remove the rule"),
             Self::NotOneMac => {
                 "write that of an interface, or leave it out to take the one with bind-address".into()
             }

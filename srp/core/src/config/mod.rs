@@ -35,9 +35,9 @@ pub use dscp::Dscp;
 pub use fault::{ConfigError, Fault, Place};
 pub use host::DEFAULT_SOCKET;
 pub use model::{
-    Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Config, ContextConfig, ControlConfig, ImportRule,
+    Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
     KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
-    PoolConfig, RecordConfig, Security, SrpConfig,
+    PolicyRule, PoolConfig, RecordConfig, Security, SrpConfig,
 };
 pub use reload::{Change, Reload, changes};
 

@@ -273,6 +273,10 @@ pub struct BgpConfig {
     pub router_id: Ipv4Addr,
     /// Listen port, and the neighbours' default port; default 179.
     pub port: u16,
+    /// 1 ..= 64; default 1: how many equal paths to a prefix are used.
+    pub multipath: u8,
+    /// Equal paths need AS paths of one length only, not the same; default false.
+    pub multipath_relax: bool,
     /// Neighbours; addresses are unique.
     pub neighbors: Vec<NeighborConfig>,
     /// `[[context.bgp.network]]`: announced always, whatever the chassis' state.
@@ -322,7 +326,11 @@ pub struct NeighborConfig {
     /// Next hop of IPv6 routes to this neighbour, where it is not our end of the connection.
     pub next_hop_ipv6: Option<Ipv6Addr>,
     /// What is accepted; nothing if empty (RFC 8212).
-    pub import: Vec<ImportRule>,
+    pub import: Vec<PolicyRule>,
+    /// What it is told, and with what changes; everything as it is if empty.
+    pub export: Vec<PolicyRule>,
+    /// 0 ..= 10; default 0: how often our own AS may stand in an accepted path.
+    pub allow_own_as: u8,
     /// `[context.bgp.neighbor.bfd]`: BFD beside the session; `local_address` is there.
     pub bfd: Option<BfdTimers>,
 }
@@ -360,15 +368,47 @@ impl fmt::Display for BgpRole {
     }
 }
 
-/// Accepts routes inside `prefix` with a mask length in `ge ..= le`. Text form: `10.0.0.0/8 ge 16 le 24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImportRule {
-    /// The covering prefix.
-    pub prefix: IpNetwork,
-    /// Shortest accepted mask; at least the prefix' own.
+/// One rule of an import or export policy; the first that matches a route decides. Text form:
+/// `10.0.0.0/8 ge 16 le 24 community 65001:1 set preference 200`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyRule {
+    /// Refuses what it matches.
+    pub reject: bool,
+    /// The covering prefix; every prefix of both families if none.
+    pub prefix: Option<IpNetwork>,
+    /// Shortest matched mask; at least the prefix' own.
     pub ge: u8,
-    /// Longest accepted mask.
+    /// Longest matched mask.
     pub le: u8,
+    /// Communities that the route carries, all of them.
+    pub communities: Vec<Community>,
+    /// Shortest and longest AS path.
+    pub path_length: Option<(u32, u32)>,
+    /// The AS that the route was heard from is one of these.
+    pub from_as: Vec<u32>,
+    /// The next hop is in one of these.
+    pub via: Vec<IpNetwork>,
+    /// LOCAL_PREF to set.
+    pub preference: Option<u32>,
+    /// MULTI_EXIT_DISC to set.
+    pub med: Option<u32>,
+    /// Communities to take away; before `add`.
+    pub remove: Vec<Community>,
+    /// Communities to add.
+    pub add: Vec<Community>,
+    /// Own AS numbers to add in front, 1 ..= 32; for export.
+    pub prepend: Option<u8>,
+    /// Next hop to set.
+    pub next_hop: Option<IpAddr>,
+}
+
+/// A community that rules can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Community {
+    /// RFC 1997: two halves of 16 bits, or a well-known name.
+    Standard(u32),
+    /// RFC 8092: three numbers.
+    Large([u32; 3]),
 }
 
 /// A prefix announced whatever the state of the chassis.

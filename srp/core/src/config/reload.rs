@@ -72,7 +72,10 @@ fn changed_keys(was: &Table, is: &Table) -> Vec<Change> {
     let change = |key: &'static str| {
         let (old, new) = (was.value(key), is.value(key));
         // Other keys serve new connections; whether there are keys at all cannot change.
-        let live = is_live_table(is) || is.header == "srp.tls" || is.header == "srp" && is_live_key(key);
+        let live = is_live_table(is)
+            || is.header == "srp.tls"
+            || is.header == "srp" && is_live_key(key)
+            || is.header == "context.bgp" && matches!(key, "multipath" | "multipath-relax");
         let what = |value: Option<&str>| value.map_or_else(|| "(absent)".to_owned(), str::to_owned);
         let what = format!("{}.{key}: {} -> {}", is.path(), what(old), what(new));
         (old != new).then_some(Change { what, live })

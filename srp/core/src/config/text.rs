@@ -7,7 +7,7 @@ use toml::Value;
 
 use super::model::{
     Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig,
-    Security, SrpConfig,
+    PolicyRule, Security, SrpConfig,
 };
 use crate::types::{ChassisMode, Span};
 
@@ -234,7 +234,9 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
     let head = Table { parent: context.to_owned(), ..Table::new("context.bgp") }
         .bare("as", bgp.local_as)
         .text("router-id", bgp.router_id)
-        .bare("port", bgp.port);
+        .bare("port", bgp.port)
+        .bare("multipath", bgp.multipath)
+        .bare("multipath-relax", bgp.multipath_relax);
     let path = head.path();
     let mut tables = vec![head];
     for config in &bgp.neighbors {
@@ -254,7 +256,9 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
 }
 
 fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
-    let rules: Vec<Value> = neighbor.import.iter().map(|rule| Value::String(rule.to_string())).collect();
+    let rules = |rules: &[PolicyRule]| {
+        Value::Array(rules.iter().map(|rule| Value::String(rule.to_string())).collect())
+    };
     Table::element("context.bgp.neighbor", neighbor.address, bgp)
         .text("address", neighbor.address)
         .maybe("interface", neighbor.interface.as_ref())
@@ -275,5 +279,7 @@ fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
         .bare("ipv6", neighbor.ipv6)
         .maybe("next-hop-ipv4", neighbor.next_hop_ipv4)
         .maybe("next-hop-ipv6", neighbor.next_hop_ipv6)
-        .bare("import", Value::Array(rules))
+        .bare("import", rules(&neighbor.import))
+        .bare("export", rules(&neighbor.export))
+        .bare("allow-own-as", neighbor.allow_own_as)
 }

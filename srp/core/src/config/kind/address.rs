@@ -1,6 +1,5 @@
-//! Addresses, prefixes and import rules.
+//! Addresses and prefixes.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
@@ -8,7 +7,6 @@ use toml::de::DeValue;
 
 use super::{Kind, parse, text};
 use crate::config::fault::Fault;
-use crate::config::model::ImportRule;
 
 /// A unicast address.
 pub(in crate::config) struct Address;
@@ -141,61 +139,6 @@ impl Kind for HostAddress {
     }
 }
 
-/// `PREFIX [ge N] [le N]`, as in a prefix list: exactly the prefix; with `ge` alone everything from there on; with `le`
-/// alone everything up to there.
-pub(in crate::config) struct Rule;
-
-impl Kind for Rule {
-    type Value = ImportRule;
-
-    fn wanted(&self) -> String {
-        "`PREFIX [ge N] [le N]`".into()
-    }
-
-    fn read(&self, value: &DeValue<'_>) -> Result<ImportRule, Fault> {
-        let malformed = || Fault::Malformed { what: "an import rule", example: "\"10.0.0.0/8 ge 16 le 24\"" };
-        let mut words = text(self, value, "\"10.0.0.0/8 le 24\"")?.split_whitespace();
-        let prefix = prefix(words.next().ok_or_else(malformed)?)?;
-        let (mut lowest, mut highest) = (None, None);
-        while let Some(word) = words.next() {
-            let bound = match word {
-                "ge" => &mut lowest,
-                "le" => &mut highest,
-                _ => return Err(malformed()),
-            };
-            let number = words.next().and_then(|number| number.parse::<u8>().ok()).ok_or_else(malformed)?;
-            if bound.replace(number).is_some() {
-                return Err(malformed());
-            }
-        }
-        let (length, longest) = (prefix.prefix(), longest(prefix));
-        let ge = lowest.unwrap_or(length);
-        let le = highest.unwrap_or(if lowest.is_some() { longest } else { length });
-        if length <= ge && ge <= le && le <= longest {
-            Ok(ImportRule { prefix, ge, le })
-        } else {
-            Err(Fault::Bounds { length, ge, le, longest })
-        }
-    }
-
-    fn write(&self, value: &ImportRule) -> String {
-        format!("\"{value}\"")
-    }
-}
-
-impl fmt::Display for ImportRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { prefix, ge, le } = *self;
-        let length = prefix.prefix();
-        match (ge == length, le == length) {
-            (true, true) => write!(f, "{prefix}"),
-            (true, false) => write!(f, "{prefix} le {le}"),
-            (false, _) if le == longest(prefix) => write!(f, "{prefix} ge {ge}"),
-            (false, _) => write!(f, "{prefix} ge {ge} le {le}"),
-        }
-    }
-}
-
 const PREFIX: &str = "\"172.18.0.0/16\"";
 
 /// Mask length of a host of the prefix' family.
@@ -206,7 +149,7 @@ pub(in crate::config) fn longest(prefix: IpNetwork) -> u8 {
     }
 }
 
-fn prefix(text: &str) -> Result<IpNetwork, Fault> {
+pub(super) fn prefix(text: &str) -> Result<IpNetwork, Fault> {
     let prefix: IpNetwork =
         text.parse().map_err(|_| Fault::Malformed { what: "a prefix", example: PREFIX })?;
     if !text.contains('/') {

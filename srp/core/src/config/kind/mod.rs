@@ -2,6 +2,7 @@
 
 mod address;
 mod duration;
+mod rule;
 mod size;
 
 use std::fmt;
@@ -13,8 +14,9 @@ use toml::de::DeValue;
 use super::fault::Fault;
 use crate::types::Mac;
 
-pub(super) use address::{Address, AddressV4, AddressV6, HostAddress, Prefix, RouterId, Rule};
+pub(super) use address::{Address, AddressV4, AddressV6, HostAddress, Prefix, RouterId};
 pub(super) use duration::{Duration, HoldTime};
+pub(super) use rule::Rule;
 pub(super) use size::Size;
 
 /// A kind of value.

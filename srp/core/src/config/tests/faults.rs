@@ -481,7 +481,7 @@ const ROWS: &[Row] = &[
         from: "10.201.0.0/16 le 24",
         to: "10.201.0.0/16 up to 24",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 up to 24\": cannot be read as an import rule\n    write it like this: \"10.0.0.0/8 ge 16 le 24\"",
+            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 up to 24\": cannot be read as a rule\n    write it like this: \"10.0.0.0/8 ge 16 le 24\" or \"any community 65001:1 set preference 200\"",
         ],
     },
     Row {
@@ -493,11 +493,35 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        fact: "a rule behind one that takes all its routes",
+        from: "\"10.201.0.0/16 le 24\"",
+        to: "\"10.201.0.0/16 le 24\", \"10.201.1.0/24 community 65001:1 set preference 200\"",
+        said: &[
+            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[1] = \"10.201.1.0/24 community 65001:1 set preference 200\": never matches: every route that it is for is taken by context[destination].bgp.neighbor[10.1.1.2].import[0] (line 76)\n    put it before the other one, or remove it",
+        ],
+    },
+    Row {
+        fact: "prepends on import",
+        from: "10.201.0.0/16 le 24",
+        to: "10.201.0.0/16 le 24 set prepend 2",
+        said: &[
+            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 le 24 set prepend 2\": `prepend` is for export: a received path is not made longer\n    remove `prepend` from this rule, or remove the rule",
+        ],
+    },
+    Row {
+        fact: "the path of a route that begins here",
+        from: "import = [\"10.201.0.0/16 le 24\", \"2001:db8:201::/48\"]",
+        to: "export = [\"any from-as 65001\"]",
+        said: &[
+            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].export[0] = \"any from-as 65001\": `from-as` is for import, and never matches a route of this chassis\n    remove `from-as` from this rule, or remove the rule",
+        ],
+    },
+    Row {
         fact: "import rules outside an array",
         from: "import = [\"10.201.0.0/16 le 24\", \"2001:db8:201::/48\"]",
         to: "import = \"any\"",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import = \"any\": a TOML string, where this is wanted: array of: `PREFIX [ge N] [le N]`\n    write it like this: [\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]",
+            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import = \"any\": a TOML string, where this is wanted: array of: `[reject] PREFIX [ge N] [le N] [CONDITION ...] [set CHANGE ...]`\n    write it like this: [\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]",
         ],
     },
     Row {

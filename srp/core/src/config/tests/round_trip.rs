@@ -179,6 +179,8 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
             local_as: a,
             router_id: Ipv4Addr::from(id),
             port,
+            multipath: 1 + networks,
+            multipath_relax: networks > 1,
             neighbors,
             networks: (1..=networks)
                 .map(|number| NetworkConfig { prefix: numbered(number % 2 == 0, 198, number) })
@@ -192,9 +194,19 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
     (session, any::<bool>(), vec(any_rule(), 0..4), option::of(any_bfd_timers())).prop_map(
         |((v6, port, hold, passive), both, mut import, bfd)| {
             let (ipv4, ipv6) = (both || !v6, both || v6);
-            import.retain(|rule| if rule.prefix.is_ipv4() { ipv4 } else { ipv6 });
-            import.sort_by_key(ToString::to_string);
-            import.dedup();
+            import.retain(|rule| rule.prefix.is_none_or(|prefix| if prefix.is_ipv4() { ipv4 } else { ipv6 }));
+            let mut kept: Vec<PolicyRule> = Vec::new();
+            for rule in import {
+                if !kept.iter().any(|earlier| earlier.hides(&rule)) {
+                    kept.push(rule);
+                }
+            }
+            let export = kept
+                .iter()
+                .filter(|rule| rule.path_length.is_none() && rule.from_as.is_empty() && rule.via.is_empty())
+                .cloned()
+                .map(|rule| PolicyRule { prepend: (!rule.reject).then_some(2), ..rule })
+                .collect();
             NeighborConfig {
                 address: numbered(v6, 10, 0).ip(),
                 interface: None,
@@ -215,19 +227,49 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
                 ipv6,
                 next_hop_ipv4: (both && v6).then_some(Ipv4Addr::new(10, 0, 0, 1)),
                 next_hop_ipv6: (both && !v6).then_some(Ipv6Addr::LOCALHOST),
-                import,
+                import: kept,
+                export,
+                allow_own_as: u8::from(passive) * 3,
                 bfd: bfd.filter(|_| passive),
             }
         },
     )
 }
 
-fn any_rule() -> impl Strategy<Value = ImportRule> {
-    (any::<bool>(), 1_u8.., 0_u8..=8, 0_u8..=8).prop_map(|(v6, number, more, most)| {
-        let prefix = numbered(v6, 10, number);
-        let ge = prefix.prefix() + more;
-        ImportRule { prefix, ge, le: ge + most }
-    })
+fn any_rule() -> impl Strategy<Value = PolicyRule> {
+    let prefix = option::of((any::<bool>(), 1_u8.., 0_u8..=8, 0_u8..=8));
+    let community = prop_oneof![
+        any::<u32>().prop_map(Community::Standard),
+        Just(Community::Standard(0xffff_ff01)),
+        any::<[u32; 3]>().prop_map(Community::Large),
+    ];
+    let communities = vec(vec(community, 0..3), 3);
+    let path = (option::of((0_u32..9, 0_u32..9)), vec(1_u32.., 0..3), vec(1_u8.., 0..2));
+    let numbers = (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u32>()));
+    (any::<bool>(), prefix, communities, path, numbers).prop_map(
+        |(reject, prefix, mut communities, (length, from_as, via), (preference, med, next_hop))| {
+            let mut rule = PolicyRule {
+                reject,
+                communities: communities.pop().unwrap_or_default(),
+                path_length: length.map(|(least, more)| (least, least + more)),
+                from_as,
+                via: via.into_iter().map(|number| numbered(false, 12, number)).collect(),
+                ..PolicyRule::default()
+            };
+            if let Some((v6, number, more, most)) = prefix {
+                let prefix = numbered(v6, 10, number);
+                let ge = prefix.prefix() + more;
+                (rule.prefix, rule.ge, rule.le) = (Some(prefix), ge, ge + most);
+            }
+            if !reject {
+                (rule.preference, rule.med) = (preference, med);
+                rule.next_hop = next_hop.map(|address| Ipv4Addr::from(address).into());
+                rule.add = communities.pop().unwrap_or_default();
+                rule.remove = communities.pop().unwrap_or_default();
+            }
+            rule
+        },
+    )
 }
 
 fn any_level() -> impl Strategy<Value = String> {
