@@ -110,6 +110,8 @@ mod tests {
             local_as: 65_001,
             router_id: [192, 0, 2, 1].into(),
             port: 179,
+            multipath: 1,
+            multipath_relax: false,
             neighbors: Vec::new(),
             networks: vec![NetworkConfig { prefix: net("198.51.100.0/24") }],
         };

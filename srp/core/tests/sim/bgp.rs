@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use bgp_glue::{Announcement, announced};
 use bgp_proto::adj_rib_out::{AdjRibOut, OutContext};
 use bgp_proto::attributes::{Attributes, NextHop};
-use bgp_proto::decision::{Candidate, Source, Why, explain};
+use bgp_proto::decision::{Candidate, Multipath, Source, Step, Why, explain};
 use bgp_proto::originate::OriginatedSet;
 use bgp_proto::prefix::Prefix;
 use bgp_proto::types::{Asn, Families, PeerKind, RouterId};
@@ -227,12 +227,15 @@ fn between(kind: PeerKind, paths: [&Path; 2]) -> Choice {
                 router_id: RouterId::try_from(v4).expect("not zero"),
                 address: IpAddr::V4(v4),
                 tie_breaker: 0,
+                path_id: 0,
             },
+            cost: 0,
+            stale: false,
         }
     });
-    match explain(&candidates)[..] {
-        [Why::Best, Why::LocalPref | Why::AsPathLength] => Choice::Better(0),
-        [Why::LocalPref | Why::AsPathLength, Why::Best] => Choice::Better(1),
+    match explain(&candidates, Multipath::OFF)[..] {
+        [Why::Best, Why::Lost(Step::LocalPref(_) | Step::AsPathLength(_))] => Choice::Better(0),
+        [Why::Lost(Step::LocalPref(_) | Step::AsPathLength(_)), Why::Best] => Choice::Better(1),
         _ => Choice::Level,
     }
 }
