@@ -31,7 +31,8 @@ use crate::attributes::{Attributes, NextHop};
 use crate::decision::{self, Candidate, Multipath, Source, Why};
 use crate::policy::Policy;
 use crate::prefix::Prefix;
-use crate::types::{Asn, PeerKind, Role, RouterId};
+use crate::types::{Asn, PeerKind, RouterId};
+use crate::wire::capability::Role;
 use crate::wire::update::Update;
 
 use intern::Interner;

@@ -86,21 +86,6 @@ impl fmt::Display for RouterId {
     }
 }
 
-/// What we are to an external neighbor (RFC 9234 section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// We sell it transit.
-    Provider,
-    /// We are the route server that it is a client of.
-    RouteServer,
-    /// We are a client of the route server that it is.
-    RouteServerClient,
-    /// We buy transit from it.
-    Customer,
-    /// We exchange our own and our customers' routes.
-    Peer,
-}
-
 /// An address family with its subsequent family, as far as this speaker carries them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {

@@ -11,7 +11,8 @@ use crate::communities::Community;
 use crate::decision::Obstacle;
 use crate::policy::Imported;
 use crate::prefix::Prefix;
-use crate::types::{Asn, PeerKind, Role};
+use crate::types::{Asn, PeerKind};
+use crate::wire::capability::Role;
 
 pub(super) struct Judged {
     /// The attributes to use; those that came where nothing changes them.

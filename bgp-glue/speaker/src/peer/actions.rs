@@ -101,7 +101,7 @@ impl Neighbor {
             own_addresses,
             policy: self.policy.clone(),
             allow_own_as: self.config.allow_own_as,
-            role: None,
+            role: negotiated.role,
         };
         self.since = Instant::now();
         let originated = self.originated.clone();
