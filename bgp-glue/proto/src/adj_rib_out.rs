@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::originate::{Group, OriginatedSet};
 use crate::prefix::Prefix;
 use crate::types::{Asn, Families, Family};
+use crate::wire::capability::Role;
 use crate::wire::pack::{Encoding, Template, push_end_of_rib, push_withdrawal};
 use crate::wire::refresh::{RouteRefresh, Subtype};
 
@@ -32,6 +33,8 @@ pub struct OutContext {
     pub families: Families,
     /// Whether answers to ROUTE-REFRESH are marked (RFC 7313).
     pub enhanced_refresh: bool,
+    /// What we are to the neighbor, where it is known (RFC 9234).
+    pub role: Option<Role>,
     /// The next hop of IPv4 routes. A family without one is not announced.
     pub next_hop_v4: Option<NextHop>,
     /// The next hop of IPv6 routes. A family without one is not announced.
@@ -43,6 +46,14 @@ impl OutContext {
         match family {
             Family::Ipv4Unicast => self.next_hop_v4,
             Family::Ipv6Unicast => self.next_hop_v6,
+        }
+    }
+
+    /// What Only To Customer says of our routes. RFC 9234 section 5: a route that goes down or sideways is marked.
+    fn only_to_customer(&self) -> Option<Asn> {
+        match self.role? {
+            Role::Provider | Role::RouteServer | Role::Peer => Some(self.local_as),
+            Role::RouteServerClient | Role::Customer => None,
         }
     }
 
@@ -195,7 +206,8 @@ impl AdjRibOut {
 
     fn announce(&mut self, group: Group) {
         let Some(next_hop) = self.context.next_hop(group.family) else { return };
-        let attributes = group.attributes(self.context.local_as, self.context.encoding.kind, next_hop);
+        let mut attributes = group.attributes(self.context.local_as, self.context.encoding.kind, next_hop);
+        attributes.only_to_customer = self.context.only_to_customer();
         if let Some(template) = Template::new(&attributes, group.family, self.context.encoding) {
             self.jobs.push_back(Job::Announce { template, prefixes: group.prefixes, done: 0 });
         }

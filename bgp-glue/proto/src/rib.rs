@@ -214,8 +214,10 @@ impl Rib {
             let paths = entry.paths.as_slice();
             let chosen = chosen(&self.peers, paths, self.local.multipath);
             let now: Vec<_> = chosen.iter().map(|path| (path.peer, path.used.next_hop)).collect();
-            if !entry.told.is(&now) {
-                entry.told = table::Told::new(chosen.iter().map(|path| (path.peer, Arc::clone(&path.used))));
+            let is_new = !entry.told.is(&now);
+            // Kept up in any case, or attributes that nothing uses any more would live on in here.
+            entry.told = table::Told::new(chosen.iter().map(|path| (path.peer, Arc::clone(&path.used))));
+            if is_new {
                 changes.push(Change { prefix, paths: now });
             }
             if entry.paths.is_empty() {

@@ -24,6 +24,7 @@ mod flush;
 mod handle;
 mod outq;
 mod peer;
+mod restarts;
 mod rib_task;
 mod socket;
 mod summary;

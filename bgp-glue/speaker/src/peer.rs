@@ -182,6 +182,7 @@ impl Neighbor {
             let wake = self.wait().await;
             self.wake(wake);
         }
+        self.backlog.push_back(RibMessage::Gone(self.id));
         for message in std::mem::take(&mut self.backlog) {
             if self.rib.send(message).await.is_err() {
                 break;

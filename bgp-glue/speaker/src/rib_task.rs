@@ -11,13 +11,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bgp_proto::policy::Policy;
 use bgp_proto::rib::{Local, Peer, PeerId, Reach, Rib, Route};
-use bgp_proto::session::{DownReason, Negotiated};
+use bgp_proto::session::{DownReason, Negotiated, PeerRestart};
+use bgp_proto::types::Family;
+use bgp_proto::wire::capability::LongLived;
 use bgp_proto::wire::update::Update;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::config::NeighborKey;
 use crate::event::{BestPath, BestPathChange, Event};
 use crate::handle::RouteFilter;
+use crate::restarts::Restarts;
 use crate::summary::RouteView;
 
 /// How many messages are worked off before the owner is told of their effect.
@@ -40,6 +44,20 @@ pub(crate) enum RibMessage {
         neighbor: NeighborKey,
         reason: DownReason,
         was_established: bool,
+        /// Which of its routes stay, and for how long.
+        retained: Option<PeerRestart>,
+    },
+    /// The neighbor is not one any more.
+    Gone(PeerId),
+    EndOfRib {
+        id: PeerId,
+        family: Family,
+    },
+    /// The neighbor begins or ends to tell the family again (RFC 7313).
+    RefreshMark {
+        id: PeerId,
+        family: Family,
+        ends: bool,
     },
     Update {
         id: PeerId,
@@ -65,9 +83,18 @@ pub(crate) struct RouteCounts {
     pub(crate) accepted: AtomicU64,
 }
 
+/// A neighbor that has routes in the table or is about to.
+struct Known {
+    key: NeighborKey,
+    counts: Arc<RouteCounts>,
+    /// How long its routes stay beyond a restart.
+    long_lived: Option<LongLived>,
+}
+
 pub(crate) struct RibTask {
     rib: Rib,
-    neighbors: HashMap<PeerId, (NeighborKey, Arc<RouteCounts>)>,
+    neighbors: HashMap<PeerId, Known>,
+    restarts: Restarts,
     /// Events that do not come from the table, in their order.
     pending: VecDeque<Event>,
     /// `None` when the owner does not listen any more.
@@ -79,6 +106,7 @@ impl RibTask {
         Self {
             rib: Rib::new(local, seed),
             neighbors: HashMap::new(),
+            restarts: Restarts::default(),
             pending: VecDeque::new(),
             events: Some(events),
         }
@@ -93,23 +121,26 @@ impl RibTask {
     pub(crate) async fn run(mut self, mut messages: mpsc::Receiver<RibMessage>) {
         loop {
             let something_to_tell = !self.pending.is_empty() || self.rib.has_changes();
-            let message = match self.events.clone().filter(|_| something_to_tell) {
-                None => messages.recv().await,
-                Some(events) => tokio::select! {
-                    biased;
-                    room = events.reserve() => {
-                        match room {
-                            Ok(room) => {
-                                if let Some(event) = self.next_event() {
-                                    room.send(event);
-                                }
+            let message = tokio::select! {
+                biased;
+                room = room(self.events.clone().filter(|_| something_to_tell)) => {
+                    match room {
+                        Ok(room) => {
+                            if let Some(event) = self.next_event() {
+                                room.send(event);
                             }
-                            Err(_owner_gone) => self.events = None,
                         }
-                        continue;
+                        Err(_owner_gone) => self.events = None,
                     }
-                    message = messages.recv() => message,
-                },
+                    continue;
+                }
+                message = messages.recv() => message,
+                () = until(self.restarts.next_deadline()) => {
+                    for id in self.restarts.run(&mut self.rib, Instant::now()) {
+                        self.publish_counts(id);
+                    }
+                    continue;
+                }
             };
             let Some(message) = message else { break };
             self.take(message);
@@ -144,8 +175,8 @@ impl RibTask {
             .into_iter()
             .map(|change| {
                 let paths = change.paths.into_iter().filter_map(|(peer, next_hop)| {
-                    let (neighbor, _) = self.neighbors.get(&peer)?;
-                    Some(BestPath { neighbor: neighbor.clone(), next_hop })
+                    let known = self.neighbors.get(&peer)?;
+                    Some(BestPath { neighbor: known.key.clone(), next_hop })
                 });
                 BestPathChange { prefix: change.prefix, paths: paths.collect() }
             })
@@ -157,7 +188,9 @@ impl RibTask {
         match message {
             RibMessage::Up { id, neighbor, peer, local, negotiated, counts } => {
                 self.rib.peer_up(id, peer);
-                self.neighbors.insert(id, (neighbor.clone(), counts));
+                let Negotiated { families, restart, long_lived, .. } = negotiated;
+                self.restarts.returned(&mut self.rib, id, families, restart, Instant::now());
+                self.neighbors.insert(id, Known { key: neighbor.clone(), counts, long_lived });
                 self.pending.push_back(Event::NeighborUp {
                     neighbor,
                     local,
@@ -166,13 +199,26 @@ impl RibTask {
                 });
                 self.publish_counts(id);
             }
-            RibMessage::Down { id, neighbor, reason, was_established } => {
-                if was_established {
-                    self.rib.peer_down(id);
-                    self.publish_counts(id);
-                    self.neighbors.remove(&id);
+            RibMessage::Down { id, neighbor, reason, was_established, retained } => {
+                match retained {
+                    Some(retained) if was_established => {
+                        let long_lived = self.neighbors.get(&id).and_then(|known| known.long_lived);
+                        let now = Instant::now();
+                        self.restarts.lost(&mut self.rib, id, retained, long_lived, now);
+                        self.publish_counts(id);
+                    }
+                    None if was_established => self.remove(id),
+                    Some(_) | None => {}
                 }
                 self.pending.push_back(Event::NeighborDown { neighbor, reason, was_established });
+            }
+            RibMessage::Gone(id) => self.remove(id),
+            RibMessage::EndOfRib { id, family } | RibMessage::RefreshMark { id, family, ends: true } => {
+                self.restarts.told(&mut self.rib, id, family);
+                self.publish_counts(id);
+            }
+            RibMessage::RefreshMark { id, family, ends: false } => {
+                self.restarts.refreshing(&mut self.rib, id, family, Instant::now());
             }
             RibMessage::Update { id, update } => {
                 self.rib.update(id, update);
@@ -199,8 +245,16 @@ impl RibTask {
         }
     }
 
+    /// Ends every route of a neighbor.
+    fn remove(&mut self, id: PeerId) {
+        self.restarts.forget(id);
+        self.rib.peer_down(id);
+        self.publish_counts(id);
+        self.neighbors.remove(&id);
+    }
+
     fn publish_counts(&self, id: PeerId) {
-        if let Some((_, published)) = self.neighbors.get(&id) {
+        if let Some(Known { counts: published, .. }) = self.neighbors.get(&id) {
             let counts = self.rib.counts(id);
             published.received.store(counts.received, Ordering::Relaxed);
             published.accepted.store(counts.accepted, Ordering::Relaxed);
@@ -209,10 +263,10 @@ impl RibTask {
 
     fn routes(&self, filter: &RouteFilter) -> Vec<RouteView> {
         let view = |route: Route| {
-            let (neighbor, _) = self.neighbors.get(&route.peer)?;
+            let known = self.neighbors.get(&route.peer)?;
             Some(RouteView {
                 prefix: route.prefix,
-                neighbor: neighbor.clone(),
+                neighbor: known.key.clone(),
                 path_id: route.path_id,
                 received: route.received,
                 attributes: route.attributes,
@@ -227,10 +281,27 @@ impl RibTask {
             RouteFilter::Of(neighbor) => self
                 .neighbors
                 .iter()
-                .find(|(_, (key, _))| key == neighbor)
+                .find(|(_, known)| known.key == *neighbor)
                 .map(|(id, _)| self.rib.routes_of(*id))
                 .unwrap_or_default(),
         };
         routes.into_iter().filter_map(view).collect()
+    }
+}
+
+/// Room for an event; never, where there is nobody or nothing to tell.
+async fn room(
+    events: Option<mpsc::Sender<Event>>,
+) -> Result<mpsc::OwnedPermit<Event>, mpsc::error::SendError<()>> {
+    match events {
+        Some(events) => events.reserve_owned().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             Ok(text) => finish(&text, &[]),
             Err(error) => finish("", &[error.to_string()]),
         },
-        Command::Show { .. } | Command::Srp { .. } => ask(&args),
+        Command::Show { .. } | Command::Clear { .. } | Command::Srp { .. } => ask(&args),
     }
 }
 

@@ -17,6 +17,7 @@ fn context() -> OutContext {
         send_limit: MAX_MESSAGE_LEN,
         families: Families::ALL,
         enhanced_refresh: false,
+        role: None,
         next_hop_v4: Some(NextHop::V4(Ipv4Addr::new(192, 0, 2, 1))),
         next_hop_v6: Some(NextHop::V6 { address: "2001:db8::1".parse().unwrap(), link_local: None }),
     }
@@ -109,6 +110,27 @@ fn last_of_many_changes_counts_while_the_neighbor_does_not_read() {
     neighbor.drain(&mut out);
     assert_eq!(neighbor.table.values().copied().collect::<Vec<_>>(), [100, 100]);
     assert!(neighbor.updates <= 5, "{} updates", neighbor.updates);
+}
+
+/// RFC 9234 section 5.
+#[test]
+fn routes_that_go_down_or_sideways_are_marked_only_to_customer() {
+    for (role, marked) in [
+        (None, None),
+        (Some(Role::Provider), Some(Asn(65000))),
+        (Some(Role::RouteServer), Some(Asn(65000))),
+        (Some(Role::Peer), Some(Asn(65000))),
+        (Some(Role::Customer), None),
+        (Some(Role::RouteServerClient), None),
+    ] {
+        let mut octets = Vec::new();
+        AdjRibOut::new(OutContext { role, ..context() }, set(&[(1, 0)])).fill(&mut octets, usize::MAX);
+        let frame = first_frame(&octets, MAX_MESSAGE_LEN).unwrap().unwrap();
+        let update_context =
+            UpdateContext { as_width: AsWidth::Four, kind: PeerKind::External, families: Families::ALL };
+        let update = Update::decode(frame.body, update_context).unwrap();
+        assert_eq!(update.announced[0].attributes.only_to_customer, marked, "{role:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bgp_proto::adj_rib_out::{AdjRibOut, OutContext};
 use bgp_proto::next_hop::ConfiguredNextHops;
 use bgp_proto::rib::Peer;
-use bgp_proto::session::{Action, DownReason, Event, Negotiated, Side};
+use bgp_proto::session::{Action, DownReason, Event, Negotiated, PeerRestart, Side};
 use bgp_proto::types::Family;
 use bgp_proto::wire::update::Update;
 use tracing::{debug, info, warn};
@@ -51,7 +51,9 @@ impl Neighbor {
                 while self.farewells.try_join_next().is_some() {}
             }
             Action::Up(side, negotiated) => self.up(side, negotiated),
-            Action::Down { reason, was_established, retained: _ } => self.down(reason, was_established),
+            Action::Down { reason, was_established, retained } => {
+                self.down(reason, was_established, retained);
+            }
             Action::Update(update) => self.update(update),
             Action::Refresh(family) => {
                 if let Some(table) = &mut self.table {
@@ -60,6 +62,7 @@ impl Neighbor {
             }
             Action::RefreshMark { family, ends } => {
                 debug!(neighbor = %self.key, %family, ends, "answer to ROUTE-REFRESH");
+                self.backlog.push_back(RibMessage::RefreshMark { id: self.id, family, ends });
             }
         }
     }
@@ -75,6 +78,7 @@ impl Neighbor {
             send_limit: negotiated.send_limit,
             families: negotiated.families,
             enhanced_refresh: negotiated.enhanced_refresh,
+            role: negotiated.role,
             next_hop_v4: next_hops.choose(Family::Ipv4Unicast, local.ip()),
             next_hop_v6: next_hops.choose(Family::Ipv6Unicast, local.ip()),
         };
@@ -120,7 +124,7 @@ impl Neighbor {
         });
     }
 
-    fn down(&mut self, reason: DownReason, was_established: bool) {
+    fn down(&mut self, reason: DownReason, was_established: bool, retained: Option<PeerRestart>) {
         if was_established {
             self.since = Instant::now();
             self.table = None;
@@ -146,7 +150,7 @@ impl Neighbor {
         }
         self.stopping |= self.transient;
         let neighbor = self.key.clone();
-        self.backlog.push_back(RibMessage::Down { id: self.id, neighbor, reason, was_established });
+        self.backlog.push_back(RibMessage::Down { id: self.id, neighbor, reason, was_established, retained });
     }
 
     fn update(&mut self, update: Update) {
@@ -161,6 +165,7 @@ impl Neighbor {
         }
         if let Some(family) = update.end_of_rib {
             debug!(neighbor = %self.key, %family, "End-of-RIB");
+            self.backlog.push_back(RibMessage::EndOfRib { id: self.id, family });
         }
         if !update.withdrawn.is_empty() || !update.announced.is_empty() {
             self.backlog.push_back(RibMessage::Update { id: self.id, update });

@@ -8,6 +8,7 @@ mod dissect;
 mod frr;
 mod netns;
 mod owner;
+mod restart;
 mod scripted;
 mod scripted_peer;
 mod tcp;

@@ -12,30 +12,30 @@ use crate::netns::Netns;
 use crate::owner::{Owner, config, neighbor, route};
 use crate::scripted_peer::{Said, ScriptedPeer, keepalive, listen, open, routes};
 
-const PEER: &str = "192.0.2.2";
+pub const PEER: &str = "192.0.2.2";
 
 /// A speaker of AS 65000 at 192.0.2.1 whose neighbor of AS 65001 at 192.0.2.2 is a script.
-struct Bench {
+pub struct Bench {
     here: Netns,
     there: Netns,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let (here, there) = Netns::pair();
         Self { here, there }
     }
 
-    fn start(&self, neighbor: NeighborConfig) -> Owner {
+    pub fn start(&self, neighbor: NeighborConfig) -> Owner {
         Owner::start(&self.here, SpeakerConfig { neighbors: vec![neighbor], ..config(65000, 1) })
     }
 
-    fn connect(&self) -> ScriptedPeer {
+    pub fn connect(&self) -> ScriptedPeer {
         ScriptedPeer::connect(&self.there, "192.0.2.2:0", "192.0.2.1:179")
     }
 
     /// A session that the speaker waited for, with both End-of-RIB markers heard.
-    fn established(&self) -> (Owner, ScriptedPeer) {
+    pub fn established(&self) -> (Owner, ScriptedPeer) {
         self.established_with(|_| ())
     }
 

@@ -3,7 +3,7 @@
 use srp_core::api::{BgpAdvertised, BgpPath, BgpTable};
 
 use super::clean;
-use super::table::{Edge, table};
+use super::table::{Edge, indented, table};
 
 pub fn tables(tables: &[BgpTable]) -> String {
     if tables.is_empty() {
@@ -59,17 +59,10 @@ fn communities(paths: &[BgpPath]) -> String {
     if paths.len() > FEW {
         return String::new();
     }
-    let lines = paths.iter().filter(|path| !path.communities.is_empty());
-    lines
-        .map(|path| {
-            format!(
-                "Communities of {} by {}: {}\n",
-                clean(&path.prefix),
-                clean(&path.neighbor),
-                clean(&path.communities.join(" "))
-            )
-        })
-        .collect()
+    let lines = paths.iter().filter(|path| !path.communities.is_empty()).map(|path| {
+        format!("Communities of {} by {}: {}", path.prefix, path.neighbor, path.communities.join(" "))
+    });
+    indented("", lines)
 }
 
 pub fn advertised(neighbors: &[BgpAdvertised]) -> String {

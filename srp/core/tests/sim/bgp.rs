@@ -86,6 +86,7 @@ pub fn outwards(side: usize, kind: PeerKind, set: Arc<OriginatedSet>) -> AdjRibO
         send_limit: MAX_MESSAGE_LEN,
         families: Families::ALL,
         enhanced_refresh: true,
+        role: None,
         next_hop_v4: Some(NextHop::V4(v4)),
         next_hop_v6: Some(NextHop::V6 { address: v6, link_local: None }),
     };
