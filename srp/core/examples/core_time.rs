@@ -150,6 +150,7 @@ fn time_origination(prefixes: u32) {
         send_limit: MAX_MESSAGE_LEN,
         families: Families::ALL,
         enhanced_refresh: true,
+        role: None,
         next_hop_v4: Some(NextHop::V4([192, 0, 2, 1].into())),
         next_hop_v6: Some(NextHop::V6 {
             address: (0x2001_0db8_0000_0000_0000_0000_0000_0001_u128).into(),
