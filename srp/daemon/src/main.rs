@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use srp_core::config::{Config, LogConfig, LogFormat};
 use srpd::{replay, start};
+use tracing_appender::non_blocking::WorkerGuard;
 
 /// Redundancy daemon of one chassis.
 #[derive(Parser)]
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn run(file: PathBuf, config: Config) -> ExitCode {
-    log_to_stderr(&config.log);
+    let _written = log_to_stderr(&config.log);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&start::StartError::System(error)),
@@ -81,12 +82,15 @@ fn report(error: &impl std::fmt::Display) {
     eprintln!("srpd: {error}");
 }
 
-fn log_to_stderr(config: &LogConfig) {
+/// By a thread of its own: whoever reads the log and stops reading must not stop the chassis thread. Lines that find 128,000
+/// others waiting are lost. What is returned writes the last lines when it is dropped, and gives up after a second.
+fn log_to_stderr(config: &LogConfig) -> WorkerGuard {
+    let (stderr, written) = tracing_appender::non_blocking(std::io::stderr());
     let filter = tracing_subscriber::EnvFilter::new(&config.level);
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
     match config.format {
         LogFormat::Text => builder.with_ansi(false).init(),
         LogFormat::Json => builder.json().init(),
     }
+    written
 }

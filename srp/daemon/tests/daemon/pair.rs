@@ -1,8 +1,10 @@
 //! Two daemons, real kernel state, the control socket: what an operator sees and does.
 
 use std::fs;
+use std::io::Write;
 
 use crate::support::{Daemon, Keys, Pair};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use srp_core::api::{Request, Response};
 use srp_core::types::ChassisState;
@@ -142,4 +144,32 @@ fn reload_takes_over_what_changed_and_refuses_what_is_wrong() {
     let refused = east.ask(&Request::InitiateSwitchover { force: false }).expect("an answer");
     let Response::Error { reasons } = refused else { panic!("{refused:?}") };
     assert!(reasons[0].starts_with("Configuration: differs"), "{reasons:?}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_chassis() {
+    let pair = Pair::new();
+    let (reader, log) = std::io::pipe().expect("a pipe");
+    fill(&log);
+    let east = pair.east.start_logging_to(&pair.east.configure(&Keys::None, ""), log.into());
+    let west = pair.west.start(&pair.west.configure(&Keys::None, ""));
+    east.await_info("Active beside a Standby", |info| {
+        info.chassis_state == ChassisState::Active
+            && info.peer.as_ref().is_some_and(|peer| peer.state == ChassisState::Standby)
+    });
+    let done = east.ask(&Request::InitiateSwitchover { force: false }).expect("an answer");
+    assert!(matches!(done, Response::SwitchoverDone { .. }), "{done:?}");
+    west.await_state(ChassisState::Active);
+    east.signal(Signal::SIGTERM);
+    assert_eq!(east.exit_code(), Some(0));
+    drop(reader);
+}
+
+/// Until not one octet more goes in; whoever writes to it next waits for a reader.
+fn fill(log: &std::io::PipeWriter) {
+    let mut writer = log;
+    let set = |flags| fcntl(log, FcntlArg::F_SETFL(flags)).expect("flags of a pipe");
+    set(OFlag::O_NONBLOCK);
+    while writer.write(b".").is_ok() {}
+    set(OFlag::empty());
 }

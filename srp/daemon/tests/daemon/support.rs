@@ -134,8 +134,16 @@ srp-activate = true
 
     /// The same, with more in its environment.
     pub fn start_in(&self, file: &Path, environment: &[(&str, &Path)]) -> Daemon {
-        let child = self.command(file).envs(environment.iter().copied()).spawn().expect("srpd starts");
-        Daemon { child, socket: self.socket() }
+        self.running(self.command(file).envs(environment.iter().copied()))
+    }
+
+    /// The same, with its log elsewhere.
+    pub fn start_logging_to(&self, file: &Path, log: Stdio) -> Daemon {
+        self.running(self.command(file).stderr(log))
+    }
+
+    fn running(&self, command: &mut Command) -> Daemon {
+        Daemon { child: command.spawn().expect("srpd starts"), socket: self.socket() }
     }
 
     pub fn socket(&self) -> PathBuf {
