@@ -554,9 +554,8 @@ pub struct Switchover {
 pub struct SwitchoverStep {
     /// Milliseconds after `began`; negative for what led to it.
     pub at_ms: f64,
-    /// Stable name in kebab case: `last-hello-received`, `bfd-down`, `dead-timer-expired`, `bfd-failed`, `switchover-requested`, `installing`,
-    /// `installed`, `announcing`, `update-written`, `update-acknowledged`, `state-changed`, `confirmed`,
-    /// `withdrawing`, `withdrawn`, `draining`, `removed`, `aborted`.
+    /// Stable name in kebab case, such as `dead-timer-expired`, `installed` or `update-acknowledged`;
+    /// `docs/control-api.md` lists them.
     pub step: String,
     /// For people: prefixes, counts, names.
     pub detail: String,
