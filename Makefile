@@ -1,8 +1,10 @@
 # Names for the things one does here. `make help` lists them; there is one way to do each.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt build static image bench clean
+.PHONY: help setup demo test fuzz lint fmt build static image bench clean
 
 OUT ?= out
+SECONDS ?= 30
+SEED ?=
 CARGO ?= cargo
 export SRP_OUT := $(OUT)
 
@@ -22,6 +24,10 @@ test: ## set-up and all tests: unit, property, scenario, namespace labs, VM boot
 	@$(MAKE) --no-print-directory lint
 	scripts/build-static
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
+	@$(MAKE) --no-print-directory fuzz SECONDS=10 SEED=1
+
+fuzz: ## octets that nobody would send, at every decoder of BGP: SECONDS=30 each, SEED= to repeat
+	$(CARGO) run --locked -q -p fuzz -- all $(SECONDS) $(SEED)
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
@@ -39,7 +45,7 @@ static: ## static binaries for the image
 image: static ## the development image in $(OUT)/image
 	$(CARGO) run --release --locked -q -p image -- build --out $(OUT)/image
 
-bench: setup ## measure, print, compare; asserts nothing (root)
+bench: setup ## switchovers, silent power cuts, false alarms, proofs, measured; longer runs: lab bench --help (root)
 	$(CARGO) build --release --locked
 	target/release/lab bench --out $(OUT)/bench
 
