@@ -16,7 +16,7 @@ use bgp_glue::speaker::{NeighborKey, SpeakerHandle};
 use mio::Registry;
 use srp_core::chassis::Event;
 use srp_core::config::{BfdTimers, Config};
-use srp_core::types::{Span, Time};
+use srp_core::types::Time;
 use tracing::{info, warn};
 
 use crate::bfd::{Bfd, BfdError, BfdEvent, BfdSettings, Hops, SessionId, SessionSettings, SessionView};
@@ -292,9 +292,4 @@ impl Owner {
             Self::Neighbor { context, key } => format!("BGP neighbour {key} of {context}"),
         }
     }
-}
-
-/// The shortest detection time of the sessions with the peer.
-pub fn detection_time(config: &Config) -> Option<Span> {
-    config.srp.bfd.iter().map(|session| session.timers.detection_time()).min()
 }

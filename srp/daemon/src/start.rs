@@ -126,10 +126,8 @@ pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
         drain_interval: srp.drain_interval,
         switchover_timeout: srp.switchover_timeout,
         config_digest: digest(&config.comparison_items()),
-        peer_bfd: paths::detection_time(config).map(|detection_time| PeerBfdSettings {
-            ignore_dead_interval: srp.bfd_mon_ignore_dead_interval,
-            detection_time,
-        }),
+        peer_bfd: (!srp.bfd.is_empty())
+            .then_some(PeerBfdSettings { ignore_dead_interval: srp.bfd_mon_ignore_dead_interval }),
     }
 }
 

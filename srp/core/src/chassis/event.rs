@@ -44,8 +44,6 @@ pub struct Settings {
 pub struct PeerBfdSettings {
     /// While a session is Up the dead-interval alone takes over nothing (`bfd-mon-ignore-dead-interval`).
     pub ignore_dead_interval: bool,
-    /// The shortest detection time of all sessions: the peer does not give us up sooner.
-    pub detection_time: Span,
 }
 
 impl Settings {

@@ -8,6 +8,7 @@
 //! | the same | yes | after the dead-interval (6) |
 //! | a session is Up | no | after the dead-interval (9) |
 //! | a session is Up, and the peer was Active when last heard | yes | not at all |
+//! | the same, after a take-over of ours that failed | yes | after the dead-interval (9) |
 //!
 //! A Hello that comes after BFD has failed proves that it is the path that failed, not the peer: from then on BFD is no
 //! evidence, until it fails again. So a broken path beside a living link makes nobody impatient.
@@ -114,12 +115,11 @@ impl Chassis {
     /// The peer does not take over earlier than this after the last that it heard of us.
     pub(super) fn soonest_take_over(&self) -> Span {
         let dead_interval = self.settings.dead_interval;
-        match &self.settings.peer_bfd {
-            Some(bfd) if self.peer_bfd.configured > 0 => {
-                self.settings.hello_interval.times(OVERDUE).max(bfd.detection_time).min(dead_interval)
-            }
-            Some(_) | None => dead_interval,
+        if self.settings.peer_bfd.is_none() || self.peer_bfd.configured == 0 {
+            return dead_interval;
         }
+        // Not the detection time of BFD, if that is longer: its path may have failed before ours did.
+        self.settings.hello_interval.times(OVERDUE).min(dead_interval)
     }
 
     /// When BFD with the peer last failed, if that is part of the reason for which we act now.

@@ -97,13 +97,6 @@ pub struct BfdTimers {
     pub multihop: Option<u8>,
 }
 
-impl BfdTimers {
-    /// Silence after which the other end is given up, if it sends as we do.
-    pub fn detection_time(&self) -> Span {
-        self.interval.times(self.multiplier.into())
-    }
-}
-
 /// How the SRP link is protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Security {

@@ -30,7 +30,7 @@ fn settings() -> Settings {
         drain_interval: Span::millis(20),
         switchover_timeout: Span::millis(500),
         config_digest: [7; 32],
-        peer_bfd: Some(PeerBfdSettings { ignore_dead_interval: true, detection_time: Span::millis(60) }),
+        peer_bfd: Some(PeerBfdSettings { ignore_dead_interval: true }),
     }
 }
 

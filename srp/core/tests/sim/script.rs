@@ -233,7 +233,7 @@ fn bfd(word: &str) -> Result<PeerBfdSettings, String> {
         "second-sign" => true,
         _ => return Err(format!("`bfd={word}`: faster or second-sign")),
     };
-    Ok(PeerBfdSettings { ignore_dead_interval, detection_time: Span::millis(150) })
+    Ok(PeerBfdSettings { ignore_dead_interval })
 }
 
 fn side(name: &str) -> Result<usize, String> {
