@@ -35,6 +35,11 @@ pub enum Fault {
         router: usize,
         span: Span,
     },
+    /// A path of BFD is cut for a while.
+    Path {
+        path: usize,
+        span: Span,
+    },
     /// The kernel refuses that many of ten objects for a while.
     Refuse {
         side: usize,
@@ -88,6 +93,7 @@ impl World {
                 self.session_down(side, router, false);
                 self.after(span, Due::SessionFree { side, router });
             }
+            Fault::Path { path, span } => self.cut_path(path, span),
             Fault::Refuse { side, refuses, span } => {
                 self.nodes[side].kernel.refuses = refuses;
                 self.after(span, Due::KernelWilling { side });
@@ -119,6 +125,7 @@ impl World {
     fn heal_all(&mut self) {
         self.pace = brisk();
         self.set_cut([false; 2]);
+        self.free_paths();
         for side in [0, 1] {
             self.thaw(side);
             self.nodes[side].kernel.refuses = 0;
@@ -156,6 +163,7 @@ pub fn describe(fault: &Fault) -> String {
         Fault::Session { side, router, span } => {
             format!("BGP between {} and router {router} down for {span}", NAMES[*side])
         }
+        Fault::Path { path, span } => format!("path {path} of BFD cut for {span}"),
         Fault::Refuse { side, refuses, span } => {
             format!("kernel of {} refuses {refuses} of 10 for {span}", NAMES[*side])
         }

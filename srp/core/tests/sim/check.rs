@@ -12,6 +12,9 @@
 //!    holds nothing.
 //! 7. The same events at the same times give the same actions: a recorded life is handled again.
 //!
+//! With BFD between the two: a Standby takes over unasked only if two Hellos are overdue; because of BFD only if no
+//! session is Up; and with `bfd-mon-ignore-dead-interval` not from an Active while one is (`paths`).
+//!
 //! Beside them: a chassis that steps down withdraws only what routers have from the other (make before break); no Pending state lasts longer than
 //! switchover-timeout + dead-interval; every operator is answered once; an orderly stop ends; the
 //! deadline moves; a wake-up before it changes nothing; a quiet pair sends no more Hellos than its interval says.
@@ -55,6 +58,8 @@ pub struct Check {
     pub changes: BTreeSet<Change>,
     /// Steps at which the router invariants were looked at with both chassis heard.
     pub heard_both: u64,
+    /// Steps at which BFD alone kept a Standby from taking over.
+    pub vouched_for: u64,
     /// Steps with two Active chassis.
     pub dual_active: u64,
 }
@@ -171,6 +176,14 @@ impl World {
         self.check_routers(states);
         self.check_standby(states);
         self.check_bounds(states);
+        self.check.vouched_for += u64::from((0..2).any(|side| self.is_vouched_for(side)));
+    }
+
+    /// It is Standby now, if only until the next rule: the one that serves beside it is the incumbent.
+    pub fn steps_down(&mut self, side: usize) {
+        if self.check.incumbent == Some(side) {
+            self.check.incumbent = Some(1 - side).filter(|peer| self.is(*peer, ChassisState::Active));
+        }
     }
 
     /// An agreed pair: what happened before no longer matters.

@@ -17,6 +17,8 @@ use super::world::{Due, NAMES, ROUTERS, World};
 pub enum Parcel {
     Event(Event),
     Link(u64, Arrival),
+    /// A BFD packet by that path.
+    Path(usize, bfd::Packet),
 }
 
 /// What the kernel holds of the srp-activated objects.
@@ -64,6 +66,8 @@ pub struct Node {
     pub last_request: Option<Time>,
     pub stop_asked: Option<Time>,
     pub hellos: u64,
+    /// The last Hello that arrived in this life, and what it said.
+    pub heard: Option<(Time, ChassisState)>,
     /// When it last handled an event.
     pub ran: Time,
     /// Every event of this life and every action that followed, for the replay.
@@ -71,6 +75,8 @@ pub struct Node {
     pub recording: bool,
     /// Of its last Hello, for those who break rules.
     pub told: u64,
+    /// For them too.
+    pub bfd_failed: bool,
     wake: Option<(Time, Time)>,
 }
 
@@ -91,10 +97,12 @@ impl Node {
             last_request: None,
             stop_asked: None,
             hellos: 0,
+            heard: None,
             ran: Time(0),
             record: None,
             recording: false,
             told: 0,
+            bfd_failed: false,
             wake: None,
         }
     }
@@ -121,6 +129,8 @@ impl World {
         node.chassis = Some(chassis);
         node.speaker = Speaker::default();
         node.ran = self.now;
+        node.heard = None;
+        node.bfd_failed = false;
         self.set_alarm(side);
         self.check.started(side);
         self.note(side, "starts");
@@ -129,20 +139,25 @@ impl World {
             let wait = self.rng.span(self.pace.session);
             self.after(wait, Due::SessionUp { side, router });
         }
+        self.open_paths(side);
     }
 
     /// One event into the core, and all that follows from it.
     pub fn feed(&mut self, side: usize, mut event: Event) {
         let now = self.now;
+        if let Event::Received(Message::Hello(hello)) = &event {
+            self.nodes[side].heard = Some((now, hello.state));
+        }
         if !self.sabotage.event(&mut self.nodes[side], &mut event) {
             return;
         }
         if self.detail && event != Event::DeadlineReached {
             self.note(side, format_args!("    < {}", heard(&event)));
         }
+        let longest_silence = self.longest_silence(side);
         let node = &mut self.nodes[side];
         let Some(chassis) = node.chassis.as_mut() else { return };
-        if now.since(node.ran) > node.settings.dead_interval {
+        if now.since(node.ran) > longest_silence {
             self.check.was_suspended(side, chassis.state());
         }
         if let Some(record) = &mut node.record {
@@ -264,7 +279,19 @@ impl World {
         match fact {
             Fact::State { from, to, reason } => {
                 self.check.changes.insert((*from, *to, *reason));
+                if *to == ChassisState::Standby {
+                    self.steps_down(side);
+                }
                 match (from, to, reason) {
+                    (
+                        ChassisState::Standby,
+                        ChassisState::PendingActive,
+                        SwitchReason::DeadTimerExpiry | SwitchReason::ChassisChassisBfdFailure,
+                    ) => {
+                        self.check_death(side, *reason);
+                        // Whatever lives there afterwards: nobody knows that it serves.
+                        self.nodes[side].heard = None;
+                    }
                     (ChassisState::Init, ChassisState::PendingActive, SwitchReason::DeadTimerExpiry) => {
                         self.check.serves_alone(side);
                     }
@@ -362,6 +389,7 @@ impl World {
             return;
         }
         self.check.replay(side, &mut self.nodes[side]);
+        self.close_paths(side, orderly);
         if power {
             self.nodes[side].kernel.holds = [false; PREFIXES];
             if let Some(conn) = &mut self.net.conn {
@@ -397,9 +425,13 @@ impl World {
         if self.rng.chance(50) {
             self.feed(side, Event::DeadlineReached);
         }
-        for parcel in glue(parcels) {
+        // As the driver does: the link, then BFD, then the clock.
+        let (packets, others): (Vec<_>, Vec<_>) =
+            parcels.into_iter().partition(|parcel| matches!(parcel, Parcel::Path(..)));
+        for parcel in glue(others).into_iter().chain(packets) {
             self.hand_over(side, parcel);
         }
+        self.run_paths(side);
         for router in 0..ROUTERS {
             self.session_up(side, router);
         }

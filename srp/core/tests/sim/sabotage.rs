@@ -35,10 +35,14 @@ pub enum Sabotage {
     BreaksBeforeMake,
     /// Leaves an operator waiting.
     NeverAnswers,
+    /// Once BFD has failed, Hellos prove nothing.
+    BelievesBfdAlone,
+    /// The dead-interval alone counts, although BFD is Up.
+    ForgetsSecondSign,
 }
 
 impl Sabotage {
-    /// Every broken rule.
+    /// Every broken rule of a pair without BFD.
     pub const ALL: [Self; 11] = [
         Self::TrustsOldNews,
         Self::StandsLevel,
@@ -52,6 +56,9 @@ impl Sabotage {
         Self::BreaksBeforeMake,
         Self::NeverAnswers,
     ];
+
+    /// Those that need BFD between the two.
+    pub const OF_BFD: [Self; 2] = [Self::BelievesBfdAlone, Self::ForgetsSecondSign];
 
     /// May change what the core hears; false keeps it from the core.
     pub fn event(self, node: &mut Node, event: &mut Event) -> bool {
@@ -72,6 +79,11 @@ impl Sabotage {
             }
             (Self::SeesNoOtherActive, Event::Received(Message::Hello(hello))) => deny(node, hello),
             (Self::ForgetsCutOff, Event::BgpNeighbors { .. }) => return false,
+            (Self::BelievesBfdAlone, Event::PeerBfd { up, failed, .. }) => {
+                node.bfd_failed = *up == 0 && *failed > 0;
+            }
+            (Self::BelievesBfdAlone, Event::Received(Message::Hello(_))) => return !node.bfd_failed,
+            (Self::ForgetsSecondSign, Event::PeerBfd { up, .. }) => *up = 0,
             _ => {}
         }
         true

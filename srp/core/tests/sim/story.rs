@@ -10,6 +10,7 @@ use srp_core::chassis::Settings;
 use srp_core::types::{Span, Time};
 
 use super::chaos::{Fault, brisk, describe, pair, plan};
+use super::paths::{Paths, Watch, choose};
 use super::rng::Rng;
 use super::sabotage::Sabotage;
 use super::world::{BEGIN, Due, World};
@@ -30,6 +31,8 @@ pub struct Story {
     pub seed: u64,
     settings: [Settings; 2],
     chance: Rng,
+    /// BFD between the two, if they have it.
+    watch: Option<Watch>,
     /// In the order of time; the last one heals everything.
     pub happenings: Vec<Happening>,
 }
@@ -37,12 +40,14 @@ pub struct Story {
 impl Story {
     pub fn of_seed(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let settings = pair(&mut rng);
+        let mut settings = pair(&mut rng);
         let chance = Rng::new(rng.next());
-        let happenings = plan(&mut rng).into_iter().enumerate();
+        let mut plan = plan(&mut rng);
+        let watch = choose(seed, &mut settings, &mut plan);
+        let happenings = plan.into_iter().enumerate();
         let happenings =
             happenings.map(|(number, (at, fault))| Happening { number, at, fault, changed: false });
-        Self { seed, settings, chance, happenings: happenings.collect() }
+        Self { seed, settings, chance, watch, happenings: happenings.collect() }
     }
 
     /// What `kept` names of a seed's story.
@@ -74,6 +79,9 @@ impl Story {
         settings[0].dead_interval = sabotage.dead_interval(settings[0].dead_interval);
         let mut world = World::new(settings, brisk(), self.chance.clone());
         world.sabotage = sabotage;
+        if let Some(watch) = &self.watch {
+            world.paths = Paths::new(watch);
+        }
         world.restart = Some(Span::millis(300));
         world.never_flushed = 3;
         if verbose {
@@ -113,7 +121,10 @@ impl Happening {
     /// How long it lasts, where that is part of it.
     pub fn span(&self) -> Option<Span> {
         match &self.fault {
-            Fault::Freeze(_, span) | Fault::Session { span, .. } | Fault::Refuse { span, .. } => Some(*span),
+            Fault::Freeze(_, span)
+            | Fault::Session { span, .. }
+            | Fault::Path { span, .. }
+            | Fault::Refuse { span, .. } => Some(*span),
             Fault::Start(_)
             | Fault::Cut(_)
             | Fault::Heal
@@ -132,8 +143,10 @@ impl Happening {
 
     /// Lasts this long, if that is part of it.
     pub fn last(&mut self, new: Span) {
-        if let Fault::Freeze(_, span) | Fault::Session { span, .. } | Fault::Refuse { span, .. } =
-            &mut self.fault
+        if let Fault::Freeze(_, span)
+        | Fault::Session { span, .. }
+        | Fault::Path { span, .. }
+        | Fault::Refuse { span, .. } = &mut self.fault
         {
             *span = new;
             self.changed = true;
@@ -178,6 +191,10 @@ impl fmt::Display for Story {
             east.delay_interval,
             east.drain_interval
         )?;
+        if let (Some(_), Some(bfd)) = (&self.watch, &east.peer_bfd) {
+            let sign = if bfd.ignore_dead_interval { "a second sign of life" } else { "a faster detector" };
+            writeln!(f, "BFD: {sign}")?;
+        }
         for happening in &self.happenings {
             writeln!(
                 f,

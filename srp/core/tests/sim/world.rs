@@ -10,6 +10,7 @@ use super::chaos::Fault;
 use super::check::Check;
 use super::net::{Arrival, End, Net};
 use super::node::{Node, Parcel};
+use super::paths::Paths;
 use super::rng::{Range, Rng};
 use super::router::Router;
 use super::sabotage::Sabotage;
@@ -99,6 +100,21 @@ pub enum Due {
     KernelWilling {
         side: usize,
     },
+    /// A BFD packet.
+    Packet {
+        to: usize,
+        path: usize,
+        packet: bfd::Packet,
+    },
+    /// A timer of BFD.
+    PathAlarm {
+        side: usize,
+        at: Time,
+    },
+    /// A fault that cut a path of BFD is over.
+    PathFree {
+        path: usize,
+    },
     Fault(Fault),
 }
 
@@ -107,6 +123,7 @@ pub struct World {
     pub now: Time,
     pub nodes: [Node; 2],
     pub net: Net,
+    pub paths: Paths,
     pub routers: [Router; ROUTERS],
     pub pace: Pace,
     pub rng: Rng,
@@ -132,6 +149,7 @@ impl World {
             now: BEGIN,
             nodes: [Node::new(east), Node::new(west)],
             net: Net::default(),
+            paths: Paths::default(),
             routers: std::array::from_fn(Router::new),
             pace,
             rng,
@@ -268,6 +286,9 @@ impl World {
             Due::Thaw { side } => self.thaw(side),
             Due::Boot { side } => self.boot(side),
             Due::KernelWilling { side } => self.nodes[side].kernel.refuses = 0,
+            Due::Packet { to, path, packet } => self.packet_arrives(to, path, packet),
+            Due::PathAlarm { side, at } => self.path_alarm(side, at),
+            Due::PathFree { path } => self.free_path(path),
             Due::Fault(fault) => self.inflict(fault),
         }
     }
@@ -312,6 +333,7 @@ impl World {
         match parcel {
             Parcel::Event(event) => self.feed(to, event),
             Parcel::Link(conn, what) => self.arrive(to, conn, what),
+            Parcel::Path(path, packet) => self.read_packet(to, path, packet),
         }
     }
 
