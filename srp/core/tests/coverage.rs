@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Rows of the source's feature table that have to be covered: name, first and last number. Later issues add theirs.
+/// Rows of the source's feature table that have to be covered: name, first and last number.
 const ROWS: [(&str, u32, u32); 5] =
     [("CH", 1, 16), ("BGP", 1, 8), ("SW", 1, 2), ("SW", 13, 13), ("QOS", 1, 1)];
 

@@ -62,6 +62,7 @@ scenarios! {
     bgp_6_both_modes_are_primary_and_the_link_fails
     bgp_6_both_suspended_start_again
     bgp_6_cut_off_active_comes_back_behind
+    bgp_6_cut_off_is_measured_by_the_faster_detector
     bgp_6_flapping_neighbours_do_not_cut_off
     bgp_6_short_pause_changes_nothing
     bgp_6_suspended_active_comes_back_behind

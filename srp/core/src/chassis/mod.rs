@@ -180,7 +180,7 @@ impl Chassis {
             Role::PendingActive { until, .. } | Role::PendingStandby { until, .. } => Some(until),
             Role::Init | Role::Standby | Role::Active => None,
         };
-        let lease = self.may_be_cut_off().then_some(self.lease);
+        let lease = self.cut_off_at();
         let rested = (self.role == Role::Standby && self.rests_until > self.ran).then_some(self.rests_until);
         let silent = self.link.is_some().then_some(self.dead_at());
         let waits = matches!(self.role, Role::Init | Role::Standby) && !self.stopping;

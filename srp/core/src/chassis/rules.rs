@@ -181,7 +181,10 @@ impl Chassis {
             self.leave_service(now);
             return true;
         }
-        let Some(peer) = self.peer().cloned() else { return self.notice_cut_off(now) };
+        if self.notice_cut_off(now) {
+            return true;
+        }
+        let Some(peer) = self.peer().cloned() else { return false };
         if !self.knows_our_standing(&peer) {
             return false;
         }
@@ -208,7 +211,7 @@ impl Chassis {
 
     /// Steps back if we are cut off. Asked also before an event that ends it: the timer may be late.
     pub(super) fn notice_cut_off(&mut self, now: Time) -> bool {
-        let cut_off = self.may_be_cut_off() && now >= self.lease;
+        let cut_off = self.cut_off_at().is_some_and(|at| now >= at);
         if cut_off {
             self.out.push_back(Action::Record(Fact::CutOff));
             self.stand_back(now, "cut off from the peer and from every BGP neighbour");
@@ -216,13 +219,13 @@ impl Chassis {
         cut_off
     }
 
-    /// Active and nobody can be reached: cut off, once the peer may have taken over.
-    pub(super) fn may_be_cut_off(&self) -> bool {
-        self.role == Role::Active
-            && self.link.is_none()
-            && self.bgp.all > 0
-            && self.bgp.working == 0
-            && !self.stood_back
+    /// Active and no neighbour can be reached: cut off, once the peer may have taken over. With BFD beside it that is sooner
+    /// than a silent link is given up.
+    pub(super) fn cut_off_at(&self) -> Option<Time> {
+        let alone =
+            self.role == Role::Active && self.bgp.all > 0 && self.bgp.working == 0 && !self.stood_back;
+        let silent = self.link.as_ref().map(|_| self.alive + self.soonest_take_over());
+        alone.then(|| silent.map_or(self.lease, |silent| silent.max(self.lease)))
     }
 
     /// Pending-Standby: S8, S16.
