@@ -189,9 +189,9 @@ impl AsPath {
         }
     }
 
-    /// Whether the AS occurs anywhere.
-    pub fn contains(&self, asn: Asn) -> bool {
-        self.asns().any(|other| other == asn)
+    /// How often the AS occurs, in whatever segments.
+    pub fn occurrences(&self, asn: Asn) -> usize {
+        self.asns().filter(|other| *other == asn).count()
     }
 }
 
@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(path.to_string(), "65001 4200000001 {1,2,3}");
         assert_eq!(path.decision_length(), 3);
         assert_eq!(path.neighbor_as(), Some(Asn(65001)));
-        assert!(path.contains(Asn(2)) && !path.contains(Asn(4)));
+        assert_eq!((path.occurrences(Asn(2)), path.occurrences(Asn(4))), (1, 0));
     }
 
     #[test]

@@ -161,6 +161,10 @@ impl Policy {
             next_hop: Some(attributes.next_hop.address()),
         };
         let Some(changes) = self.judge(subject) else { return Imported::Refused };
+        // Most rules change nothing, and every route of a full table comes by here.
+        if *changes == Changes::default() {
+            return Imported::Unchanged;
+        }
         let changed = changes.apply(attributes.clone());
         if changed == *attributes { Imported::Unchanged } else { Imported::Changed(Box::new(changed)) }
     }
@@ -175,7 +179,7 @@ impl Policy {
             neighbor_as: None,
             next_hop: None,
         };
-        let changes = self.judge(subject)?.clone();
+        let changes = self.judge(subject)?;
         route.local_pref = changes.preference.or(route.local_pref);
         route.med = changes.med.or(route.med);
         route.prepend = route.prepend.saturating_add(changes.prepend);

@@ -216,7 +216,7 @@ impl Rib {
             let now: Vec<_> = chosen.iter().map(|path| (path.peer, path.used.next_hop)).collect();
             let is_new = !entry.told.is(&now);
             // Kept up in any case, or attributes that nothing uses any more would live on in here.
-            entry.told = table::Told::new(chosen.iter().map(|path| (path.peer, Arc::clone(&path.used))));
+            entry.told = table::Told::new(&chosen);
             if is_new {
                 changes.push(Change { prefix, paths: now });
             }

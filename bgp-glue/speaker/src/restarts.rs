@@ -61,11 +61,7 @@ impl Restarts {
                 continue;
             }
             rib.mark_stale(peer, only);
-            let seconds = long_lived.and_then(|long_lived| match family {
-                Family::Ipv4Unicast => long_lived.ipv4_secs,
-                Family::Ipv6Unicast => long_lived.ipv6_secs,
-            });
-            let step = match seconds {
+            let step = match long_lived.and_then(|long_lived| long_lived.secs(family)) {
                 Some(seconds @ 1..) => Step::LongLived(Duration::from_secs(u64::from(seconds))),
                 Some(0) | None => Step::Sweep,
             };

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::intern::Interner;
 use super::next_hops::{NextHops, Reach};
 use super::{Local, Peer};
-use crate::attributes::{AsPath, Attributes, NextHop};
+use crate::attributes::{Attributes, NextHop};
 use crate::communities::Community;
 use crate::decision::Obstacle;
 use crate::policy::Imported;
 use crate::prefix::Prefix;
-use crate::types::{Asn, PeerKind};
+use crate::types::PeerKind;
 use crate::wire::capability::Role;
 
 pub(super) struct Judged {
@@ -65,7 +65,7 @@ pub(super) fn watched(next_hop: NextHop) -> Option<IpAddr> {
 /// What makes a route useless whatever the policy says.
 fn loops(local: &Local, peer: &Peer, received: &Attributes) -> Option<Obstacle> {
     // RFC 4271 section 9.1.2: a path with our own AS is a loop, wherever it stands in it.
-    if occurrences(&received.as_path, local.asn) > usize::from(peer.allow_own_as) {
+    if received.as_path.occurrences(local.asn) > usize::from(peer.allow_own_as) {
         return Some(Obstacle::AsLoop);
     }
     // RFC 4456 section 8.
@@ -104,8 +104,4 @@ fn marked(peer: &Peer, attributes: &Attributes) -> Option<Attributes> {
     }
     marked.only_to_customer = otc.or(marked.only_to_customer);
     Some(marked)
-}
-
-fn occurrences(as_path: &AsPath, asn: Asn) -> usize {
-    as_path.asns().filter(|other| *other == asn).count()
 }

@@ -91,8 +91,7 @@ impl Paths {
     }
 
     pub(super) fn remove(&mut self, peer: PeerId, id: u32) -> Option<Path> {
-        let is_there = self.as_slice().iter().any(|path| path.is(peer, id));
-        if is_there { self.extract(|path| path.is(peer, id)).pop() } else { None }
+        self.extract(|path| path.is(peer, id)).pop()
     }
 
     /// Takes out the paths that the function names.
@@ -100,20 +99,18 @@ impl Paths {
         if !self.as_slice().iter().any(&mut which) {
             return Vec::new();
         }
-        let (mut removed, rest) = match std::mem::take(self) {
+        let (removed, rest) = match std::mem::take(self) {
             Self::None => (Vec::new(), Vec::new()),
             Self::One(path) => (vec![path], Vec::new()),
             Self::Many(paths) => paths.0.into_iter().partition(which),
         };
-        removed.shrink_to_fit();
-        *self = rest.into_iter().collect();
+        *self = rest.into();
         removed
     }
 }
 
-impl FromIterator<Path> for Paths {
-    fn from_iter<I: IntoIterator<Item = Path>>(paths: I) -> Self {
-        let mut paths: Vec<_> = paths.into_iter().collect();
+impl From<Vec<Path>> for Paths {
+    fn from(mut paths: Vec<Path>) -> Self {
         match (paths.pop(), paths.is_empty()) {
             (None, _) => Self::None,
             (Some(only), true) => Self::One(only),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::PeerId;
-use super::paths::Paths;
+use super::paths::{Path, Paths};
 use crate::attributes::{Attributes, NextHop};
 use crate::hash::Seeded;
 use crate::prefix::{Prefix, PrefixV4, PrefixV6};
@@ -40,14 +40,13 @@ pub(super) enum Told {
 pub(super) struct ToldMany(Vec<(PeerId, Arc<Attributes>)>);
 
 impl Told {
-    pub(super) fn new(paths: impl Iterator<Item = (PeerId, Arc<Attributes>)>) -> Self {
-        let mut paths: Vec<_> = paths.collect();
-        match (paths.pop(), paths.is_empty()) {
-            (None, _) => Self::Nothing,
-            (Some((peer, attributes)), true) => Self::One(peer, attributes),
-            (Some(last), false) => {
-                paths.push(last);
-                Self::Many(Box::new(ToldMany(paths)))
+    pub(super) fn new(paths: &[&Path]) -> Self {
+        match paths {
+            [] => Self::Nothing,
+            [one] => Self::One(one.peer, Arc::clone(&one.used)),
+            many => {
+                let told = many.iter().map(|path| (path.peer, Arc::clone(&path.used)));
+                Self::Many(Box::new(ToldMany(told.collect())))
             }
         }
     }

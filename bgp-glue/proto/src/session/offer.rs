@@ -203,19 +203,10 @@ impl SessionConfig {
     fn judge_role(&self, open: &Open) -> Result<Option<Role>, Notification> {
         let mismatch = || Notification::new(reason::ROLE_MISMATCH);
         let Some(ours) = self.role() else { return Ok(None) };
-        let mut theirs = open.capabilities.iter().filter_map(|capability| match capability {
-            Capability::Role(role) => Some(*role),
-            Capability::MultiProtocol { .. }
-            | Capability::RouteRefresh
-            | Capability::ExtendedNextHop(_)
-            | Capability::ExtendedMessage
-            | Capability::GracefulRestart(_)
-            | Capability::FourOctetAs(_)
-            | Capability::AddPath { .. }
-            | Capability::EnhancedRouteRefresh
-            | Capability::LongLived(_)
-            | Capability::Unknown { .. } => None,
-        });
+        let role_of = |capability: &Capability| {
+            if let Capability::Role(role) = capability { Some(*role) } else { None }
+        };
+        let mut theirs = open.capabilities.iter().filter_map(role_of);
         match theirs.next() {
             None if self.offer.role_strict => Err(mismatch()),
             None => Ok(None),

@@ -185,8 +185,7 @@ impl Capability {
                 for family in Family::ALL {
                     let direction = u8::from(receive.contains(family)) | u8::from(send.contains(family)) << 1;
                     if direction != 0 {
-                        out.extend_from_slice(&family.afi().to_be_bytes());
-                        out.extend_from_slice(&[family.safi(), direction]);
+                        push_entry(out, family, direction);
                     }
                 }
             }),
@@ -230,9 +229,15 @@ fn push_value(out: &mut Vec<u8>, code: u8, write: impl FnOnce(&mut Vec<u8>)) {
     out[start - 1] = u8::try_from(out.len() - start).expect("two families fit into a capability");
 }
 
-/// AFI and SAFI of an entry in a list.
-fn identifiers(reader: &mut Reader<'_>) -> Option<(u16, u8)> {
-    Some((reader.u16()?, reader.u8()?))
+/// What the entries of three lists begin with: AFI, SAFI and an octet.
+fn push_entry(out: &mut Vec<u8>, family: Family, octet: u8) {
+    out.extend_from_slice(&family.afi().to_be_bytes());
+    out.extend_from_slice(&[family.safi(), octet]);
+}
+
+/// The same, read; no family where it is one that we do not carry.
+fn entry(reader: &mut Reader<'_>) -> Option<(Option<Family>, u8)> {
+    Some((Family::from_wire(reader.u16()?, reader.u8()?), reader.u8()?))
 }
 
 fn extended_next_hop(value: &[u8]) -> Option<Families> {
@@ -252,8 +257,7 @@ fn add_path(value: &[u8]) -> Option<Capability> {
     let mut reader = Reader::new(value);
     let (mut receive, mut send) = (Families::NONE, Families::NONE);
     while !reader.is_empty() {
-        let ((afi, safi), direction) = (identifiers(&mut reader)?, reader.u8()?);
-        let family = Family::from_wire(afi, safi);
+        let (family, direction) = entry(&mut reader)?;
         // RFC 7911 section 4: any other value is as if the entry were not there.
         if let Some(family) = family.filter(|_| matches!(direction, 1..=3)) {
             if direction & 1 != 0 {
@@ -268,15 +272,18 @@ fn add_path(value: &[u8]) -> Option<Capability> {
 }
 
 impl GracefulRestart {
+    /// The octet of a family, here and in the long-lived capability.
+    fn flags(forwarding: Families, family: Family) -> u8 {
+        if forwarding.contains(family) { Self::FORWARDING } else { 0 }
+    }
+
     fn push(self, out: &mut Vec<u8>) {
         let [high, low] = self.time_secs.min(Self::MAX_TIME_SECS).to_be_bytes();
         let restarted = if self.restarted { Self::RESTARTED } else { 0 };
         let notification = if self.notification { Self::NOTIFICATION } else { 0 };
         out.extend_from_slice(&[high | restarted | notification, low]);
         for family in self.families.iter() {
-            out.extend_from_slice(&family.afi().to_be_bytes());
-            let flags = if self.forwarding.contains(family) { Self::FORWARDING } else { 0 };
-            out.extend_from_slice(&[family.safi(), flags]);
+            push_entry(out, family, Self::flags(self.forwarding, family));
         }
     }
 
@@ -291,8 +298,8 @@ impl GracefulRestart {
             forwarding: Families::NONE,
         };
         while !reader.is_empty() {
-            let ((afi, safi), flags) = (identifiers(&mut reader)?, reader.u8()?);
-            if let Some(family) = Family::from_wire(afi, safi) {
+            let (family, flags) = entry(&mut reader)?;
+            if let Some(family) = family {
                 restart.families.insert(family);
                 if flags & Self::FORWARDING != 0 {
                     restart.forwarding.insert(family);
@@ -307,10 +314,9 @@ impl LongLived {
     fn push(self, out: &mut Vec<u8>) {
         for family in Family::ALL {
             let Some(secs) = self.secs(family) else { continue };
-            out.extend_from_slice(&family.afi().to_be_bytes());
-            let flags = if self.forwarding.contains(family) { GracefulRestart::FORWARDING } else { 0 };
+            push_entry(out, family, GracefulRestart::flags(self.forwarding, family));
             let [_, high, middle, low] = secs.min(0x00ff_ffff).to_be_bytes();
-            out.extend_from_slice(&[family.safi(), flags, high, middle, low]);
+            out.extend_from_slice(&[high, middle, low]);
         }
     }
 
@@ -318,9 +324,8 @@ impl LongLived {
         let mut reader = Reader::new(value);
         let mut long = Self::default();
         while !reader.is_empty() {
-            let ((afi, safi), flags) = (identifiers(&mut reader)?, reader.u8()?);
+            let (family, flags) = entry(&mut reader)?;
             let [high, middle, low] = reader.array()?;
-            let family = Family::from_wire(afi, safi);
             let secs = Some(u32::from_be_bytes([0, high, middle, low]));
             match family {
                 Some(Family::Ipv4Unicast) => long.ipv4_secs = secs,
