@@ -97,7 +97,12 @@ impl Collected {
         let mut seen = [false; 256];
         let mut reader = Reader::new(field);
         while !reader.is_empty() {
+            let rest = reader.rest();
             let Some((flags, type_code, value)) = next_attribute(&mut reader) else {
+                if let [_, MP_REACH | MP_UNREACH, ..] = rest {
+                    // RFC 7606 section 3 j: routes that cannot be read cannot be treated as withdrawn either.
+                    return Err(Notification::new(reason::BAD_OPTIONAL_ATTRIBUTE));
+                }
                 // RFC 7606 section 4: the attributes' total length still tells where the routes are.
                 collected.fault(None, Disposition::TreatAsWithdraw, "an attribute is longer than its field");
                 break;
