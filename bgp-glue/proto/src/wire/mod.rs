@@ -20,6 +20,8 @@ pub mod header;
 mod nlri;
 pub mod notification;
 pub mod open;
+#[cfg(test)]
+mod oracle;
 pub mod pack;
 mod reader;
 pub mod refresh;
