@@ -23,12 +23,14 @@
 //! `docs/decisions/0008-bfd.md`.
 
 pub mod discriminators;
+pub mod health;
 pub mod packet;
 mod random;
 pub mod session;
 pub mod types;
 
 pub use discriminators::Discriminators;
+pub use health::{Health, Tally};
 pub use packet::{AuthenticationType, Discard, Packet, Received};
 pub use session::{Action, Counters, DownCause, Event, Remote, Session};
 pub use types::{

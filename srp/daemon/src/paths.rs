@@ -5,13 +5,12 @@
 //!  [context.bgp.neighbor.bfd] ──► Owner::Neighbor  ──► failed: its speaker ends the session at once
 //! ```
 //!
-//! Always: what an operator wanted, at either end, is no failure (RFC 5882 section 3.2). A session that was held down
-//! counts again when the remote system wants it up, or when it is Up.
+//! Always: what an operator wanted, at either end, is no failure ([`Health`]).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use bfd::{DownCause, Interval, State, Timers, TimersError};
+use bfd::{DownCause, Health, Interval, Tally, Timers, TimersError};
 use bgp_glue::speaker::{NeighborKey, SpeakerHandle};
 use mio::Registry;
 use srp_core::chassis::Event;
@@ -46,16 +45,6 @@ pub struct Wanted {
     pub settings: SessionSettings,
 }
 
-/// What is known of a session beyond its present state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
-    NeverUp,
-    Up,
-    Failed,
-    /// By an operator, at either end.
-    Held,
-}
-
 #[derive(Debug)]
 struct Owned {
     id: SessionId,
@@ -80,8 +69,8 @@ pub struct Paths {
     bfd: Bfd,
     owned: Vec<Owned>,
     speakers: BTreeMap<String, SpeakerHandle>,
-    /// What the state machine was told last: configured, up, failed.
-    told: (u32, u32, u32),
+    /// What the state machine was told last.
+    told: Tally,
 }
 
 /// The sessions that a configuration asks for. An error is a fault of its checks.
@@ -133,7 +122,7 @@ impl Paths {
     ) -> Result<Self, BfdError> {
         let settings = BfdSettings { sessions: Vec::new(), seed, tokens: first_token..first_token + TOKENS };
         let bfd = Bfd::open(now, settings, registry)?;
-        let mut paths = Self { bfd, owned: Vec::new(), speakers, told: (0, 0, 0) };
+        let mut paths = Self { bfd, owned: Vec::new(), speakers, told: Tally::default() };
         paths.reconfigure(now, wanted)?;
         Ok(paths)
     }
@@ -148,7 +137,7 @@ impl Paths {
         let fresh = |(id, owner)| {
             let known = self.owned.iter().find(|owned| owned.id == id);
             let (health, last_down) =
-                known.map_or((Health::NeverUp, None), |known| (known.health, known.last_down));
+                known.map_or((Health::default(), None), |known| (known.health, known.last_down));
             Owned { id, owner, health, last_down }
         };
         self.owned = ids.into_iter().zip(owners).map(fresh).collect();
@@ -194,10 +183,11 @@ impl Paths {
                 Some(BfdEvent::Down { session, peer, cause }) => self.down(now, session, peer, cause),
                 None => self.notice_holds(),
             }
-            let counts = self.counts();
-            if counts != self.told {
-                self.told = counts;
-                let (configured, up, failed) = counts;
+            let sessions = self.owned.iter().filter(|owned| owned.owner == Owner::Peer);
+            let tally: Tally = sessions.map(|owned| owned.health).collect();
+            if tally != self.told {
+                self.told = tally;
+                let Tally { configured, up, failed } = tally;
                 return Some(Event::PeerBfd { configured, up, failed });
             }
             next?;
@@ -241,11 +231,10 @@ impl Paths {
         // One that a reload removed is nobody's any more.
         let Some(owned) = self.owned.iter_mut().find(|owned| owned.id == session) else { return };
         owned.last_down = Some((now, cause));
+        owned.health = Health::after(cause);
         if cause.is_intended() {
-            owned.health = Health::Held;
             info!(%peer, watches = owned.owner.name(), %cause, "BFD taken down");
         } else {
-            owned.health = Health::Failed;
             warn!(%peer, watches = owned.owner.name(), %cause, "BFD down");
             if let Owner::Neighbor { context, key } = &owned.owner
                 && let Some(speaker) = self.speakers.get(context)
@@ -255,32 +244,10 @@ impl Paths {
         }
     }
 
-    /// A peer that says `AdminDown` holds the session, also one that was never Up; one that asks for it does not.
     fn notice_holds(&mut self) {
         for owned in self.owned.iter_mut().filter(|owned| owned.owner == Owner::Peer) {
-            let remote = self.bfd.remote_state(owned.id);
-            owned.health = match (owned.health, remote) {
-                (Health::NeverUp | Health::Failed, Some(State::AdminDown)) => Health::Held,
-                (Health::Held, Some(State::Down | State::Init)) => Health::NeverUp,
-                (health, _) => health,
-            };
+            owned.health = owned.health.with_remote(self.bfd.remote_state(owned.id));
         }
-    }
-
-    fn counts(&self) -> (u32, u32, u32) {
-        let (mut configured, mut up, mut failed) = (0, 0, 0);
-        for owned in self.owned.iter().filter(|owned| owned.owner == Owner::Peer) {
-            let (counts, is_up, has_failed) = match owned.health {
-                Health::NeverUp => (1, 0, 0),
-                Health::Up => (1, 1, 0),
-                Health::Failed => (1, 0, 1),
-                Health::Held => (0, 0, 0),
-            };
-            configured += counts;
-            up += is_up;
-            failed += has_failed;
-        }
-        (configured, up, failed)
     }
 }
 

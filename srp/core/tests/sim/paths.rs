@@ -1,13 +1,13 @@
 //! BFD between the two chassis, each session by a path of its own that fails by itself.
 //!
-//! The sessions are the shipped ones (`bfd`). What a chassis makes of them, and when it tells its core, is as in
-//! `srp/daemon/src/paths.rs`: one that an operator took down, at either end, is not counted. Packets are lost where the
-//! path is cut, and wait in a buffer while the process does not run.
+//! The sessions are the shipped ones (`bfd`), and so is what they say of the peer (`bfd::Health`); when the core is told is
+//! as in `srp/daemon/src/paths.rs`. Packets are lost where the path is cut, and wait in a buffer while the process does
+//! not run.
 //!
 //! All chance of BFD is here, and none of it is drawn from the chance of the story: one without BFD is what it was before
 //! there was any.
 
-use bfd::{Action, Discriminator, Interval, Packet, Received, Session, State, Timers};
+use bfd::{Action, Discriminator, Health, Interval, Packet, Received, Session, Tally, Timers};
 use srp_core::chassis::{Event, PeerBfdSettings, Settings};
 use srp_core::types::{ChassisState, Span, SwitchReason, Time};
 
@@ -20,15 +20,6 @@ use super::world::{BEGIN, Due, NAMES, World};
 const MULTIPLIER: u8 = 3;
 /// One way over a path.
 const DELAY: Range = Range { low: Span(100), high: Span::millis(3) };
-
-/// What is known of a session beyond its state, as in the daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
-    NeverUp,
-    Up,
-    Failed,
-    Held,
-}
 
 /// One end of a session, in one life of its chassis.
 #[derive(Debug)]
@@ -59,8 +50,8 @@ pub struct Watch {
 pub struct Paths {
     all: Vec<Path>,
     watch: Option<Watch>,
-    /// What the cores were told last: configured, up, failed.
-    told: [(u32, u32, u32); 2],
+    /// What the cores were told last.
+    told: [Tally; 2],
     /// The timer of each side that is set.
     alarm: [Option<Time>; 2],
 }
@@ -110,14 +101,8 @@ impl Paths {
         Self { all, watch: Some(watch.clone()), ..Self::default() }
     }
 
-    fn counts(&self, side: usize) -> (u32, u32, u32) {
-        let (mut configured, mut up, mut failed) = (0, 0, 0);
-        for end in self.all.iter().filter_map(|path| path.ends[side].as_ref()) {
-            configured += u32::from(end.health != Health::Held);
-            up += u32::from(end.health == Health::Up);
-            failed += u32::from(end.health == Health::Failed);
-        }
-        (configured, up, failed)
+    fn tally(&self, side: usize) -> Tally {
+        self.all.iter().filter_map(|path| path.ends[side].as_ref()).map(|end| end.health).collect()
     }
 
     fn span(&mut self, range: Range) -> Span {
@@ -139,17 +124,11 @@ impl End {
             match action {
                 Action::Send(packet) => packets.push(packet),
                 Action::Up => self.health = Health::Up,
-                Action::Down(cause) if cause.is_intended() => self.health = Health::Held,
-                Action::Down(_) => self.health = Health::Failed,
+                Action::Down(cause) => self.health = Health::after(cause),
                 Action::Discarded(why) => panic!("our own packet is not taken: {why}"),
             }
         }
-        let remote = self.session.remote().map(|remote| remote.state);
-        self.health = match (self.health, remote) {
-            (Health::NeverUp | Health::Failed, Some(State::AdminDown)) => Health::Held,
-            (Health::Held, Some(State::Down | State::Init)) => Health::NeverUp,
-            (health, _) => health,
-        };
+        self.health = self.health.with_remote(self.session.remote().map(|remote| remote.state));
         packets
     }
 }
@@ -163,9 +142,9 @@ impl World {
             let name = u32::try_from(1 + watch.chance.below(1 << 31)).expect("below");
             let name = Discriminator::new(name).expect("not zero");
             let session = Session::new(bfd::Time(self.now.0), name, timers, watch.chance.next());
-            path.ends[side] = Some(End { session, health: Health::NeverUp });
+            path.ends[side] = Some(End { session, health: Health::default() });
         }
-        self.paths.told[side] = (0, 0, 0);
+        self.paths.told[side] = Tally::default();
         self.paths.alarm[side] = None;
         self.run_paths(side);
     }
@@ -180,7 +159,7 @@ impl World {
             }
         }
         self.paths.alarm[side] = None;
-        self.paths.told[side] = (0, 0, 0);
+        self.paths.told[side] = Tally::default();
     }
 
     /// The timer has fired, or the process runs again.
@@ -232,10 +211,10 @@ impl World {
         let Some(end) = &mut self.paths.all[path].ends[side] else { return };
         let packets = end.handle(self.now, event);
         self.send_packets(side, path, packets);
-        let counts = self.paths.counts(side);
-        if counts != self.paths.told[side] {
-            self.paths.told[side] = counts;
-            let (configured, up, failed) = counts;
+        let tally = self.paths.tally(side);
+        if tally != self.paths.told[side] {
+            self.paths.told[side] = tally;
+            let Tally { configured, up, failed } = tally;
             self.note(side, format_args!("BFD with the peer: {configured} count, {up} up, {failed} failed"));
             self.feed(side, Event::PeerBfd { configured, up, failed });
         }
@@ -270,7 +249,7 @@ impl World {
     pub fn longest_silence(&self, side: usize) -> Span {
         let settings = &self.nodes[side].settings;
         match &settings.peer_bfd {
-            Some(_) if self.paths.told[side].0 > 0 => {
+            Some(_) if self.paths.told[side].configured > 0 => {
                 settings.hello_interval.times(2).min(settings.dead_interval)
             }
             Some(_) | None => settings.dead_interval,
@@ -283,13 +262,13 @@ impl World {
         let ignores = node.settings.peer_bfd.is_some_and(|bfd| bfd.ignore_dead_interval);
         let waits = node.chassis.as_ref().is_some_and(|chassis| chassis.state() == ChassisState::Standby);
         let silent = node.heard.is_some_and(|(at, _)| self.now.since(at) > node.settings.dead_interval);
-        ignores && waits && silent && !node.frozen && self.paths.told[side].1 > 0
+        ignores && waits && silent && !node.frozen && self.paths.told[side].up > 0
     }
 
     /// A Standby takes over unasked. What is read here is what arrived, not what a core made of it.
     pub fn check_death(&mut self, side: usize, reason: SwitchReason) {
         let node = &self.nodes[side];
-        let (_, up, _) = self.paths.told[side];
+        let Tally { up, .. } = self.paths.told[side];
         let Some(bfd) = self.nodes[side].settings.peer_bfd.filter(|_| self.paths.watch.is_some()) else {
             return;
         };
