@@ -115,19 +115,8 @@ impl World {
         if now.since(node.ran) > dead_interval {
             self.check.was_suspended(side, chassis.state());
         }
-        if let Some(step) = self.pair.sabotage.longest_gap(dead_interval) {
-            let mut at = node.ran;
-            while now.since(at) > step {
-                at = at + step;
-                chassis.handle(at, Event::DeadlineReached);
-            }
-        }
-        node.ran = now;
-        chassis.handle(now, event);
-        let mut actions = Vec::new();
-        while let Some(action) = chassis.poll_action() {
-            actions.push(action);
-        }
+        let ran = std::mem::replace(&mut node.ran, now);
+        let actions = self.pair.sabotage.live(chassis, (ran, now), dead_interval, event);
         for action in actions {
             let (action, lie) = self.twist_action(side, action);
             match lie {

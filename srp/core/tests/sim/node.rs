@@ -163,19 +163,8 @@ impl World {
         if let Some(record) = &mut node.record {
             record.heard.push((now, event.clone()));
         }
-        if let Some(step) = self.sabotage.longest_gap(node.settings.dead_interval) {
-            let mut at = node.ran;
-            while now.since(at) > step {
-                at = at + step;
-                chassis.handle(at, Event::DeadlineReached);
-            }
-        }
-        node.ran = now;
-        chassis.handle(now, event);
-        let mut actions = Vec::new();
-        while let Some(action) = chassis.poll_action() {
-            actions.push(action);
-        }
+        let ran = std::mem::replace(&mut node.ran, now);
+        let actions = self.sabotage.live(chassis, (ran, now), node.settings.dead_interval, event);
         if let Some(record) = &mut node.record {
             record.did.extend(actions.iter().cloned());
         }

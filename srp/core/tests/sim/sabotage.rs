@@ -3,8 +3,8 @@
 //! The core stays as it is shipped. What it hears or does is changed so that the pair behaves as if the rule were not
 //! there; a check that cannot tell the difference checks nothing.
 
-use srp_core::chassis::{Action, Event};
-use srp_core::types::{ChassisState, RouteModifier, Span};
+use srp_core::chassis::{Action, Chassis, Event};
+use srp_core::types::{ChassisState, RouteModifier, Span, Time};
 use srp_core::wire::{Hello, Message};
 
 use super::node::Node;
@@ -109,9 +109,24 @@ impl Sabotage {
         }
     }
 
-    /// The longest time that the core is told to have passed at once.
-    pub fn longest_gap(self, dead_interval: Span) -> Option<Span> {
-        (self == Self::ForgetsSuspension).then_some(dead_interval)
+    /// The core's life from when it `ran` last until the event, and what it wants done. One that shall not notice that it
+    /// did not run is told of the time in pieces of a dead-interval.
+    pub fn live(
+        self,
+        chassis: &mut Chassis,
+        (ran, now): (Time, Time),
+        dead_interval: Span,
+        event: Event,
+    ) -> Vec<Action> {
+        if self == Self::ForgetsSuspension {
+            let mut at = ran;
+            while now.since(at) > dead_interval {
+                at = at + dead_interval;
+                chassis.handle(at, Event::DeadlineReached);
+            }
+        }
+        chassis.handle(now, event);
+        std::iter::from_fn(|| chassis.poll_action()).collect()
     }
 
     /// What stands in the configuration of one side.
