@@ -30,6 +30,7 @@ pub mod realtime;
 pub mod record;
 pub mod reload;
 pub mod replay;
+pub mod section;
 pub mod show;
 pub mod start;
 pub mod steps;

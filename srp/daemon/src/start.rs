@@ -32,6 +32,7 @@ use crate::link::{Link, LinkError, LinkSettings, TOKENS};
 use crate::paths::{self, Paths};
 use crate::record::Recording;
 use crate::reload::{self, Held};
+use crate::section;
 use crate::steps::{self, SharedPublished, Steps};
 use crate::watch::{self, SharedNeighbors};
 
@@ -334,7 +335,7 @@ fn check_machine(config: &Config, kernel: &Kernel) -> Result<(), StartError> {
     for context in &config.contexts {
         for loopback in &context.loopbacks {
             let name = format!("context {}, loopback {}", context.name, loopback.name);
-            match steps::address(loopback) {
+            match section::address(loopback) {
                 Err(error) => faults.push(format!("{name}: {error}")),
                 Ok(address) if !kernel.has_interface(address.link()) => faults.push(format!(
                     "{name}: interface \"{}\" does not exist on this machine: create it \
@@ -345,7 +346,7 @@ fn check_machine(config: &Config, kernel: &Kernel) -> Result<(), StartError> {
             }
         }
         for pool in &context.pools {
-            if steps::route(context, pool).is_none() {
+            if section::route(context, pool).is_none() {
                 faults.push(format!(
                     "context {}, pool {}: table {} or prefix {} cannot be used: table 255 is the kernel's own",
                     context.name, pool.name, context.table, pool.prefix

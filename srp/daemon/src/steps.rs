@@ -15,9 +15,9 @@ use std::time::Duration;
 use bgp_glue::speaker::{Originated, SpeakerHandle};
 use bgp_glue::{Announcement, announced};
 use ipnetwork::IpNetwork;
-use netlink::{Address, Kernel, LinkName, Object, Report, Route, Section, TableId};
+use netlink::{Address, Kernel, Report};
 use srp_core::chassis::{Event, Ticket};
-use srp_core::config::{self, ContextConfig};
+use srp_core::config::ContextConfig;
 use srp_core::types::RouteModifier;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
@@ -26,6 +26,7 @@ use tracing::{error, info, warn};
 use crate::clock;
 use crate::hosts::Hosts;
 use crate::inbox::{Inbox, Input, Noted};
+use crate::section::{Holding, address, held, prefixes, section};
 
 /// A neighbour whose TCP has not acknowledged an UPDATE after this long is not waited for.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(1);
@@ -98,30 +99,6 @@ impl SharedPublished {
     /// Locks it for reading or writing.
     pub fn lock(&self) -> std::sync::MutexGuard<'_, Published> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What of the srp-activated configuration the kernel shall hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holding {
-    Nothing,
-    /// What still forwards for routers that have not turned away. Hosts turn to the new Active at once, and two chassis that
-    /// answer ARP for one address are one too many: the layer-2 addresses are gone.
-    Draining,
-    Everything,
-}
-
-impl Holding {
-    fn has(self, loopback: &config::LoopbackConfig) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Draining => !loopback.srp_activate || !loopback.layer_2,
-            Self::Nothing => !loopback.srp_activate,
-        }
-    }
-
-    fn has_pool(self, pool: &config::PoolConfig) -> bool {
-        self != Self::Nothing || !pool.srp_activate
     }
 }
 
@@ -385,72 +362,4 @@ pub fn spawn(
         let local = Rc::new(tokio::task::LocalSet::new());
         local.block_on(&runtime, steps.run(receiver));
     })
-}
-
-fn prefixes(context: &ContextConfig) -> BTreeSet<IpNetwork> {
-    let loopbacks = context.loopbacks.iter().map(|loopback| loopback.address);
-    loopbacks.chain(context.pools.iter().map(|pool| pool.prefix)).collect()
-}
-
-/// What the kernel shall hold: always what is not srp-activated, of the rest what `holding` says.
-fn section(contexts: &[ContextConfig], holding: Holding) -> Section {
-    let mut section = Section::default();
-    for context in contexts {
-        for loopback in context.loopbacks.iter().filter(|loopback| holding.has(loopback)) {
-            match address(loopback) {
-                Ok(address) => section = section.with_address(address),
-                Err(error) => error!(loopback = loopback.name, "{error}"),
-            }
-        }
-        for pool in context.pools.iter().filter(|pool| holding.has_pool(pool)) {
-            if let Some(route) = route(context, pool) {
-                section = section.with_route(route);
-            } else {
-                error!(pool = pool.name, "table or prefix not usable in the kernel");
-            }
-        }
-    }
-    section
-}
-
-/// The kernel's form of a loopback. Checked once more when the configuration is read, see `start`.
-pub fn address(loopback: &config::LoopbackConfig) -> Result<Address, String> {
-    let link: LinkName = loopback.interface.parse().map_err(|error| format!("{error}"))?;
-    Address::new(loopback.address.ip(), link).map_err(|error| error.to_string())
-}
-
-/// The kernel's form of a pool.
-pub fn route(context: &ContextConfig, pool: &config::PoolConfig) -> Option<Route> {
-    let table = TableId::new(context.table)?;
-    let prefix = netlink::Prefix::try_from(pool.prefix).ok()?;
-    Some(match pool.action {
-        config::Action::Blackhole => Route::blackhole(table, prefix),
-        config::Action::Unreachable => Route::unreachable(table, prefix),
-    })
-}
-
-/// What of a context the kernel holds after `report`.
-fn held(context: &ContextConfig, holding: Holding, report: &Report) -> BTreeSet<IpNetwork> {
-    let refused =
-        |object: &dyn Fn(&Object) -> bool| report.refused.iter().any(|refused| object(&refused.object));
-    let loopbacks = context
-        .loopbacks
-        .iter()
-        .filter(|loopback| holding.has(loopback))
-        .filter(|loopback| {
-            !refused(&|object| matches!(object, Object::Address { ip, .. } if *ip == loopback.address.ip()))
-        })
-        .map(|loopback| loopback.address);
-    let pools = context
-        .pools
-        .iter()
-        .filter(|pool| holding.has_pool(pool))
-        .filter(|pool| {
-            !refused(&|object| {
-                matches!(object, Object::Route { table, prefix, .. }
-                    if table.get() == context.table && IpNetwork::from(*prefix) == pool.prefix)
-            })
-        })
-        .map(|pool| pool.prefix);
-    loopbacks.chain(pools).collect()
 }
