@@ -114,19 +114,12 @@ fn context(prefixes: u32) -> ContextConfig {
 /// A chassis that has heard nobody for a dead-interval and waits for its kernel, and the event that ends this.
 fn taking_over(objects: u32) -> (Chassis, Time, Event) {
     let mac = Mac([2, 0, 0, 0, 0, 1]);
+    let identity = Identity { mode: ChassisMode::Backup, priority: Priority(1), mac, boot: BootId(1) };
     let settings = Settings {
-        identity: Identity { mode: ChassisMode::Backup, priority: Priority(1), mac, boot: BootId(1) },
-        release: String::new(),
         hello_interval: Span::millis(50),
         dead_interval: Span::millis(150),
-        delay_interval: Span::ZERO,
-        threshold: 16,
-        delta_route_modifier: 1,
-        advertise_in_standby: false,
         drain_interval: Span::ZERO,
-        switchover_timeout: Span::secs(5),
-        config_digest: [7; 32],
-        peer_bfd: None,
+        ..Settings::new(identity)
     };
     let mut chassis = Chassis::new(Time(0), settings);
     let now = Time(0) + Span::millis(150);

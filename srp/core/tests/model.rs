@@ -18,7 +18,7 @@ use model::words::tell;
 use model::world::{Budget, Pair, World};
 use sim::sabotage::Sabotage;
 use srp_core::chassis::Settings;
-use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority, Span};
+use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority};
 
 /// Threshold and step of the route modifier: the smallest there are.
 const USUAL: (u16, u16) = (2, 1);
@@ -26,23 +26,19 @@ const USUAL: (u16, u16) = (2, 1);
 fn pair(sabotage: Sabotage, advertise_in_standby: bool, modifiers: (u16, u16)) -> Pair {
     let (threshold, delta_route_modifier) = modifiers;
     let side = |mode, last| Settings {
-        identity: Identity {
-            mode,
-            priority: Priority(125),
-            mac: Mac([2, 0, 0, 0, 0, last]),
-            boot: BootId(0),
-        },
-        release: String::new(),
         hello_interval: TICK,
         dead_interval: TICK.times(4),
-        delay_interval: Span::ZERO,
         threshold,
         delta_route_modifier,
         advertise_in_standby,
         drain_interval: TICK,
         switchover_timeout: TICK.times(10),
-        config_digest: [7; 32],
-        peer_bfd: None,
+        ..Settings::new(Identity {
+            mode,
+            priority: Priority(125),
+            mac: Mac([2, 0, 0, 0, 0, last]),
+            boot: BootId(0),
+        })
     };
     let mut settings = [side(ChassisMode::Primary, 1), side(ChassisMode::Backup, 2)];
     settings[0].dead_interval = sabotage.dead_interval(settings[0].dead_interval);

@@ -10,19 +10,13 @@ const BEGIN: Time = Time(1_000_000);
 
 fn settings(mode: ChassisMode, last: u8) -> Settings {
     let mac = Mac([2, 0, 0, 0, 0, last]);
+    let identity = Identity { mode, priority: Priority(last), mac, boot: BootId(u64::from(last)) };
     Settings {
-        identity: Identity { mode, priority: Priority(last), mac, boot: BootId(u64::from(last)) },
         release: "2.0".into(),
-        hello_interval: Span::millis(100),
-        dead_interval: Span::millis(300),
-        delay_interval: Span::ZERO,
-        threshold: 16,
-        delta_route_modifier: 1,
-        advertise_in_standby: false,
         drain_interval: Span::ZERO,
         switchover_timeout: Span::secs(1),
         config_digest: [7; 32],
-        peer_bfd: None,
+        ..Settings::new(identity)
     }
 }
 

@@ -4,24 +4,16 @@ use srp_core::chassis::{Action, Chassis, Event, Settings};
 use srp_core::types::{BootId, ChassisMode, ChassisState, Identity, Mac, Priority, Span, Time};
 
 fn settings() -> Settings {
+    let identity = Identity {
+        mode: ChassisMode::Primary,
+        priority: Priority::default(),
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        boot: BootId(1),
+    };
     Settings {
-        identity: Identity {
-            mode: ChassisMode::Primary,
-            priority: Priority::default(),
-            mac: Mac([2, 0, 0, 0, 0, 1]),
-            boot: BootId(1),
-        },
-        release: "1.0".into(),
-        hello_interval: Span::millis(100),
-        dead_interval: Span::millis(300),
-        delay_interval: Span::ZERO,
-        threshold: 16,
-        delta_route_modifier: 1,
-        advertise_in_standby: false,
         drain_interval: Span::millis(50),
         switchover_timeout: Span::secs(1),
-        config_digest: [7; 32],
-        peer_bfd: None,
+        ..Settings::new(identity)
     }
 }
 

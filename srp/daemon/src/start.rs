@@ -381,3 +381,28 @@ fn random() -> u64 {
     // The standard library seeds its hashers from the system's random source.
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use srp_core::types::{ChassisMode, Priority};
+
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_says_nothing_gives_the_defaults_of_the_state_machine() {
+        let file = "
+            [srp]
+            bind-address = \"192.0.2.1\"
+            peer-ip-address = \"192.0.2.2\"
+            plaintext = true
+        ";
+        let config = Config::from_toml(file, Path::new("/etc/srp.toml")).expect("it has no fault");
+        let (mac, boot) = (Mac([2, 0, 0, 0, 0, 1]), BootId(1));
+        let identity = Identity { mode: ChassisMode::Backup, priority: Priority::default(), mac, boot };
+        let settings = chassis_settings(&config, mac, boot);
+        // The same but for what no default can be: who wrote the state machine's settings, and of what.
+        let release = settings.release.clone();
+        let config_digest = settings.config_digest;
+        assert_eq!(settings, Settings { release, config_digest, ..Settings::new(identity) });
+    }
+}

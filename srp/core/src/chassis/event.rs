@@ -47,6 +47,24 @@ pub struct PeerBfdSettings {
 }
 
 impl Settings {
+    /// Those of a configuration that says nothing but who the chassis is: the defaults, no BFD, and a digest of zeros.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            release: String::new(),
+            hello_interval: Span::millis(100),
+            dead_interval: Span::millis(300),
+            delay_interval: Span::ZERO,
+            threshold: 16,
+            delta_route_modifier: 1,
+            advertise_in_standby: false,
+            drain_interval: Span::secs(2),
+            switchover_timeout: Span::secs(5),
+            config_digest: [0; 32],
+            peer_bfd: None,
+        }
+    }
+
     /// What this chassis carries until it has met its peer.
     pub fn initial_modifier(&self) -> RouteModifier {
         RouteModifier::initial(self.identity.mode, self.threshold, self.delta_route_modifier)

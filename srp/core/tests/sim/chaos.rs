@@ -233,18 +233,13 @@ pub fn pair(rng: &mut Rng) -> [Settings; 2] {
     let first = identity(rng, modes[0]);
     let second = if twins { first } else { identity(rng, modes[1]) };
     [first, second].map(|identity| Settings {
-        identity,
-        release: String::new(),
-        hello_interval: Span::millis(100),
-        dead_interval: Span::millis(300),
         delay_interval,
         threshold,
         delta_route_modifier,
         advertise_in_standby,
         drain_interval,
         switchover_timeout: Span::secs(1),
-        config_digest: [7; 32],
-        peer_bfd: None,
+        ..Settings::new(identity)
     })
 }
 

@@ -64,23 +64,14 @@ fn summary(world: &World) -> String {
 
 fn pair(words: &str) -> Result<World, String> {
     let mut settings = [0, 1].map(|side| Settings {
-        identity: Identity {
+        drain_interval: Span::millis(50),
+        switchover_timeout: Span::secs(1),
+        ..Settings::new(Identity {
             mode: [ChassisMode::Primary, ChassisMode::Backup][side],
             priority: Priority::default(),
             mac: Mac([2, 0, 0, 0, 0, [1, 2][side]]),
             boot: BootId(0),
-        },
-        release: "1.0".into(),
-        hello_interval: Span::millis(100),
-        dead_interval: Span::millis(300),
-        delay_interval: Span::ZERO,
-        threshold: 16,
-        delta_route_modifier: 1,
-        advertise_in_standby: false,
-        drain_interval: Span::millis(50),
-        switchover_timeout: Span::secs(1),
-        config_digest: [7; 32],
-        peer_bfd: None,
+        })
     });
     for word in words.split_whitespace() {
         let (key, value) = word.split_once('=').ok_or_else(|| format!("`{word}`: write key=value"))?;

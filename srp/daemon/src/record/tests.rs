@@ -17,19 +17,15 @@ use super::*;
 
 fn settings() -> Settings {
     let mac = Mac([2, 0, 0, 0, 0, 1]);
+    let identity = Identity { mode: ChassisMode::Primary, priority: Priority(10), mac, boot: BootId(1) };
     Settings {
-        identity: Identity { mode: ChassisMode::Primary, priority: Priority(10), mac, boot: BootId(1) },
         release: "0.1.0".into(),
         hello_interval: Span::millis(50),
         dead_interval: Span::millis(150),
-        delay_interval: Span::ZERO,
-        threshold: 16,
-        delta_route_modifier: 1,
-        advertise_in_standby: false,
         drain_interval: Span::ZERO,
         switchover_timeout: Span::millis(500),
         config_digest: [7; 32],
-        peer_bfd: None,
+        ..Settings::new(identity)
     }
 }
 
