@@ -1,8 +1,8 @@
 //! The chassis thread: Hellos, BFD, timers and the link, and nothing that can wait.
 //!
 //! One loop around the state machine: what came over the link and from BFD, what other threads sent, what time it is;
-//! then the actions, in their order. What has arrived always goes before the clock. Kernel and BGP steps are handed to the step thread and reported back through the inbox, so
-//! no Hello waits for them.
+//! then the actions, in their order. What has arrived always goes before the clock. Kernel and BGP steps are handed to
+//! the step thread and reported back through the inbox, so no Hello waits for them.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;

@@ -86,7 +86,7 @@ impl Reload<'_> {
             );
             return;
         }
-        if let Err(error) = self.change_paths(&old, &new).await {
+        if let Err(error) = self.change_paths(&new).await {
             error!("reload refused, the running configuration stays: {error}");
             return;
         }
@@ -102,12 +102,9 @@ impl Reload<'_> {
         self.apply(new).await;
     }
 
-    /// The only part that the system can refuse, so it comes first.
-    async fn change_paths(&self, old: &Config, new: &Config) -> Result<(), StartError> {
+    /// The only part that the system can refuse, so it comes first. Sessions that stay are not touched.
+    async fn change_paths(&self, new: &Config) -> Result<(), StartError> {
         let wanted = paths::wanted(new)?;
-        if paths::wanted(old)?.iter().map(|was| &was.settings).eq(wanted.iter().map(|is| &is.settings)) {
-            return Ok(());
-        }
         let (reply, done) = oneshot::channel();
         self.answers.inbox.send(Input::Bfd(wanted, reply))?;
         match within(new, done).await {

@@ -46,7 +46,9 @@ pub async fn bgp(
             BgpEvent::NeighborDown { neighbor, reason, was_established: false } => {
                 warn!(context, %neighbor, %reason, "BGP session not established");
             }
-            BgpEvent::NextHopsWanted(_) => {}
+            BgpEvent::NextHopsWanted(wanted) => {
+                speaker.set_next_hops(next_hop::resolve(&kernel.links(), wanted));
+            }
             BgpEvent::BestPathsChanged(changes) => {
                 let links = kernel.links();
                 let changes =
@@ -60,9 +62,6 @@ pub async fn bgp(
                     Err(stopped) => warn!(context, %stopped, "learned routes not installed"),
                 }
             }
-        }
-        if let BgpEvent::NextHopsWanted(wanted) = &event {
-            speaker.set_next_hops(next_hop::resolve(&kernel.links(), wanted));
         }
         let count = {
             let mut neighbors = lock(&neighbors);
