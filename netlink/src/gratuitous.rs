@@ -121,9 +121,7 @@ fn forwards(link: &LinkName) -> bool {
 
 /// RFC 826 on Ethernet; sender and target protocol address are both `ip`.
 fn arp_announcement(mac: Mac, ip: Ipv4Addr) -> [u8; 42] {
-    let mut frame = [0; 42];
-    let mut at = 0;
-    for part in [
+    joined([
         &BROADCAST[..],
         &mac.0,
         &[0x08, 0x06],       // ARP
@@ -133,11 +131,7 @@ fn arp_announcement(mac: Mac, ip: Ipv4Addr) -> [u8; 42] {
         &ip.octets(),
         &[0; 6],
         &ip.octets(),
-    ] {
-        frame[at..at + part.len()].copy_from_slice(part);
-        at += part.len();
-    }
-    frame
+    ])
 }
 
 /// RFC 4861 section 4.4, with the Target Link-Layer Address option.
@@ -145,18 +139,11 @@ fn neighbor_advertisement(mac: Mac, ip: Ipv6Addr, is_router: bool) -> [u8; 86] {
     const OVERRIDE: u8 = 0x20;
     const ROUTER: u8 = 0x80;
     let flags = OVERRIDE | if is_router { ROUTER } else { 0 };
-    let mut message = [0; 32];
-    let mut at = 0;
-    for part in [&[136, 0, 0, 0, flags, 0, 0, 0][..], &ip.octets(), &[2, 1], &mac.0] {
-        message[at..at + part.len()].copy_from_slice(part);
-        at += part.len();
-    }
+    let mut message: [u8; 32] = joined([&[136, 0, 0, 0, flags, 0, 0, 0][..], &ip.octets(), &[2, 1], &mac.0]);
     let checksum = checksum(ip, ALL_NODES, &message);
     message[2..4].copy_from_slice(&checksum.to_be_bytes());
 
-    let mut frame = [0; 86];
-    let mut at = 0;
-    for part in [
+    joined([
         &ALL_NODES_MAC[..],
         &mac.0,
         &[0x86, 0xdd],                        // IPv6
@@ -164,11 +151,18 @@ fn neighbor_advertisement(mac: Mac, ip: Ipv6Addr, is_router: bool) -> [u8; 86] {
         &ip.octets(),
         &ALL_NODES.octets(),
         &message,
-    ] {
-        frame[at..at + part.len()].copy_from_slice(part);
+    ])
+}
+
+/// The parts one behind the other; together they are `N` octets.
+fn joined<const N: usize, const PARTS: usize>(parts: [&[u8]; PARTS]) -> [u8; N] {
+    let mut whole = [0; N];
+    let mut at = 0;
+    for part in parts {
+        whole[at..at + part.len()].copy_from_slice(part);
         at += part.len();
     }
-    frame
+    whole
 }
 
 /// Of an `ICMPv6` message with its pseudo-header (RFC 4443 section 2.3). The message has an even length.
