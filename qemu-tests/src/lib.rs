@@ -22,6 +22,7 @@ pub mod report;
 pub mod rtnl;
 pub mod scenario;
 pub mod spawner;
+pub mod takeover;
 pub mod timeline;
 pub mod topology;
 pub mod variant;

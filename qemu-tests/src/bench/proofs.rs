@@ -16,55 +16,36 @@ use crate::error::LabError;
 pub struct Proof {
     /// What it shows.
     pub title: &'static str,
-    /// Arguments of cargo.
-    pub cargo: &'static [&'static str],
-    /// Environment, where it is not as usual.
-    pub environment: &'static [(&'static str, &'static str)],
+    /// Which program of `srp-core` it is.
+    pub program: Program,
     /// Lines with one of these words are the figures.
     pub words: &'static [&'static str],
+}
+
+/// A program of `srp-core`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The tests of this binary whose names contain the second word.
+    Test(&'static str, &'static str),
+    /// An example.
+    Example(&'static str),
 }
 
 /// All of them.
 pub const ALL: [Proof; 3] = [
     Proof {
         title: "model checker: states, and seconds",
-        cargo: &[
-            "test",
-            "--release",
-            "--locked",
-            "--quiet",
-            "-p",
-            "srp-core",
-            "--test",
-            "model",
-            "--",
-            "--nocapture",
-        ],
-        environment: &[],
+        program: Program::Test("model", ""),
         words: &[" states, "],
     },
     Proof {
         title: "simulator: seeds",
-        cargo: &[
-            "test",
-            "--release",
-            "--locked",
-            "--quiet",
-            "-p",
-            "srp-core",
-            "--test",
-            "sim",
-            "--",
-            "--nocapture",
-            "invariants_hold_over_many_seeds",
-        ],
-        environment: &[],
+        program: Program::Test("sim", "invariants_hold_over_many_seeds"),
         words: &[" seeds"],
     },
     Proof {
         title: "core: time from event to last action",
-        cargo: &["run", "--release", "--locked", "--quiet", "-p", "srp-core", "--example", "core_time"],
-        environment: &[],
+        program: Program::Example("core_time"),
         words: &["p99", "per second", "prefixes"],
     },
 ];
@@ -84,11 +65,35 @@ pub struct Proved {
     pub lines: Vec<String>,
 }
 
+/// What every build has: the flags of a release, and the crate.
+const RELEASE: [&str; 5] = ["--release", "--locked", "--quiet", "-p", "srp-core"];
+
+impl Program {
+    /// The arguments of cargo that build it.
+    fn build(self) -> Vec<&'static str> {
+        match self {
+            Self::Test(binary, _) => [&["test"][..], &RELEASE, &["--test", binary, "--no-run"]].concat(),
+            Self::Example(name) => [&["build"][..], &RELEASE, &["--example", name]].concat(),
+        }
+    }
+
+    /// Those that run it.
+    fn run(self) -> Vec<&'static str> {
+        match self {
+            Self::Test(binary, tests) => {
+                let mut words = [&["test"][..], &RELEASE, &["--test", binary, "--", "--nocapture"]].concat();
+                words.extend((!tests.is_empty()).then_some(tests));
+                words
+            }
+            Self::Example(name) => [&["run"][..], &RELEASE, &["--example", name]].concat(),
+        }
+    }
+}
+
 impl Proof {
     /// The command line.
     pub fn command(&self) -> String {
-        let environment = self.environment.iter().map(|(name, value)| format!("{name}={value} "));
-        format!("{}cargo {}", environment.collect::<String>(), self.cargo.join(" "))
+        format!("cargo {}", self.program.run().join(" "))
     }
 
     /// Builds and runs it in the workspace `source`.
@@ -107,18 +112,12 @@ impl Proof {
             |error: std::io::Error| LabError::Answer { command: self.command(), reason: error.to_string() };
         let cargo = |args: &[&str]| {
             let mut command = Command::new("cargo");
-            command.args(args).envs(self.environment.iter().copied()).current_dir(source);
+            command.args(args).current_dir(source);
             command.stdin(Stdio::null()).stderr(Stdio::inherit());
             command
         };
-        // Built first, so that the time is its own. Everything before `--` is for cargo; `run` has a `build`.
-        let own = self.cargo.split(|word| *word == "--").next().unwrap_or_default();
-        let mut build: Vec<&str> =
-            own.iter().map(|word| if *word == "run" { "build" } else { *word }).collect();
-        if own.first() == Some(&"test") {
-            build.push("--no-run");
-        }
-        match cargo(&build).stdout(Stdio::null()).status() {
+        // Built first, so that the time is its own.
+        match cargo(&self.program.build()).stdout(Stdio::null()).status() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(not_run("not run: there is no cargo".to_owned()));
             }
@@ -129,7 +128,7 @@ impl Proof {
             }
         }
         let began = Time::now();
-        let output = cargo(self.cargo).output().map_err(failed)?;
+        let output = cargo(&self.program.run()).output().map_err(failed)?;
         let seconds = Time::now().since(began).as_secs_f64();
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(Proved {

@@ -6,7 +6,7 @@ use srp_core::api::Switchover;
 use crate::clock::Time;
 use crate::observe::{News, Observation};
 use crate::probe::gaps::Outcome;
-use crate::timeline::step_time;
+use crate::takeover::{Takeover, first_answer};
 
 /// What the observers saw of a cut.
 pub struct Cut<'a> {
@@ -65,17 +65,10 @@ impl Split {
 
 /// Splits the time. The error says what is missing.
 pub fn of(cut: &Cut<'_>, outcomes: &[Outcome]) -> Result<Split, String> {
-    let times = |name: &'static str| {
-        let steps = cut.journal.steps.iter().filter(move |step| step.step == name);
-        steps.map(|step| step_time(cut.journal, step.at_ms, cut.ahead))
-    };
     let missing = |name: &str| format!("no `{name}` in the journal of {}: {:?}", cut.to, cut.journal.steps);
-    let need = |name: &'static str, at: Option<Time>| at.ok_or_else(|| missing(name));
-    let heard = need("last-hello-received", times("last-hello-received").min())?;
-    let expired = times("dead-timer-expired").min();
-    let detected = need("dead-timer-expired", expired.or_else(|| times("bfd-failed").min()))?;
-    let installed = need("installed", times("installed").max())?;
-    let announced = need("update-written", times("update-written").max())?;
+    let takeover = Takeover::read(cut.journal, cut.ahead).map_err(missing)?;
+    let Takeover { expired, detected, installed, announced, .. } = takeover;
+    let heard = takeover.heard.ok_or_else(|| missing("last-hello-received"))?;
     if detected < cut.zero {
         return Err(format!("{} had declared its peer dead before the power was cut", cut.to));
     }
@@ -95,10 +88,7 @@ pub fn of(cut: &Cut<'_>, outcomes: &[Outcome]) -> Result<Split, String> {
     if routers.is_empty() {
         return Err("no router lost its sessions".to_owned());
     }
-    let back = outcomes.iter().map(|outcome| {
-        let change = outcome.answered_by.iter().find(|change| change.to == cut.to);
-        change.map(|change| change.at.millis_since(cut.zero))
-    });
+    let back = outcomes.iter().map(|outcome| Some(first_answer(outcome, cut.to)?.millis_since(cut.zero)));
     let back: Option<Vec<f64>> = back.collect();
     let back = back.ok_or_else(|| format!("a stream was never answered by {}", cut.to))?;
     Ok(Split {
@@ -114,33 +104,11 @@ pub fn of(cut: &Cut<'_>, outcomes: &[Outcome]) -> Result<Split, String> {
 
 #[cfg(test)]
 mod tests {
-    use srp_core::api::SwitchoverStep;
-    use srp_core::types::ChassisState;
-
     use super::*;
     use crate::probe::gaps::Change;
+    use crate::takeover::journal;
 
     const MS: u64 = 1_000_000;
-
-    fn journal(steps: &[(f64, &str)]) -> Switchover {
-        let step = |(at_ms, step): &(f64, &str)| SwitchoverStep {
-            at_ms: *at_ms,
-            step: (*step).to_owned(),
-            detail: String::new(),
-        };
-        Switchover {
-            number: 1,
-            from: ChassisState::Standby,
-            to: ChassisState::Active,
-            reason: 9,
-            reason_text: "Dead Timer Expiry".to_owned(),
-            began_us: 0,
-            began_monotonic_us: 1_120_500,
-            took_ms: 2.0,
-            completed: true,
-            steps: steps.iter().map(step).collect(),
-        }
-    }
 
     fn moved(at: u64, router: &str) -> Observation {
         let prefix = "203.0.113.1/32".parse().expect("prefix");
@@ -157,7 +125,7 @@ mod tests {
 
     #[test]
     fn each_part_goes_to_who_spent_it() {
-        let journal = journal(&STEPS);
+        let journal = journal(1_120_500, &STEPS);
         let lost = [("r1".to_owned(), Time(1_140 * MS)), ("r2".to_owned(), Time(1_110 * MS))];
         let observations = [moved(1_145, "r1"), moved(1_123, "r2"), moved(1_124, "r2")];
         let cut = Cut {
@@ -185,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_run_that_cannot_be_split_says_what_is_missing() {
-        let (whole, part) = (journal(&STEPS), journal(&STEPS[..2]));
+        let (whole, part) = (journal(1_120_500, &STEPS), journal(1_120_500, &STEPS[..2]));
         let refused = |journal: &Switchover, zero: u64, lost: &[(String, Time)]| {
             let cut = Cut {
                 zero: Time(zero * MS),

@@ -6,7 +6,7 @@ use crate::clock::Time;
 use crate::observe::{News, Observation};
 use crate::probe::gaps::Outcome;
 use crate::report::Phases;
-use crate::timeline::step_time;
+use crate::takeover::{Takeover, first_answer};
 
 /// Splits the time since the power went at `off`. `journal` is that of the chassis `active` that took over, `ahead` its
 /// clock's lead. `None` when the journal lacks a step that must be there.
@@ -18,23 +18,14 @@ pub fn of(
     observations: &[Observation],
     outcomes: &[&Outcome],
 ) -> Option<Phases> {
-    let times = |name: &str| -> Vec<Time> {
-        let steps = journal.steps.iter().filter(|step| step.step == name);
-        steps.map(|step| step_time(journal, step.at_ms, ahead)).collect()
-    };
-    let detected = times("dead-timer-expired").into_iter().min()?;
-    let installed = times("installed").into_iter().max()?;
-    let announced = times("update-written").into_iter().max()?;
+    let Takeover { detected, installed, announced, .. } = Takeover::read(journal, ahead).ok()?;
     let mut names: Vec<&str> = observations.iter().map(|one| one.router.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     let routers_ms = names.into_iter().filter_map(|router| {
         Some((router.to_owned(), router_millis(router, active, announced, observations)?))
     });
-    let back = |outcome: &&Outcome| {
-        let change = outcome.answered_by.iter().find(|change| change.to == active)?;
-        Some(change.at.millis_since(off))
-    };
+    let back = |outcome: &&Outcome| Some(first_answer(outcome, active)?.millis_since(off));
     Some(Phases {
         detection_ms: detected.millis_since(off),
         installation_ms: installed.millis_since(detected),
@@ -62,33 +53,11 @@ fn router_millis(router: &str, active: &str, announced: Time, observations: &[Ob
 
 #[cfg(test)]
 mod tests {
-    use srp_core::api::SwitchoverStep;
-    use srp_core::types::ChassisState;
-
     use super::*;
     use crate::probe::gaps::Change;
+    use crate::takeover::journal;
 
     const MS: u64 = 1_000_000;
-
-    fn journal(steps: &[(f64, &str)]) -> Switchover {
-        let step = |(at_ms, step): &(f64, &str)| SwitchoverStep {
-            at_ms: *at_ms,
-            step: (*step).to_owned(),
-            detail: String::new(),
-        };
-        Switchover {
-            number: 1,
-            from: ChassisState::Standby,
-            to: ChassisState::Active,
-            reason: 1,
-            reason_text: "dead timer expiry".to_owned(),
-            began_us: 0,
-            began_monotonic_us: 1_150_000,
-            took_ms: 10.0,
-            completed: true,
-            steps: steps.iter().map(step).collect(),
-        }
-    }
 
     fn seen(at: u64, news: News) -> Observation {
         Observation { at: Time(at * MS), router: "r1".to_owned(), news }
@@ -96,13 +65,14 @@ mod tests {
 
     #[test]
     fn each_part_starts_where_the_one_before_ended() {
-        let journal = journal(&[
+        let steps = [
             (-148.0, "last-hello-received"),
             (0.0, "dead-timer-expired"),
             (2.0, "installed"),
             (3.0, "update-written"),
             (3.5, "update-written"),
-        ]);
+        ];
+        let journal = journal(1_150_000, &steps);
         let prefix = "203.0.113.1/32".parse().expect("prefix");
         let observations = [
             seen(1005, News::Carrier { to: "east".to_owned(), up: false }),
@@ -119,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_journal_without_installation_has_no_phases() {
-        let journal = journal(&[(0.0, "dead-timer-expired")]);
+        let journal = journal(1_150_000, &[(0.0, "dead-timer-expired")]);
         assert_eq!(of(Time(0), "west", &journal, 0, &[], &[]), None);
     }
 }
