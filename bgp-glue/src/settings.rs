@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use bgp_speaker::{
     AnyCommunity, Asn, BadHoldTime, BadMd5Key, BadRange, Changes, Community, Conditions, Families, Family,
-    HoldTime, Hops, LargeCommunity, Md5Key, Millis, Multipath, NeighborConfig, Offer, Policy, PrefixRange,
-    Role, Rule, SpeakerConfig, Verdict,
+    HoldTime, Hops, LargeCommunity, Limits, Md5Key, Millis, Multipath, NeighborConfig, Offer, Policy,
+    PrefixLimits, PrefixRange, Role, Rule, SpeakerConfig, Verdict,
 };
-use srp_core::config::{self, BgpConfig, BgpRole, PolicyRule};
+use srp_core::config::{self, BgpConfig, BgpRole, LimitAction, PolicyRule};
 use srp_core::types::Span;
 
 /// A checked configuration that the speaker would not take: a fault of the checks, told instead of hidden.
@@ -117,8 +117,22 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         import: policy(neighbor, &config.import)?,
         export: if config.export.is_empty() { None } else { Some(policy(neighbor, &config.export)?) },
         allow_own_as: config.allow_own_as,
+        limits: limits(&config.limits),
         ..NeighborConfig::new(config.address, Asn(config.remote_as))
     })
+}
+
+fn limits(config: &config::PrefixLimits) -> Limits {
+    Limits {
+        inbound: PrefixLimits {
+            ipv4: config.most,
+            ipv6: config.most_ipv6.or(config.most),
+            warning_percent: config.warning,
+            ends: config.action == LimitAction::End,
+        },
+        idle: config.restart.map(|time| Millis::new(millis(time))),
+        outbound: config.out,
+    }
 }
 
 fn policy(neighbor: IpAddr, rules: &[PolicyRule]) -> Result<Policy, SettingsError> {

@@ -137,6 +137,7 @@ pub struct OriginatedSet {
     routes: Vec<(Prefix, u32)>,
     common: Vec<Common>,
     counts: [usize; 2],
+    held_back: usize,
 }
 
 /// Where a prefix occurs more than once, the last one counts.
@@ -171,6 +172,7 @@ impl FromIterator<Originated> for OriginatedSet {
         let v4 = numbered.partition_point(|(prefix, _)| prefix.family() == Family::Ipv4Unicast);
         Self {
             counts: [v4, numbered.len() - v4],
+            held_back: 0,
             routes: numbered,
             common: common.into_iter().map(|(common, _)| common).collect(),
         }
@@ -231,6 +233,32 @@ impl OriginatedSet {
     #[must_use]
     pub fn exported(&self, policy: &Policy) -> Self {
         self.routes().filter_map(|route| policy.export(route)).collect()
+    }
+
+    /// The first `most` routes of each family, in the order of their prefixes: what a neighbor is told that takes no
+    /// more. By the prefixes alone, so that two speakers with the same routes hold back the same ones.
+    #[must_use]
+    pub fn limited(&self, most: usize) -> Self {
+        let mut left = [most; 2];
+        let mut kept: Self = self
+            .routes()
+            .filter(|route| {
+                let left = match route.prefix.family() {
+                    Family::Ipv4Unicast => &mut left[0],
+                    Family::Ipv6Unicast => &mut left[1],
+                };
+                let fits = *left > 0;
+                *left = left.saturating_sub(1);
+                fits
+            })
+            .collect();
+        kept.held_back = self.len() - kept.len();
+        kept
+    }
+
+    /// How many routes [`Self::limited`] left out.
+    pub const fn held_back(&self) -> usize {
+        self.held_back
     }
 
     /// What takes a neighbor of this kind from `self` to `wanted`, as far as these families go.
@@ -345,6 +373,18 @@ mod tests {
         let next_hop = NextHop::V4([192, 0, 2, 1].into());
         let attributes = difference.announced[0].attributes(Asn(65000), PeerKind::External, next_hop);
         assert_eq!(attributes.as_path.to_string(), "65000 65000 65000 65000");
+    }
+
+    #[test]
+    fn more_than_a_neighbor_takes_is_held_back_by_prefix_alone() {
+        let texts = ["10.0.0.0/8", "11.0.0.0/8", "12.0.0.0/8", "2001:db8::/32"];
+        let up: OriginatedSet = texts.iter().map(|prefix| route(prefix, 1, None)).collect();
+        let down: OriginatedSet = texts.iter().rev().map(|prefix| route(prefix, 1, None)).collect();
+        let kept = up.limited(2);
+        let prefixes: Vec<_> = kept.routes().map(|route| route.prefix.to_string()).collect();
+        assert_eq!(prefixes, ["10.0.0.0/8", "11.0.0.0/8", "2001:db8::/32"]);
+        assert_eq!((kept.held_back(), up.limited(3).held_back(), up.limited(3)), (1, 0, up));
+        assert_eq!(down.limited(2), kept, "both chassis hold back the same");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 mod intern;
 mod judge;
+mod limit;
 mod next_hops;
 mod paths;
 mod restart;
@@ -31,15 +32,17 @@ use crate::attributes::{Attributes, NextHop};
 use crate::decision::{self, Candidate, Multipath, Source, Why};
 use crate::policy::Policy;
 use crate::prefix::Prefix;
-use crate::types::{Asn, PeerKind, RouterId};
+use crate::types::{Asn, Family, PeerKind, RouterId};
 use crate::wire::capability::Role;
 use crate::wire::update::Update;
 
 use intern::Interner;
+use limit::Limiter;
 use next_hops::NextHops;
 use paths::{Path, Staleness};
 use table::Table;
 
+pub use limit::{Crossing, Level, PrefixLimits};
 pub use next_hops::Reach;
 
 /// A neighbor, by the number that its owner gave it.
@@ -65,6 +68,8 @@ pub struct Peer {
     pub allow_own_as: u8,
     /// What we are to the neighbor (RFC 9234).
     pub role: Option<Role>,
+    /// How many routes it may announce.
+    pub limits: PrefixLimits,
 }
 
 /// How many routes a neighbor has announced.
@@ -72,6 +77,8 @@ pub struct Peer {
 pub struct Counts {
     /// Routes in its Adj-RIB-In.
     pub received: u64,
+    /// Those of them that are IPv6.
+    pub received_ipv6: u64,
     /// Those of them that may be used.
     pub accepted: u64,
     /// Those of them that are stale: the neighbor has restarted and not told them again yet.
@@ -114,6 +121,7 @@ pub struct Rib {
     table: Table,
     interner: Interner,
     next_hops: NextHops,
+    limiter: Limiter,
     dirty: Vec<Prefix>,
 }
 
@@ -139,6 +147,7 @@ impl Rib {
             table: Table::new(seed),
             interner: Interner::new(seed),
             next_hops: NextHops::default(),
+            limiter: Limiter::default(),
             dirty: Vec::new(),
         }
     }
@@ -155,6 +164,7 @@ impl Rib {
     pub fn peer_up(&mut self, id: PeerId, peer: Peer) {
         let counts = self.counts(id);
         self.peers.insert(id, (peer, counts));
+        self.limiter.begin(id);
     }
 
     /// A session ended: every route of the neighbor goes (RFC 4271 section 6).
@@ -162,11 +172,12 @@ impl Rib {
         self.remove_where(id, |_, _| true);
         self.interner.sweep();
         self.peers.remove(&id);
+        self.limiter.forget(id);
     }
 
     /// Takes in what a neighbor said. Withdrawals come before announcements: a prefix in both is announced.
     pub fn update(&mut self, id: PeerId, update: Update) {
-        if !self.peers.contains_key(&id) {
+        if !self.peers.contains_key(&id) || self.limiter.is_over(id) {
             return;
         }
         for prefix in update.withdrawn {
@@ -178,6 +189,7 @@ impl Rib {
                 self.announce(id, prefix, 0, Arc::clone(&attributes));
             }
         }
+        self.check_limits(id);
     }
 
     /// What may be used of a neighbor's routes changed: they are judged again, from what came (soft reconfiguration).
@@ -229,6 +241,9 @@ impl Rib {
 
     fn announce(&mut self, id: PeerId, prefix: Prefix, path_id: u32, received: Arc<Attributes>) {
         let Some((peer, counts)) = self.peers.get_mut(&id) else { return };
+        if peer.limits.forbids(prefix.family(), counts) && !self.table.holds(prefix, id, path_id) {
+            return self.limiter.exceed(id, prefix.family(), peer, counts);
+        }
         let judged =
             judge::judge(&self.local, peer, prefix, &received, &mut self.interner, &mut self.next_hops);
         let path = Path {
@@ -241,9 +256,9 @@ impl Rib {
             staleness: Staleness::Fresh,
         };
         let entry = self.table.entry(prefix);
-        counts.add(&path);
+        counts.add(prefix, &path);
         if let Some(old) = entry.paths.insert(path) {
-            counts.subtract(&old);
+            counts.subtract(prefix, &old);
         }
         entry.mark(prefix, &mut self.dirty);
     }
@@ -254,7 +269,7 @@ impl Rib {
         else {
             return;
         };
-        counts.subtract(&old);
+        counts.subtract(prefix, &old);
         entry.mark(prefix, &mut self.dirty);
     }
 
@@ -265,7 +280,7 @@ impl Rib {
         table.for_each_mut(|prefix, entry| {
             let removed = entry.paths.extract(|path| path.peer == id && which(prefix, path));
             for path in &removed {
-                counts.subtract(path);
+                counts.subtract(prefix, path);
             }
             if !removed.is_empty() {
                 entry.mark(prefix, dirty);
@@ -275,7 +290,7 @@ impl Rib {
 
     /// Judges the paths that the function names again. Only what changes by it is marked.
     fn judge_all(&mut self, which: impl Fn(Prefix, &Path) -> bool) {
-        let Self { local, peers, table, interner, next_hops, dirty } = self;
+        let Self { local, peers, table, interner, next_hops, dirty, .. } = self;
         table.for_each_mut(|prefix, entry| {
             let mut touched = false;
             for path in entry.paths.as_mut_slice() {
@@ -284,14 +299,14 @@ impl Rib {
                 }
                 let Some((peer, counts)) = peers.get_mut(&path.peer) else { continue };
                 let judged = judge::judge(local, peer, prefix, &path.received, interner, next_hops);
-                counts.subtract(path);
+                counts.subtract(prefix, path);
                 path.obstacle = judged.obstacle;
                 path.cost = judged.cost;
                 path.used = match path.staleness {
                     Staleness::Fresh | Staleness::Stale => judged.used,
                     Staleness::LongLived => restart::long_lived(interner, &judged.used),
                 };
-                counts.add(path);
+                counts.add(prefix, path);
                 touched = true;
             }
             if touched {
@@ -302,14 +317,24 @@ impl Rib {
 }
 
 impl Counts {
-    fn add(&mut self, path: &Path) {
+    /// How many of one family.
+    pub const fn of(&self, family: Family) -> u64 {
+        match family {
+            Family::Ipv4Unicast => self.received - self.received_ipv6,
+            Family::Ipv6Unicast => self.received_ipv6,
+        }
+    }
+
+    fn add(&mut self, prefix: Prefix, path: &Path) {
         self.received += 1;
+        self.received_ipv6 += u64::from(prefix.family() == Family::Ipv6Unicast);
         self.accepted += u64::from(path.obstacle.is_none());
         self.stale += u64::from(path.staleness != Staleness::Fresh);
     }
 
-    fn subtract(&mut self, path: &Path) {
+    fn subtract(&mut self, prefix: Prefix, path: &Path) {
         self.received -= 1;
+        self.received_ipv6 -= u64::from(prefix.family() == Family::Ipv6Unicast);
         self.accepted -= u64::from(path.obstacle.is_none());
         self.stale -= u64::from(path.staleness != Staleness::Fresh);
     }

@@ -92,6 +92,7 @@ fn peer(number: u8) -> Result<Peer, ZeroRouterId> {
         policy: Arc::new([Rule::accept(PrefixRange::all_within(everything()))].into_iter().collect()),
         allow_own_as: 0,
         role: None,
+        limits: bgp_proto::rib::PrefixLimits::default(),
     })
 }
 

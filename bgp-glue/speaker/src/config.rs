@@ -11,6 +11,7 @@ use bgp_proto::session::Offer;
 use bgp_proto::types::{Asn, Families, Family, HoldTime, Millis, RouterId};
 use ipnetwork::IpNetwork;
 
+use crate::limits::Limits;
 use crate::tcp_auth::Md5Key;
 
 /// The port that BGP listens on (RFC 4271 section 8.2.1).
@@ -162,6 +163,8 @@ pub struct NeighborConfig {
     pub export: Option<Policy>,
     /// How often our own AS may stand in the path of a route that it tells us; 0 unless told otherwise.
     pub allow_own_as: u8,
+    /// How many routes it may announce, and is told.
+    pub limits: Limits,
 }
 
 impl NeighborConfig {
@@ -188,6 +191,7 @@ impl NeighborConfig {
             import: Policy::deny_all(),
             export: None,
             allow_own_as: 0,
+            limits: Limits::default(),
         }
     }
 

@@ -244,7 +244,7 @@ impl Engine {
         let mut exports = Exports::new(&self.originated);
         for running in self.neighbors.values_mut() {
             let (report, receiver) = oneshot::channel();
-            running.originated = exports.by(running.config.export.as_ref());
+            running.originated = exports.by(&running.config);
             running.order(Order::Originate { routes: Arc::clone(&running.originated), report });
             reports.push(receiver);
         }
@@ -373,7 +373,7 @@ impl Engine {
         let (orders, order_receiver) = mpsc::unbounded_channel();
         self.next_id += 1;
         let id = PeerId(self.next_id);
-        let originated = Exports::new(&self.originated).by(config.export.as_ref());
+        let originated = Exports::new(&self.originated).by(&config);
         let neighbor = Neighbor::new(PeerSetup {
             id,
             config: config.clone(),
@@ -384,6 +384,7 @@ impl Engine {
             originated: Arc::clone(&originated),
             has_originated: self.has_originated,
             orders: order_receiver,
+            sender: orders.downgrade(),
             rib: self.rib.clone(),
             transient: range.is_some(),
         });

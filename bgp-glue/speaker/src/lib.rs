@@ -22,6 +22,7 @@ mod engine;
 mod event;
 mod flush;
 mod handle;
+mod limits;
 mod outq;
 mod peer;
 mod restarts;
@@ -39,7 +40,7 @@ pub use bgp_proto::policy::{
     AnyCommunity, BadRange, Changes, Conditions, Policy, PrefixRange, Rule, Verdict,
 };
 pub use bgp_proto::prefix::{BadPrefix, Prefix};
-pub use bgp_proto::rib::Reach;
+pub use bgp_proto::rib::{PrefixLimits, Reach};
 pub use bgp_proto::session::{DownReason, Offer, RestartOffer, State};
 pub use bgp_proto::types::{Asn, BadHoldTime, Families, Family, HoldTime, Millis, PeerKind, RouterId};
 pub use bgp_proto::wire::capability::{GracefulRestart, LongLived, Role};
@@ -48,5 +49,6 @@ pub use bgp_proto::wire::notification::Notification;
 pub use config::{BGP_PORT, ConfigError, Hops, NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 pub use event::{BestPath, BestPathChange, Event};
 pub use handle::{Flushed, Gone, Link, RouteFilter, Speaker, SpeakerHandle, StartError};
+pub use limits::Limits;
 pub use summary::{NeighborSummary, RouteView, SpeakerSummary, Why};
 pub use tcp_auth::{BadMd5Key, Md5Key};

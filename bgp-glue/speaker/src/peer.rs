@@ -16,9 +16,9 @@ use std::time::Instant;
 use bgp_proto::adj_rib_out::AdjRibOut;
 use bgp_proto::originate::OriginatedSet;
 use bgp_proto::policy::Policy;
-use bgp_proto::rib::PeerId;
+use bgp_proto::rib::{Crossing, PeerId};
 use bgp_proto::session::{DownReason, Event, Session, SessionConfig, Side};
-use bgp_proto::types::{Asn, Families, PeerKind, RouterId};
+use bgp_proto::types::{Asn, Families, Millis, PeerKind, RouterId};
 use bgp_proto::wire::notification::{Notification, reason};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::config::{NeighborConfig, NeighborKey};
 use crate::connection::{Connection, Input};
 use crate::flush::{self, Report, Waiter};
+use crate::limits::{self, Limits};
 use crate::rib_task::{RibMessage, RouteCounts};
 use crate::socket;
 use crate::summary::NeighborSummary;
@@ -48,6 +49,10 @@ pub(crate) enum Order {
     Originate { routes: Arc<OriginatedSet>, report: oneshot::Sender<Report> },
     /// What may be learned changed.
     Policy { policy: Arc<Policy>, allow_own_as: u8 },
+    /// It may announce, or is told, another number of routes.
+    Limits(Limits),
+    /// The table has refused a route of this session: it is beyond the limit.
+    Exceeded { session: u64, crossing: Crossing },
     /// The neighbor is to be told everything again.
     TellAgain,
     /// Segments are signed with another key from now on.
@@ -78,6 +83,8 @@ pub(crate) struct PeerSetup {
     /// Whether the owner has set it yet.
     pub(crate) has_originated: bool,
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+    /// For those who have an order only as long as somebody else may have one.
+    pub(crate) sender: mpsc::WeakUnboundedSender<Order>,
     pub(crate) rib: mpsc::Sender<RibMessage>,
     /// The neighbor is forgotten when it goes.
     pub(crate) transient: bool,
@@ -101,6 +108,7 @@ pub(crate) struct Neighbor {
     has_originated: bool,
     waiters: Vec<Waiter>,
     orders: mpsc::UnboundedReceiver<Order>,
+    sender: mpsc::WeakUnboundedSender<Order>,
     rib: mpsc::Sender<RibMessage>,
     backlog: VecDeque<RibMessage>,
     policy: Arc<Policy>,
@@ -128,6 +136,7 @@ impl Neighbor {
             clock,
             originated,
             orders,
+            sender,
             rib,
             transient,
         } = setup;
@@ -160,6 +169,7 @@ impl Neighbor {
             has_originated,
             waiters: Vec::new(),
             orders,
+            sender,
             rib,
             backlog: VecDeque::new(),
             counts: Arc::default(),
@@ -176,6 +186,7 @@ impl Neighbor {
 
     /// Runs until it is told to stop.
     pub(crate) async fn run(mut self) {
+        limits::log_held_back(&self.key, self.config.limits.outbound, 0, self.originated.held_back());
         self.handle(Event::Start);
         while !self.stopping {
             self.write();
@@ -230,7 +241,8 @@ impl Neighbor {
                 }
             }
             Order::Originate { routes, report } => {
-                self.originated = Arc::clone(&routes);
+                let before = std::mem::replace(&mut self.originated, Arc::clone(&routes)).held_back();
+                limits::log_held_back(&self.key, self.config.limits.outbound, before, routes.held_back());
                 let is_first = !std::mem::replace(&mut self.has_originated, true);
                 if let Some(table) = &mut self.table {
                     table.want(routes);
@@ -247,6 +259,11 @@ impl Neighbor {
                 self.config.allow_own_as = allow_own_as;
                 self.backlog.push_back(RibMessage::Policy { id: self.id, policy, allow_own_as });
             }
+            Order::Limits(limits) => {
+                self.config.limits = limits;
+                self.backlog.push_back(RibMessage::Limits { id: self.id, limits: limits.inbound });
+            }
+            Order::Exceeded { session, crossing } => self.exceeded(session, &crossing),
             Order::TellAgain => {
                 if let Some(table) = &mut self.table {
                     Families::ALL.iter().for_each(|family| table.refresh(family));
@@ -273,6 +290,19 @@ impl Neighbor {
                 self.stopping = true;
             }
         }
+    }
+
+    /// The how many-th session it is.
+    pub(crate) const fn session_number(&self) -> u64 {
+        self.session.counters().established
+    }
+
+    pub(crate) fn is_established(&self) -> bool {
+        self.session.established().is_some()
+    }
+
+    pub(crate) const fn idle_after_limit(&self) -> Option<Millis> {
+        self.config.limits.idle
     }
 
     fn kind(&self) -> PeerKind {
@@ -372,6 +402,11 @@ impl Neighbor {
             updates_out: self.updates_out,
             malformed_attributes: self.malformed,
             prefixes_received: self.counts.received.load(Ordering::Relaxed),
+            prefixes_received_ipv6: self.counts.received_ipv6.load(Ordering::Relaxed),
+            limits: self.config.limits,
+            limit_warnings: self.counts.limit_warnings.load(Ordering::Relaxed),
+            limit_exceeded: self.counts.limit_exceeded.load(Ordering::Relaxed),
+            prefixes_held_back: self.originated.held_back() as u64,
             prefixes_accepted: self.counts.accepted.load(Ordering::Relaxed),
             prefixes_sent: self.table.as_ref().map_or(0, |table| table.len() as u64),
             queued_octets: waiting,

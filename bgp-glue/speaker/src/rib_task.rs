@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bgp_proto::policy::Policy;
-use bgp_proto::rib::{Local, Peer, PeerId, Reach, Rib, Route};
+use bgp_proto::rib::{Level, Local, Peer, PeerId, PrefixLimits, Reach, Rib, Route};
 use bgp_proto::session::{DownReason, Negotiated, PeerRestart};
 use bgp_proto::types::Family;
 use bgp_proto::wire::capability::LongLived;
@@ -21,6 +21,8 @@ use tokio::time::Instant;
 use crate::config::NeighborKey;
 use crate::event::{BestPath, BestPathChange, Event};
 use crate::handle::RouteFilter;
+use crate::limits;
+use crate::peer::Order;
 use crate::restarts::Restarts;
 use crate::summary::RouteView;
 
@@ -38,6 +40,10 @@ pub(crate) enum RibMessage {
         local: SocketAddr,
         negotiated: Negotiated,
         counts: Arc<RouteCounts>,
+        /// The how many-th session of the neighbor it is.
+        session: u64,
+        /// Where its task takes orders.
+        orders: mpsc::WeakUnboundedSender<Order>,
     },
     Down {
         id: PeerId,
@@ -68,6 +74,10 @@ pub(crate) enum RibMessage {
         policy: Arc<Policy>,
         allow_own_as: u8,
     },
+    Limits {
+        id: PeerId,
+        limits: PrefixLimits,
+    },
     /// `clear ip bgp A soft in`.
     JudgeAgain(PeerId),
     Local(Local),
@@ -80,13 +90,19 @@ pub(crate) enum RibMessage {
 #[derive(Debug, Default)]
 pub(crate) struct RouteCounts {
     pub(crate) received: AtomicU64,
+    pub(crate) received_ipv6: AtomicU64,
     pub(crate) accepted: AtomicU64,
+    /// How often the neighbor came near its limit, and how often it went beyond.
+    pub(crate) limit_warnings: AtomicU64,
+    pub(crate) limit_exceeded: AtomicU64,
 }
 
 /// A neighbor that has routes in the table or is about to.
 struct Known {
     key: NeighborKey,
     counts: Arc<RouteCounts>,
+    session: u64,
+    orders: mpsc::WeakUnboundedSender<Order>,
     /// How long its routes stay beyond a restart.
     long_lived: Option<LongLived>,
 }
@@ -186,11 +202,12 @@ impl RibTask {
 
     fn take(&mut self, message: RibMessage) {
         match message {
-            RibMessage::Up { id, neighbor, peer, local, negotiated, counts } => {
+            RibMessage::Up { id, neighbor, peer, local, negotiated, counts, session, orders } => {
                 self.rib.peer_up(id, peer);
                 let Negotiated { families, restart, long_lived, .. } = negotiated;
                 self.restarts.returned(&mut self.rib, id, families, restart, Instant::now());
-                self.neighbors.insert(id, Known { key: neighbor.clone(), counts, long_lived });
+                let known = Known { key: neighbor.clone(), counts, session, orders, long_lived };
+                self.neighbors.insert(id, known);
                 self.pending.push_back(Event::NeighborUp {
                     neighbor,
                     local,
@@ -223,10 +240,15 @@ impl RibTask {
             RibMessage::Update { id, update } => {
                 self.rib.update(id, update);
                 self.publish_counts(id);
+                self.tell_crossings();
             }
             RibMessage::Policy { id, policy, allow_own_as } => {
                 self.rib.set_policy(id, policy, allow_own_as);
                 self.publish_counts(id);
+            }
+            RibMessage::Limits { id, limits } => {
+                self.rib.set_limits(id, limits);
+                self.tell_crossings();
             }
             RibMessage::JudgeAgain(id) => self.rib.judge_again(id),
             RibMessage::Local(local) => self.rib.set_local(local),
@@ -245,6 +267,24 @@ impl RibTask {
         }
     }
 
+    /// What neighbors have passed of their limits.
+    fn tell_crossings(&mut self) {
+        for crossing in self.rib.take_crossings() {
+            let Some(known) = self.neighbors.get(&crossing.peer) else { continue };
+            limits::log(&known.key, &crossing);
+            let counter = match crossing.level {
+                Level::Below => continue,
+                Level::Near => &known.counts.limit_warnings,
+                Level::Exceeded => &known.counts.limit_exceeded,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            if let (true, Some(orders)) = (crossing.ends, known.orders.upgrade()) {
+                // A task that has ended has no session to end.
+                let _ = orders.send(Order::Exceeded { session: known.session, crossing });
+            }
+        }
+    }
+
     /// Ends every route of a neighbor.
     fn remove(&mut self, id: PeerId) {
         self.restarts.forget(id);
@@ -257,6 +297,7 @@ impl RibTask {
         if let Some(Known { counts: published, .. }) = self.neighbors.get(&id) {
             let counts = self.rib.counts(id);
             published.received.store(counts.received, Ordering::Relaxed);
+            published.received_ipv6.store(counts.received_ipv6, Ordering::Relaxed);
             published.accepted.store(counts.accepted, Ordering::Relaxed);
         }
     }

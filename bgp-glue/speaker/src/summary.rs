@@ -9,6 +9,7 @@ use bgp_proto::session::{DownReason, State};
 use bgp_proto::types::{Asn, Families, HoldTime, PeerKind, RouterId};
 
 use crate::config::NeighborKey;
+use crate::limits::Limits;
 
 /// The whole speaker at one instant.
 #[derive(Clone, Debug)]
@@ -58,7 +59,17 @@ pub struct NeighborSummary {
     pub malformed_attributes: u64,
     /// Routes in the Adj-RIB-In.
     pub prefixes_received: u64,
-    /// Those of them that the import policy and the loop check let through.
+    /// Those of them that are IPv6.
+    pub prefixes_received_ipv6: u64,
+    /// How many it may announce, and is told at most.
+    pub limits: Limits,
+    /// How often it came near its limit of prefixes.
+    pub limit_warnings: u64,
+    /// How often it went beyond its limit of prefixes.
+    pub limit_exceeded: u64,
+    /// Routes that it is not told because they are more than it is to be told.
+    pub prefixes_held_back: u64,
+    /// Those in the Adj-RIB-In that the import policy and the loop check let through.
     pub prefixes_accepted: u64,
     /// Routes announced to the neighbor.
     pub prefixes_sent: u64,

@@ -90,6 +90,10 @@ impl Paths {
         None
     }
 
+    pub(super) fn holds(&self, peer: PeerId, id: u32) -> bool {
+        self.as_slice().iter().any(|path| path.is(peer, id))
+    }
+
     pub(super) fn remove(&mut self, peer: PeerId, id: u32) -> Option<Path> {
         self.extract(|path| path.is(peer, id)).pop()
     }

@@ -65,9 +65,9 @@ impl Rib {
                 if to == Staleness::LongLived && path.staleness == Staleness::Fresh {
                     continue;
                 }
-                counts.subtract(path);
+                counts.subtract(prefix, path);
                 path.staleness = to;
-                counts.add(path);
+                counts.add(prefix, path);
                 if to == Staleness::LongLived {
                     path.used = long_lived(interner, &path.used);
                     touched = true;

@@ -89,6 +89,11 @@ impl Table {
         }
     }
 
+    /// Whether the neighbor has this path already.
+    pub(super) fn holds(&self, prefix: Prefix, peer: PeerId, path_id: u32) -> bool {
+        self.get(prefix).is_some_and(|entry| entry.paths.holds(peer, path_id))
+    }
+
     pub(super) fn get_mut(&mut self, prefix: Prefix) -> Option<&mut Entry> {
         match prefix {
             Prefix::V4(v4) => self.v4.get_mut(&v4),

@@ -18,11 +18,11 @@ fn local() -> Local {
     }
 }
 
-fn rib() -> Rib {
+pub(super) fn rib() -> Rib {
     Rib::new(local(), 1)
 }
 
-fn everything() -> Arc<Policy> {
+pub(super) fn everything() -> Arc<Policy> {
     let rule = |prefix: &str| Rule::accept(PrefixRange::all_within(prefix.parse().unwrap()));
     Arc::new([rule("0.0.0.0/0"), rule("::/0")].into_iter().collect())
 }
@@ -33,7 +33,7 @@ fn changing(changes: Changes) -> Arc<Policy> {
     Arc::new([rule].into_iter().collect())
 }
 
-fn peer(number: u8) -> Peer {
+pub(super) fn peer(number: u8) -> Peer {
     Peer {
         kind: PeerKind::External,
         remote_as: Asn(65000 + u32::from(number)),
@@ -43,24 +43,25 @@ fn peer(number: u8) -> Peer {
         policy: everything(),
         allow_own_as: 0,
         role: None,
+        limits: PrefixLimits::default(),
     }
 }
 
-fn path(next_hop: u8, asns: &[u32]) -> Attributes {
+pub(super) fn path(next_hop: u8, asns: &[u32]) -> Attributes {
     let as_path = AsPath::sequence(&asns.iter().map(|asn| Asn(*asn)).collect::<Vec<_>>());
     Attributes::originated(as_path, NextHop::V4(Ipv4Addr::new(192, 0, 2, next_hop)))
 }
 
-fn prefix(n: u8) -> Prefix {
+pub(super) fn prefix(n: u8) -> Prefix {
     format!("10.{n}.0.0/16").parse().unwrap()
 }
 
-fn announce(prefixes: &[u8], attributes: Attributes) -> Update {
+pub(super) fn announce(prefixes: &[u8], attributes: Attributes) -> Update {
     let prefixes = prefixes.iter().map(|n| prefix(*n)).collect();
     Update { announced: vec![Announcement { attributes, prefixes }], ..Update::default() }
 }
 
-fn withdraw(prefixes: &[u8]) -> Update {
+pub(super) fn withdraw(prefixes: &[u8]) -> Update {
     Update { withdrawn: prefixes.iter().map(|n| prefix(*n)).collect(), ..Update::default() }
 }
 
@@ -134,7 +135,7 @@ fn path_with_our_as_refused_prefix_and_own_next_hop_are_kept_but_not_used() {
     rib.update(PeerId(1), announce(&[1], path(1, &[65001, 65000, 65002])));
     rib.update(PeerId(1), announce(&[2], path(1, &[65001])));
     assert!(changes(&mut rib).is_empty());
-    assert_eq!(rib.counts(PeerId(1)), Counts { received: 2, accepted: 0, stale: 0 });
+    assert_eq!(rib.counts(PeerId(1)), Counts { received: 2, accepted: 0, stale: 0, received_ipv6: 0 });
     let why: Vec<_> = rib.routes().into_iter().map(|route| route.why).collect();
     assert_eq!(why, [Why::Unusable(Obstacle::AsLoop), Why::Unusable(Obstacle::RefusedByPolicy)]);
     rib.update(PeerId(1), announce(&[1], path(100, &[65001])));
@@ -356,13 +357,13 @@ fn routes_outlive_a_restart_until_they_are_told_again_or_end_of_rib_comes() {
     changes(&mut rib);
     rib.mark_stale(id, Families::ALL);
     assert!(changes(&mut rib).is_empty(), "forwarding goes on");
-    assert_eq!(rib.counts(id), Counts { received: 2, accepted: 2, stale: 2 });
+    assert_eq!(rib.counts(id), Counts { received: 2, accepted: 2, stale: 2, received_ipv6: 0 });
     rib.peer_up(id, peer(1));
     rib.update(id, announce(&[1], path(1, &[65001])));
     assert_eq!(rib.counts(id).stale, 1);
     rib.sweep(id, Families::ALL);
     assert_eq!(changes(&mut rib), [(prefix(2), None)]);
-    assert_eq!(rib.counts(id), Counts { received: 1, accepted: 1, stale: 0 });
+    assert_eq!(rib.counts(id), Counts { received: 1, accepted: 1, stale: 0, received_ipv6: 0 });
 }
 
 #[test]

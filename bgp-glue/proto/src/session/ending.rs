@@ -62,7 +62,7 @@ impl Session {
         match (&self.outgoing, next) {
             // Our own attempt may still succeed where the neighbor's failed.
             (Outgoing::Connecting { .. }, Next::Retry) => {}
-            (Outgoing::Connecting { .. }, Next::AtOnce | Next::HoldDown | Next::Stop) => {
+            (Outgoing::Connecting { .. }, Next::AtOnce | Next::HoldDown | Next::Bar(_) | Next::Stop) => {
                 self.abandon_connect();
                 self.tell_down(reason, false, None);
                 self.begin(now, next);
@@ -76,7 +76,15 @@ impl Session {
 
     /// Ends everything by an order of ours.
     pub(super) fn end_all(&mut self, now: Time, notification: Option<Notification>, next: Next) {
-        if matches!((self.phase, next), (Phase::Stopped, Next::AtOnce | Next::Retry | Next::HoldDown)) {
+        let ignored = match (self.phase, next) {
+            // A link that goes down does not lift the bar.
+            (Phase::Barred { .. }, Next::Retry | Next::HoldDown)
+            | (Phase::Stopped, Next::AtOnce | Next::Retry | Next::HoldDown | Next::Bar(_)) => true,
+            (Phase::Barred { .. }, Next::AtOnce | Next::Bar(_) | Next::Stop)
+            | (Phase::Stopped, Next::Stop)
+            | (Phase::HeldDown { .. } | Phase::Running { .. }, _) => false,
+        };
+        if ignored {
             return;
         }
         let negotiated = self.established().map(|(_, negotiated)| *negotiated);
@@ -85,8 +93,8 @@ impl Session {
         // back.
         let keeps = negotiated.and_then(|negotiated| negotiated.restart).is_some_and(|it| it.notification);
         let notification = match next {
-            Next::Stop if keeps => notification.map(|notification| notification.hardened()),
-            Next::Stop | Next::AtOnce | Next::Retry | Next::HoldDown => notification,
+            Next::Stop | Next::Bar(_) if keeps => notification.map(|notification| notification.hardened()),
+            Next::Stop | Next::Bar(_) | Next::AtOnce | Next::Retry | Next::HoldDown => notification,
         };
         self.abandon_connect();
         for side in [Side::Outgoing, Side::Incoming] {

@@ -28,6 +28,8 @@
 //! Sources: RFC 4271 sections 6 and 8, RFC 6286, RFC 6608, RFC 4486, RFC 4724, RFC 8538, RFC 9687.
 
 mod backoff;
+#[cfg(test)]
+mod bar_tests;
 mod connection;
 mod down;
 mod ending;
@@ -96,6 +98,8 @@ pub enum Event<'a> {
     Stop(Notification),
     /// The session is to end and begin anew; the neighbor is told this.
     Reset(Notification),
+    /// The session is to end and to stay down until [`Event::Reset`], or only for so long; the neighbor is told this.
+    Bar(Notification, Option<Millis>),
     /// The connection that [`Action::Connect`] asked for is there.
     Connected,
     /// The connection that [`Action::Connect`] asked for did not come about.
@@ -195,8 +199,16 @@ pub struct Session {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Stopped,
-    HeldDown { until: Time },
-    Running { retry_at: Option<Time> },
+    HeldDown {
+        until: Time,
+    },
+    /// Down by an order that links and new connections do not lift.
+    Barred {
+        until: Option<Time>,
+    },
+    Running {
+        retry_at: Option<Time>,
+    },
 }
 
 #[derive(Debug)]
@@ -215,6 +227,8 @@ enum Next {
     Retry,
     /// Stay down after an error.
     HoldDown,
+    /// Stay down for so long, or until an operator says otherwise.
+    Bar(Option<Millis>),
     /// Stay down until told otherwise.
     Stop,
 }
@@ -242,6 +256,7 @@ impl Session {
             Event::Start => self.start(now),
             Event::Stop(notification) => self.end_all(now, Some(notification), Next::Stop),
             Event::Reset(notification) => self.end_all(now, Some(notification), Next::AtOnce),
+            Event::Bar(notification, time) => self.end_all(now, Some(notification), Next::Bar(time)),
             Event::LinkDown => self.end_all(now, None, Next::Retry),
             Event::Connected => self.connected(now),
             Event::ConnectFailed(error) => self.connect_failed(now, error),
@@ -276,6 +291,7 @@ impl Session {
         let phase = match self.phase {
             Phase::Stopped => None,
             Phase::HeldDown { until } => Some(until),
+            Phase::Barred { until } => until,
             Phase::Running { retry_at } => retry_at,
         };
         let connecting = match &self.outgoing {
@@ -304,7 +320,7 @@ impl Session {
             Progress::Established { .. } => State::Established,
         };
         let phase = match self.phase {
-            Phase::Stopped | Phase::HeldDown { .. } => State::Idle,
+            Phase::Stopped | Phase::HeldDown { .. } | Phase::Barred { .. } => State::Idle,
             Phase::Running { .. } => State::Active,
         };
         let outgoing = match &self.outgoing {
@@ -355,13 +371,13 @@ impl Session {
                 self.told = None;
                 self.begin(now, Next::AtOnce);
             }
-            Phase::HeldDown { .. } | Phase::Running { .. } => {}
+            Phase::HeldDown { .. } | Phase::Barred { .. } | Phase::Running { .. } => {}
         }
     }
 
     fn retry_now(&mut self, now: Time) {
         match self.phase {
-            Phase::Stopped => {}
+            Phase::Stopped | Phase::Barred { .. } => {}
             Phase::HeldDown { .. } | Phase::Running { .. } => {
                 if matches!(self.outgoing, Outgoing::Connecting { .. }) {
                     // That attempt may hang in the retransmissions of a SYN that was sent into a dead link.
@@ -378,6 +394,7 @@ impl Session {
     fn begin(&mut self, now: Time, next: Next) {
         self.phase = match next {
             Next::Stop => Phase::Stopped,
+            Next::Bar(time) => Phase::Barred { until: time.map(|time| now + time) },
             Next::HoldDown => {
                 let wait = self.backoff.after_error();
                 Phase::HeldDown { until: now + self.random.jittered(wait) }
@@ -403,7 +420,11 @@ impl Session {
             self.actions.push_back(Action::AbandonConnect);
             self.connect_failed(now, format!("no answer within {} s", CONNECT_TIMEOUT.get() / 1000));
         }
-        if matches!(self.phase, Phase::HeldDown { until } if until <= now) {
+        let due = match self.phase {
+            Phase::HeldDown { until } | Phase::Barred { until: Some(until) } => until <= now,
+            Phase::Stopped | Phase::Barred { until: None } | Phase::Running { .. } => false,
+        };
+        if due {
             self.begin(now, Next::AtOnce);
         }
         if matches!(self.phase, Phase::Running { retry_at: Some(at) } if at <= now) {
@@ -456,7 +477,9 @@ impl Session {
 
     fn accepted(&mut self, now: Time) {
         match self.phase {
-            Phase::Stopped | Phase::HeldDown { .. } => self.actions.push_back(Action::Refuse(Vec::new())),
+            Phase::Stopped | Phase::HeldDown { .. } | Phase::Barred { .. } => {
+                self.actions.push_back(Action::Refuse(Vec::new()));
+            }
             Phase::Running { .. } => {
                 if let Some((side, since, negotiated)) = self.restarting(now) {
                     // RFC 4724 section 4.2: a neighbor that can restart and opens anew has restarted. The old

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::types::Family;
+
 /// The body of a NOTIFICATION message.
 ///
 /// ```text
@@ -77,6 +79,8 @@ pub mod reason {
         UNEXPECTED_IN_OPEN_CONFIRM = (5, 2);
         /// A message that has no place once the session is up.
         UNEXPECTED_IN_ESTABLISHED = (5, 3);
+        /// The neighbor has announced more routes than it may (RFC 4486).
+        MAXIMUM_PREFIXES = (6, 1);
         /// An operator stopped the session.
         ADMINISTRATIVE_SHUTDOWN = (6, 2);
         /// The neighbour left our configuration.
@@ -125,6 +129,22 @@ impl Notification {
         data.push(u8::try_from(end).unwrap_or(u8::MAX));
         data.extend_from_slice(&text.as_bytes()[..end]);
         Self::with_data(reason, &data)
+    }
+
+    /// Cease because the neighbor has announced more routes of the family than this (RFC 4486 section 4).
+    pub fn maximum_prefixes(family: Family, limit: u32) -> Self {
+        let mut data = family.afi().to_be_bytes().to_vec();
+        data.push(family.safi());
+        data.extend_from_slice(&limit.to_be_bytes());
+        Self::with_data(reason::MAXIMUM_PREFIXES, &data)
+    }
+
+    /// The family and limit of a Cease for too many prefixes; `None` where it does not say, which is allowed.
+    pub fn prefix_limit(&self) -> Option<(Family, u32)> {
+        let &[high, low, safi, a, b, c, d] = &*self.data else { return None };
+        let family = Family::from_wire(u16::from_be_bytes([high, low]), safi);
+        let limit = u32::from_be_bytes([a, b, c, d]);
+        family.filter(|_| self.is(reason::MAXIMUM_PREFIXES)).map(|family| (family, limit))
     }
 
     /// This one as a hard reset (RFC 8538 section 3.1): code, subcode and data go along as its data.
@@ -231,6 +251,9 @@ impl fmt::Display for Notification {
         if let Some(text) = self.shutdown_text() {
             return write!(f, ", text {text:?}");
         }
+        if let Some((family, limit)) = self.prefix_limit() {
+            return write!(f, ", {family}, limit {limit}");
+        }
         if !self.data.is_empty() {
             f.write_str(", data ")?;
             // RFC 4271 allows data of any length; a log line does not.
@@ -253,6 +276,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn too_many_prefixes_say_of_which_family_and_how_many_are_allowed() {
+        let sent = Notification::maximum_prefixes(Family::Ipv6Unicast, 1000);
+        assert_eq!((sent.code, sent.subcode, &*sent.data), (6, 1, &[0, 2, 1, 0, 0, 3, 0xe8][..]));
+        let said = "cease: maximum number of prefixes reached (6/1), ipv6-unicast, limit 1000";
+        assert_eq!(sent.to_string(), said);
+        assert_eq!(Notification::new(reason::MAXIMUM_PREFIXES).prefix_limit(), None);
+    }
 
     #[test]
     fn bad_peer_as_is_named_in_words() {

@@ -5,7 +5,8 @@
 //! | nothing | nothing |
 //! | listen addresses or port | listeners open and close, sessions stay |
 //! | a neighbor's import policy, allowed own AS | its routes are judged again, the session stays |
-//! | a neighbor's export policy | it is told the difference, the session stays |
+//! | a neighbor's export policy, how many routes it is told | it is told the difference, the session stays |
+//! | how many routes it may announce | those that are there are counted at once |
 //! | multipath | all routes are decided again, sessions stay |
 //! | anything else of a neighbor | its session ends with Cease/6 and begins anew |
 //! | a neighbor's TCP-MD5 key, for another one | segments are signed with it, the session stays |
@@ -69,8 +70,12 @@ impl Engine {
             None => self.start_neighbor(neighbor),
             Some(running) if running.config == neighbor && !anew => {}
             Some(running) if with_policies_of(&running.config, &neighbor) == neighbor && !anew => {
-                if running.config.export != neighbor.export {
-                    running.originated = Exports::new(&self.originated).by(neighbor.export.as_ref());
+                if running.config.limits != neighbor.limits {
+                    running.order(Order::Limits(neighbor.limits));
+                }
+                let told = |config: &NeighborConfig| (config.export.clone(), config.limits.outbound);
+                if told(&running.config) != told(&neighbor) {
+                    running.originated = Exports::new(&self.originated).by(&neighbor);
                     let (report, _nobody_waits) = oneshot::channel();
                     running.order(Order::Originate { routes: Arc::clone(&running.originated), report });
                 }
@@ -102,6 +107,7 @@ fn with_policies_of(config: &NeighborConfig, other: &NeighborConfig) -> Neighbor
         import: other.import.clone(),
         export: other.export.clone(),
         allow_own_as: other.allow_own_as,
+        limits: other.limits,
         ..config.clone()
     }
 }

@@ -18,7 +18,7 @@ use crate::socket;
 
 impl Neighbor {
     /// Tells the session what happened and does what follows.
-    pub(super) fn handle(&mut self, event: Event<'_>) {
+    pub(crate) fn handle(&mut self, event: Event<'_>) {
         self.session.handle(self.clock.now(), event);
         while let Some(action) = self.session.poll_action() {
             self.perform(action);
@@ -106,6 +106,7 @@ impl Neighbor {
             policy: self.policy.clone(),
             allow_own_as: self.config.allow_own_as,
             role: negotiated.role,
+            limits: self.config.limits.inbound,
         };
         self.since = Instant::now();
         let originated = self.originated.clone();
@@ -121,6 +122,8 @@ impl Neighbor {
             local,
             negotiated,
             counts: self.counts.clone(),
+            session: self.session_number(),
+            orders: self.sender.clone(),
         });
     }
 

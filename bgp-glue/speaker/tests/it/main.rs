@@ -6,6 +6,7 @@ mod bird;
 mod conformance;
 mod dissect;
 mod frr;
+mod limits;
 mod netns;
 mod owner;
 mod restart;

@@ -60,10 +60,15 @@ pub fn update(body: &[u8]) -> Vec<u8> {
 
 /// A route of AS 65001 with next hop 192.0.2.2 to 10.0.0.0/8 and so many more prefixes.
 pub fn routes(count: u32) -> Vec<u8> {
+    routes_from(0, count)
+}
+
+/// The same with other prefixes, beginning with this one.
+pub fn routes_from(first: u32, count: u32) -> Vec<u8> {
     let mut body =
         vec![0, 0, 0, 20, 0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe9, 0x40, 3, 4, 192, 0, 2, 2];
     body.extend([8, 10]);
-    for n in 0..count {
+    for n in first..first + count {
         body.push(24);
         body.extend_from_slice(&(0xac10_0000 + (n << 8)).to_be_bytes()[..3]);
     }
@@ -168,6 +173,14 @@ impl ScriptedPeer {
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Said::Nothing,
                 Err(error) => panic!("nothing came from the speaker: {error}"),
             }
+        }
+    }
+
+    /// The first message of a connection that the speaker may close without a word.
+    pub fn try_hear(&mut self) -> Option<Said> {
+        match self.hear() {
+            Said::Nothing => None,
+            said => Some(said),
         }
     }
 

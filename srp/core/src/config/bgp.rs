@@ -11,6 +11,7 @@ use super::kind::{
     Address, AddressV4, AddressV6, AsNumber, Choice, Duration, FilePath, Flag, HoldTime, Integer, Interface,
     Prefix, RouterId, Rule,
 };
+use super::limits;
 use super::model::{BgpConfig, BgpRole, NeighborConfig, NetworkConfig, PolicyRule};
 use super::reader::{Found, Reported, Section};
 use crate::types::Span;
@@ -78,6 +79,7 @@ fn read_neighbor(
     let import = s.list("import", &Rule);
     let export = s.list("export", &Rule);
     let allow_own_as = s.or("allow-own-as", &Integer::<u8>::new(0, 10), 0);
+    let limits = limits::read(s);
     let bfd = bfd::read_neighbor(s, &address, &local_address, &interface, &mut claims.bfd);
 
     if let Ok(address) = &address {
@@ -115,6 +117,7 @@ fn read_neighbor(
         import: import?.into_iter().map(|rule| rule.value).collect(),
         export: export?.into_iter().map(|rule| rule.value).collect(),
         allow_own_as: allow_own_as?.value,
+        limits: limits?,
         bfd: bfd?,
     })
 }

@@ -313,6 +313,12 @@ pub enum Fault {
         /// The key to set.
         key: &'static str,
     },
+    /// A setting that does nothing without another one.
+    #[error("this has no effect without {needs}")]
+    WithoutEffect {
+        /// The other one.
+        needs: &'static str,
+    },
     /// An address of this chassis, where another machine's belongs.
     #[error("an address of this chassis itself: {ours}")]
     OurOwnAddress {
@@ -432,6 +438,7 @@ impl Fault {
                 format!("add {key} = \"ADDRESS\", an address of this chassis")
             }
             Self::FamilyUnused { key, .. } => format!("set {key} = true, or remove this"),
+            Self::WithoutEffect { needs } => format!("set {needs}, or remove this"),
             Self::OurOwnAddress { .. } => "write the address of the neighbour".into(),
             Self::AddressInUse { .. } => "choose an address that nothing else has".into(),
             Self::UnknownContext { known } if known.is_empty() => "add a [[context]] table".into(),

@@ -17,6 +17,7 @@ mod dscp;
 mod fault;
 mod host;
 mod kind;
+mod limits;
 mod model;
 mod nearest;
 mod reader;
@@ -34,6 +35,7 @@ pub use compare::{differences, digest};
 pub use dscp::Dscp;
 pub use fault::{ConfigError, Fault, Place};
 pub use host::DEFAULT_SOCKET;
+pub use limits::{LimitAction, PrefixLimits};
 pub use model::{
     Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
     KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use ipnetwork::IpNetwork;
 
 use super::dscp::Dscp;
+use super::limits::PrefixLimits;
 use crate::types::{ChassisMode, Mac, Priority, Span};
 
 /// One configuration file, checked as a whole.
@@ -324,6 +325,8 @@ pub struct NeighborConfig {
     pub export: Vec<PolicyRule>,
     /// 0 ..= 10; default 0: how often our own AS may stand in an accepted path.
     pub allow_own_as: u8,
+    /// How many routes it may announce, and is told.
+    pub limits: PrefixLimits,
     /// `[context.bgp.neighbor.bfd]`: BFD beside the session; `local_address` is there.
     pub bfd: Option<BfdTimers>,
 }

@@ -282,4 +282,10 @@ fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
         .bare("import", rules(&neighbor.import))
         .bare("export", rules(&neighbor.export))
         .bare("allow-own-as", neighbor.allow_own_as)
+        .maybe_bare("maximum-prefixes", neighbor.limits.most)
+        .maybe_bare("maximum-prefixes-ipv6", neighbor.limits.most_ipv6)
+        .bare("maximum-prefixes-warning", neighbor.limits.warning)
+        .text("maximum-prefixes-action", neighbor.limits.action)
+        .maybe("maximum-prefixes-restart", neighbor.limits.restart)
+        .maybe_bare("maximum-prefixes-out", neighbor.limits.out)
 }

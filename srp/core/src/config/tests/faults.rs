@@ -134,6 +134,22 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        fact: "a way back from an end that nothing brings about",
+        from: "remote-as = 65101\n",
+        to: "remote-as = 65101\nmaximum-prefixes-restart = \"5m\"\n",
+        said: &[
+            "srp.toml:68: context[destination].bgp.neighbor[10.1.1.2].maximum-prefixes-restart = \"5m\": this has no effect without maximum-prefixes\n    set maximum-prefixes, or remove this",
+        ],
+    },
+    Row {
+        fact: "a way back from a limit that only warns",
+        from: "remote-as = 65101\n",
+        to: "remote-as = 65101\nmaximum-prefixes = 10\nmaximum-prefixes-action = \"warn\"\nmaximum-prefixes-restart = \"5m\"\n",
+        said: &[
+            "srp.toml:70: context[destination].bgp.neighbor[10.1.1.2].maximum-prefixes-restart = \"5m\": this has no effect without maximum-prefixes-action = \"end\"\n    set maximum-prefixes-action = \"end\", or remove this",
+        ],
+    },
+    Row {
         fact: "a word that is not in the list",
         from: "chassis-mode = \"primary\"",
         to: "chassis-mode = \"Primary\"",

@@ -230,6 +230,14 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
                 import: kept,
                 export,
                 allow_own_as: u8::from(passive) * 3,
+                limits: PrefixLimits {
+                    most: passive.then_some(u32::from(port)),
+                    most_ipv6: both.then_some(1),
+                    warning: if v6 { 100 } else { 75 },
+                    action: if both { LimitAction::End } else { LimitAction::Warn },
+                    restart: both.then_some(Span::secs(hold.max(1))),
+                    out: v6.then_some(9),
+                },
                 bfd: bfd.filter(|_| passive),
             }
         },
