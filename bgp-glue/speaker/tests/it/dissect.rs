@@ -24,11 +24,17 @@ fn capture(netns: &Netns, file: &Path) -> Daemon {
 }
 
 /// One field of every message that passes the filter.
-fn fields(file: &Path, filter: &str, field: &str) -> Vec<String> {
+pub fn fields(file: &Path, filter: &str, field: &str) -> Vec<String> {
     let mut tshark = Command::new("tshark");
     tshark.arg("-r").arg(file).args(["-Y", filter, "-T", "fields", "-e", field]);
     let output = tshark.stderr(Stdio::null()).output().expect("tshark (package tshark) is installed");
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+/// What tshark has to find fault with in the messages that pass the filter.
+pub fn malformed(file: &Path, filter: &str) -> Vec<String> {
+    let bad = format!("({filter}) && (_ws.malformed || _ws.expert.severity >= error)");
+    fields(file, &bad, "_ws.expert.message")
 }
 
 #[test]
@@ -74,10 +80,5 @@ fn tshark_reads_everything_that_is_sent_without_a_malformed_mark() {
     for kind in ["1", "2", "3", "4"] {
         assert!(types.split(',').any(|found| found == kind), "no message of type {kind} in {types}");
     }
-    let malformed = fields(
-        &file,
-        &format!("{ours} && (_ws.malformed || _ws.expert.severity >= error)"),
-        "_ws.expert.message",
-    );
-    assert_eq!(malformed, Vec::<String>::new());
+    assert_eq!(malformed(&file, ours), Vec::<String>::new());
 }

@@ -7,6 +7,7 @@ mod conformance;
 mod dissect;
 mod frr;
 mod limits;
+mod matrix;
 mod netns;
 mod owner;
 mod restart;

@@ -1,10 +1,25 @@
 //! Network namespaces that vanish with the test, also when it fails.
 
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::{CloneFlags, setns};
+
+/// A release of Debian, by its routing daemons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debian {
+    /// This machine's own packages.
+    Twelve,
+    /// Those in the folder of `scripts/debian-13-peers`.
+    Thirteen,
+}
+
+/// Enters a folder as the root of the file system, with this machine's processes, devices and temporary files in it. Each
+/// command of `ip netns exec` has mounts of its own, so that these end with it.
+const ENTER: &str = "root=$1; shift; for place in dev proc tmp; do mount --rbind /$place $root/$place || exit; done; \
+                     exec chroot $root \"$@\"";
 
 /// A network namespace with its loopback up.
 pub struct Netns {
@@ -60,6 +75,27 @@ impl Netns {
         command
     }
 
+    /// A command that runs a program of a release inside. `program` is its absolute path there.
+    pub fn program(&self, debian: Debian, program: &str) -> Command {
+        let root = match debian {
+            Debian::Twelve => PathBuf::from("/"),
+            Debian::Thirteen => {
+                let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/trixie");
+                folder.canonicalize().unwrap_or(folder)
+            }
+        };
+        let path = root.join(program.trim_start_matches('/'));
+        assert!(path.exists(), "no {}: run `scripts/setup --tests` as root", path.display());
+        match debian {
+            Debian::Twelve => self.command(program),
+            Debian::Thirteen => {
+                let mut command = self.command("sh");
+                command.args(["-c", ENTER, "sh"]).arg(root).arg(program);
+                command
+            }
+        }
+    }
+
     /// Runs a function in a thread inside. Threads that it starts are inside too.
     pub fn run<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
         let file = File::open(format!("/run/netns/{}", self.name)).expect("the namespace exists");
@@ -83,10 +119,18 @@ impl Drop for Netns {
 /// A process that ends with the test.
 pub struct Daemon(pub Child);
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
+impl Daemon {
+    /// Kills it.
+    pub fn end(&mut self) {
+        // Both fail only for a process that is gone.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
