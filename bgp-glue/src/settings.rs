@@ -8,7 +8,7 @@ use bgp_speaker::{
     HoldTime, Hops, LargeCommunity, Limits, Md5Key, Millis, Multipath, NeighborConfig, Offer, Policy,
     PrefixLimits, PrefixRange, Role, Rule, SpeakerConfig, Verdict,
 };
-use srp_core::config::{self, BgpConfig, BgpRole, LimitAction, PolicyRule};
+use srp_core::config::{self, AddPath, BgpConfig, BgpRole, LimitAction, PolicyRule};
 use srp_core::types::Span;
 
 /// A checked configuration that the speaker would not take: a fault of the checks, told instead of hidden.
@@ -105,7 +105,7 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         md5_key,
         delay_open: Millis::new(millis(config.delay_open)),
         send_hold: config.send_hold_time.map(|time| Millis::new(millis(time))),
-        offer: Offer { role, role_strict: config.role_strict, ..Offer::default() },
+        offer: offer(config, role),
         interface: config.interface.as_deref().map(Into::into),
         local_address: config.local_address,
         port: config.port,
@@ -120,6 +120,17 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         limits: limits(&config.limits),
         ..NeighborConfig::new(config.address, Asn(config.remote_as))
     })
+}
+
+fn offer(config: &config::NeighborConfig, role: Option<Role>) -> Offer {
+    let all = |on: bool| if on { Families::ALL } else { Families::NONE };
+    Offer {
+        role,
+        role_strict: config.role_strict,
+        add_path_receive: all(config.add_path.is_some_and(AddPath::receives)),
+        add_path_send: all(config.add_path.is_some_and(AddPath::sends)),
+        ..Offer::default()
+    }
 }
 
 fn limits(config: &config::PrefixLimits) -> Limits {

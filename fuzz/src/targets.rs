@@ -123,7 +123,7 @@ fn open_message(octets: &[u8]) {
 fn update(octets: &[u8]) {
     for as_width in [AsWidth::Two, AsWidth::Four] {
         for kind in [PeerKind::Internal, PeerKind::External] {
-            let context = UpdateContext { as_width, kind, families: Families::ALL };
+            let context = UpdateContext::new(as_width, kind, Families::ALL);
             // Whatever it is: a prefix costs at least an octet, so nothing grows beyond what came.
             if let Ok(update) = Update::decode(octets, context) {
                 let announced: usize = update.announced.iter().map(|group| group.prefixes.len()).sum();

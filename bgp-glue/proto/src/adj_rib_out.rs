@@ -142,7 +142,7 @@ impl AdjRibOut {
                 continue;
             };
             let before = out.len();
-            if job.step(self.context.send_limit, out, &mut self.unfit) {
+            if job.step(&self.context, out, &mut self.unfit) {
                 self.jobs.pop_front();
             }
             messages += u64::from(out.len() > before);
@@ -216,7 +216,8 @@ impl AdjRibOut {
 
 impl Job {
     /// Appends at most one message; true when the job is done.
-    fn step(&mut self, limit: usize, out: &mut Vec<u8>, unfit: &mut Vec<Prefix>) -> bool {
+    fn step(&mut self, context: &OutContext, out: &mut Vec<u8>, unfit: &mut Vec<Prefix>) -> bool {
+        let OutContext { send_limit: limit, encoding, .. } = *context;
         match self {
             Self::Announce { template, prefixes, done } => {
                 match template.push_update(&prefixes[*done..], limit, out) {
@@ -237,7 +238,7 @@ impl Job {
                 }
             }
             Self::Withdraw { family, prefixes, done } => {
-                *done += push_withdrawal(*family, &prefixes[*done..], limit, out);
+                *done += push_withdrawal(*family, &prefixes[*done..], encoding, limit, out);
                 *done == prefixes.len()
             }
             Self::EndOfRib(family) => {

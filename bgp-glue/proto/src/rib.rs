@@ -13,6 +13,8 @@
 //! was reported last; after [`Rib::peer_down`] no path of the neighbor is left; a stale path is gone at the latest when
 //! its owner calls [`Rib::sweep`]. Sources: RFC 4271 sections 3.2, 9.1 and 9.1.2; RFC 4724 section 4.2; RFC 9494.
 
+#[cfg(test)]
+mod add_path_tests;
 mod intern;
 mod judge;
 mod limit;
@@ -180,13 +182,13 @@ impl Rib {
         if !self.peers.contains_key(&id) || self.limiter.is_over(id) {
             return;
         }
-        for prefix in update.withdrawn {
-            self.withdraw(id, prefix, 0);
+        for (prefix, path_id) in update.withdrawn_ids.with(&update.withdrawn) {
+            self.withdraw(id, prefix, path_id);
         }
         for announcement in update.announced {
             let attributes = self.interner.intern(announcement.attributes);
-            for prefix in announcement.prefixes {
-                self.announce(id, prefix, 0, Arc::clone(&attributes));
+            for (prefix, path_id) in announcement.path_ids.with(&announcement.prefixes) {
+                self.announce(id, prefix, path_id, Arc::clone(&attributes));
             }
         }
         self.check_limits(id);

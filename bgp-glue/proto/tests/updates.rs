@@ -7,11 +7,9 @@ use bgp_proto::wire::update::{AsWidth, Disposition, Update, UpdateContext};
 use cases::{Case, Outcome};
 
 fn found(case: &Case) -> Outcome {
-    let context = UpdateContext {
-        as_width: if case.session.two_octets { AsWidth::Two } else { AsWidth::Four },
-        kind: if case.session.internal { PeerKind::Internal } else { PeerKind::External },
-        families: Families::ALL,
-    };
+    let width = if case.session.two_octets { AsWidth::Two } else { AsWidth::Four };
+    let kind = if case.session.internal { PeerKind::Internal } else { PeerKind::External };
+    let context = UpdateContext::new(width, kind, Families::ALL);
     match Update::decode(&case.body, context) {
         Err(notification) => Outcome::Reset { code: notification.code, subcode: notification.subcode },
         Ok(update) => {

@@ -12,6 +12,7 @@ use bgp_proto::policy::{Changes, Conditions, Policy, PrefixRange, Rule, Verdict}
 use bgp_proto::prefix::{Prefix, PrefixV4};
 use bgp_proto::rib::{Local, Peer, PeerId, Rib};
 use bgp_proto::types::{Asn, PeerKind, RouterId, ZeroRouterId};
+use bgp_proto::wire::path_ids::PathIds;
 use bgp_proto::wire::update::{Announcement, Update};
 
 /// Routes that share their attributes: a full table has some seven a set.
@@ -76,7 +77,11 @@ fn updates(number: u8, count: u32) -> Vec<Update> {
         let prefixes = (first..(first + SHARING).min(count))
             .map(|index| Prefix::V4(PrefixV4::containing(Ipv4Addr::from_bits(index << 8), 24)))
             .collect();
-        let announcement = Announcement { attributes: Attributes::originated(as_path, next_hop), prefixes };
+        let announcement = Announcement {
+            attributes: Attributes::originated(as_path, next_hop),
+            prefixes,
+            path_ids: PathIds::default(),
+        };
         Update { announced: vec![announcement], ..Update::default() }
     };
     (0..count).step_by(SHARING as usize).map(update).collect()

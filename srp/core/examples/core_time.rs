@@ -139,7 +139,7 @@ fn time_origination(prefixes: u32) {
     let installed: BTreeSet<IpNetwork> = context.pools.iter().map(|pool| pool.prefix).collect();
     let out = OutContext {
         local_as: Asn(65_001),
-        encoding: Encoding { as_width: AsWidth::Four, kind: PeerKind::External },
+        encoding: Encoding::new(AsWidth::Four, PeerKind::External),
         send_limit: MAX_MESSAGE_LEN,
         families: Families::ALL,
         enhanced_refresh: true,

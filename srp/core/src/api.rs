@@ -467,6 +467,9 @@ pub struct BgpPath {
     pub prefix: String,
     /// Who announced it.
     pub neighbor: String,
+    /// Tells apart several paths of one neighbour (RFC 7911); absent without ADD-PATH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_id: Option<u32>,
     /// Used for forwarding.
     pub used: bool,
     /// `best`, `multipath`, at which step it lost and by which values, or why it is unusable.

@@ -13,7 +13,7 @@ use crate::wire::update::{AsWidth, Update, UpdateContext};
 fn context() -> OutContext {
     OutContext {
         local_as: Asn(65000),
-        encoding: Encoding { as_width: AsWidth::Four, kind: PeerKind::External },
+        encoding: Encoding::new(AsWidth::Four, PeerKind::External),
         send_limit: MAX_MESSAGE_LEN,
         families: Families::ALL,
         enhanced_refresh: false,
@@ -33,8 +33,7 @@ struct Neighbor {
 
 impl Neighbor {
     fn hear(&mut self, mut stream: &[u8]) {
-        let context =
-            UpdateContext { as_width: AsWidth::Four, kind: PeerKind::External, families: Families::ALL };
+        let context = UpdateContext::new(AsWidth::Four, PeerKind::External, Families::ALL);
         while let Some(frame) = first_frame(stream, MAX_MESSAGE_LEN).unwrap() {
             let update = Update::decode(frame.body, context).unwrap();
             assert!(update.withdrawn.is_empty() || update.announced.is_empty(), "never both in one message");
@@ -126,8 +125,7 @@ fn routes_that_go_down_or_sideways_are_marked_only_to_customer() {
         let mut octets = Vec::new();
         AdjRibOut::new(OutContext { role, ..context() }, set(&[(1, 0)])).fill(&mut octets, usize::MAX);
         let frame = first_frame(&octets, MAX_MESSAGE_LEN).unwrap().unwrap();
-        let update_context =
-            UpdateContext { as_width: AsWidth::Four, kind: PeerKind::External, families: Families::ALL };
+        let update_context = UpdateContext::new(AsWidth::Four, PeerKind::External, Families::ALL);
         let update = Update::decode(frame.body, update_context).unwrap();
         assert_eq!(update.announced[0].attributes.only_to_customer, marked, "{role:?}");
     }

@@ -8,9 +8,10 @@ use crate::communities::Community;
 use crate::decision::Obstacle;
 use crate::policy::{Changes, Conditions, PrefixRange, Rule, Verdict};
 use crate::types::Families;
+use crate::wire::path_ids::PathIds;
 use crate::wire::update::Announcement;
 
-fn local() -> Local {
+pub(super) fn local() -> Local {
     Local {
         asn: Asn(65000),
         router_id: Ipv4Addr::new(10, 0, 0, 100).try_into().unwrap(),
@@ -58,7 +59,10 @@ pub(super) fn prefix(n: u8) -> Prefix {
 
 pub(super) fn announce(prefixes: &[u8], attributes: Attributes) -> Update {
     let prefixes = prefixes.iter().map(|n| prefix(*n)).collect();
-    Update { announced: vec![Announcement { attributes, prefixes }], ..Update::default() }
+    Update {
+        announced: vec![Announcement { attributes, prefixes, path_ids: PathIds::default() }],
+        ..Update::default()
+    }
 }
 
 pub(super) fn withdraw(prefixes: &[u8]) -> Update {
@@ -235,7 +239,8 @@ fn address_is_looked_up_by_its_longest_prefix() {
     let mut rib = rib();
     rib.peer_up(PeerId(1), peer(1));
     let prefixes = ["0.0.0.0/0", "10.1.0.0/16"].map(|prefix| prefix.parse().unwrap()).to_vec();
-    let announced = vec![Announcement { attributes: path(1, &[65001]), prefixes }];
+    let announced =
+        vec![Announcement { attributes: path(1, &[65001]), prefixes, path_ids: PathIds::default() }];
     rib.update(PeerId(1), Update { announced, ..Update::default() });
     for (address, found) in [("10.1.2.3", "10.1.0.0/16"), ("10.2.0.0", "0.0.0.0/0")] {
         assert_eq!(rib.routes_toward(address.parse().unwrap())[0].prefix.to_string(), found);

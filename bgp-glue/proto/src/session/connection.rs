@@ -88,12 +88,18 @@ pub(super) const fn limit_of(extended: bool) -> usize {
 impl Negotiated {
     /// How to read the neighbor's UPDATEs.
     pub const fn update_context(&self) -> UpdateContext {
-        UpdateContext { as_width: self.as_width, kind: self.kind, families: self.families }
+        UpdateContext {
+            as_width: self.as_width,
+            kind: self.kind,
+            families: self.families,
+            add_path: self.add_path_receive,
+            ipv6_next_hops: self.extended_next_hop,
+        }
     }
 
     /// How to write UPDATEs for the neighbor.
     pub const fn encoding(&self) -> Encoding {
-        Encoding { as_width: self.as_width, kind: self.kind }
+        Encoding { as_width: self.as_width, kind: self.kind, add_path: self.add_path_send }
     }
 }
 

@@ -18,13 +18,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::as_path::{self, AsWidth};
 use super::nlri;
 use super::notification::{Notification, Reason, reason};
+use super::path_ids::Paths;
 use super::reader::Reader;
 use super::update::{Disposition, Fault, UpdateContext};
 use crate::attributes::{
     Aggregator, AsPath, Attributes, Community, ExtendedCommunity, LargeCommunity, NextHop, Origin,
     UnknownAttribute,
 };
-use crate::prefix::Prefix;
 use crate::types::{Asn, Family, PeerKind, RouterId};
 
 pub(super) use push::{push_all, push_attribute};
@@ -59,8 +59,8 @@ pub(crate) struct Collected {
     pub(crate) origin: Option<Origin>,
     pub(crate) as_path: Option<AsPath>,
     pub(crate) next_hop: Option<Ipv4Addr>,
-    pub(crate) mp_reach: Option<(NextHop, Vec<Prefix>)>,
-    pub(crate) mp_unreach: Option<(Family, Vec<Prefix>)>,
+    pub(crate) mp_reach: Option<(NextHop, Paths)>,
+    pub(crate) mp_unreach: Option<(Family, Paths)>,
     /// How many attributes there were.
     pub(crate) count: usize,
     pub(crate) faults: Vec<Fault>,
@@ -393,7 +393,7 @@ fn reset(reason: Reason) -> Trouble {
 }
 
 /// `None`: the family was not negotiated.
-fn mp_reach(value: &[u8], context: UpdateContext) -> Result<Option<(NextHop, Vec<Prefix>)>, Trouble> {
+fn mp_reach(value: &[u8], context: UpdateContext) -> Result<Option<(NextHop, Paths)>, Trouble> {
     let broken = || reset(reason::BAD_OPTIONAL_ATTRIBUTE);
     let mut reader = Reader::new(value);
     let afi = reader.u16().ok_or_else(broken)?;
@@ -409,9 +409,12 @@ fn mp_reach(value: &[u8], context: UpdateContext) -> Result<Option<(NextHop, Vec
     let next_hop = match (family, next_hop.len()) {
         (Family::Ipv4Unicast, 4) => next_hop_v4(next_hop).map(NextHop::V4),
         (Family::Ipv6Unicast, 16 | 32) => next_hop_v6(next_hop),
+        // RFC 8950 section 3: for those who have agreed on it.
+        (Family::Ipv4Unicast, 16 | 32) if context.ipv6_next_hops.contains(family) => next_hop_v6(next_hop),
         (Family::Ipv4Unicast | Family::Ipv6Unicast, _) => return Err(broken()),
     };
-    let prefixes = nlri::decode(reader.rest(), family).map_err(|_| reset(reason::BAD_NETWORK))?;
+    let prefixes = nlri::decode(reader.rest(), family, context.add_path.contains(family))
+        .map_err(|_| reset(reason::BAD_NETWORK))?;
     match next_hop {
         Ok(next_hop) => Ok(Some((next_hop, prefixes))),
         // The routes are known, only not where they lead: they are taken with a placeholder and withdrawn by `update`.
@@ -439,7 +442,7 @@ fn next_hop_v6(value: &[u8]) -> Result<NextHop, &'static str> {
 }
 
 /// `None`: the family was not negotiated.
-fn mp_unreach(value: &[u8], context: UpdateContext) -> Result<Option<(Family, Vec<Prefix>)>, Trouble> {
+fn mp_unreach(value: &[u8], context: UpdateContext) -> Result<Option<(Family, Paths)>, Trouble> {
     let broken = || reset(reason::BAD_OPTIONAL_ATTRIBUTE);
     let mut reader = Reader::new(value);
     let afi = reader.u16().ok_or_else(broken)?;
@@ -447,7 +450,8 @@ fn mp_unreach(value: &[u8], context: UpdateContext) -> Result<Option<(Family, Ve
     let Some(family) = negotiated(afi, safi, context) else {
         return Ok(None);
     };
-    let prefixes = nlri::decode(reader.rest(), family).map_err(|_| reset(reason::BAD_NETWORK))?;
+    let prefixes = nlri::decode(reader.rest(), family, context.add_path.contains(family))
+        .map_err(|_| reset(reason::BAD_NETWORK))?;
     Ok(Some((family, prefixes)))
 }
 

@@ -23,6 +23,7 @@ pub mod open;
 #[cfg(test)]
 mod oracle;
 pub mod pack;
+pub mod path_ids;
 mod reader;
 pub mod refresh;
 pub mod update;

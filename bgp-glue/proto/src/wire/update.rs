@@ -14,6 +14,7 @@ use std::fmt;
 use super::attribute::{self, Collected};
 use super::nlri;
 use super::notification::{Notification, reason};
+use super::path_ids::{PathIds, Paths};
 use super::reader::Reader;
 use crate::attributes::{Attributes, NextHop};
 use crate::prefix::Prefix;
@@ -30,6 +31,17 @@ pub struct UpdateContext {
     pub kind: PeerKind,
     /// Routes of other families are ignored.
     pub families: Families,
+    /// The families whose prefixes carry path identifiers (RFC 7911).
+    pub add_path: Families,
+    /// The families that may have IPv6 next hops although they are not IPv6 (RFC 8950).
+    pub ipv6_next_hops: Families,
+}
+
+impl UpdateContext {
+    /// Without path identifiers, and with next hops of the routes' own family.
+    pub const fn new(as_width: AsWidth, kind: PeerKind, families: Families) -> Self {
+        Self { as_width, kind, families, add_path: Families::NONE, ipv6_next_hops: Families::NONE }
+    }
 }
 
 /// What an UPDATE says. `withdrawn` comes before `announced`: a prefix that stands in both is announced (RFC 4271
@@ -38,6 +50,8 @@ pub struct UpdateContext {
 pub struct Update {
     /// Prefixes that are no longer reachable by this neighbor, or whose announcement is malformed.
     pub withdrawn: Vec<Prefix>,
+    /// Which of the neighbor's paths to them.
+    pub withdrawn_ids: PathIds,
     /// Routes, at most two groups: those of MP_REACH_NLRI and those of the classic field.
     pub announced: Vec<Announcement>,
     /// The neighbor has sent all that it had of this family.
@@ -53,6 +67,8 @@ pub struct Announcement {
     pub attributes: Attributes,
     /// The prefixes.
     pub prefixes: Vec<Prefix>,
+    /// Which of the neighbor's paths to them.
+    pub path_ids: PathIds,
 }
 
 /// A malformed attribute.
@@ -99,8 +115,9 @@ impl Update {
 
         // RFC 7606 section 5.3: prefixes that cannot be read end the session, whatever the attributes are.
         let bad_network = |_| Notification::new(reason::BAD_NETWORK);
-        let withdrawn_v4 = nlri::decode(withdrawn, Family::Ipv4Unicast).map_err(bad_network)?;
-        let routes_v4 = nlri::decode(routes, Family::Ipv4Unicast).map_err(bad_network)?;
+        let add_path = context.add_path.contains(Family::Ipv4Unicast);
+        let withdrawn_v4 = nlri::decode(withdrawn, Family::Ipv4Unicast, add_path).map_err(bad_network)?;
+        let routes_v4 = nlri::decode(routes, Family::Ipv4Unicast, add_path).map_err(bad_network)?;
         let collected = Collected::decode(attributes, context)?;
         if body.len() == 4 && context.families.contains(Family::Ipv4Unicast) {
             return Ok(Self { end_of_rib: Some(Family::Ipv4Unicast), ..Self::default() });
@@ -109,8 +126,8 @@ impl Update {
     }
 
     fn assemble(
-        mut withdrawn: Vec<Prefix>,
-        mut routes_v4: Vec<Prefix>,
+        mut withdrawn: Paths,
+        mut routes_v4: Paths,
         mut collected: Collected,
         context: UpdateContext,
     ) -> Result<Self, Notification> {
@@ -119,8 +136,8 @@ impl Update {
             let what = "IPv4 routes although the family was not negotiated";
             collected.fault(None, Disposition::AttributeDiscard, what);
             collected.foreign = true;
-            withdrawn.clear();
-            routes_v4.clear();
+            withdrawn = Paths::default();
+            routes_v4 = Paths::default();
         }
         let mut end_of_rib = None;
         if let Some((family, prefixes)) = collected.mp_unreach.take() {
@@ -131,7 +148,7 @@ impl Update {
         let (mp_next_hop, mp_routes) = collected
             .mp_reach
             .take()
-            .map_or((None, Vec::new()), |(next_hop, routes)| (Some(next_hop), routes));
+            .map_or((None, Paths::default()), |(next_hop, routes)| (Some(next_hop), routes));
         let reachable = !routes_v4.is_empty() || !mp_routes.is_empty();
         if reachable {
             collected.check_mandatory(!routes_v4.is_empty());
@@ -152,19 +169,21 @@ impl Update {
             (Some(origin), Some(as_path)) if harmless => {
                 let classic = collected.next_hop.map(NextHop::V4).map(|next_hop| (next_hop, routes_v4));
                 let groups = mp_next_hop.map(|next_hop| (next_hop, mp_routes)).into_iter().chain(classic);
-                announced.extend(groups.filter(|(_, prefixes)| !prefixes.is_empty()).map(
-                    |(next_hop, prefixes)| Announcement {
+                announced.extend(groups.filter(|(_, paths)| !paths.is_empty()).map(|(next_hop, paths)| {
+                    Announcement {
                         attributes: collected.attributes(origin, as_path, next_hop),
-                        prefixes,
-                    },
-                ));
+                        prefixes: paths.prefixes,
+                        path_ids: paths.ids,
+                    }
+                }));
             }
             (_, _) => {
                 withdrawn.extend(mp_routes);
                 withdrawn.extend(routes_v4);
             }
         }
-        Ok(Self { withdrawn, announced, end_of_rib, faults: collected.faults })
+        let Paths { prefixes: withdrawn, ids: withdrawn_ids } = withdrawn;
+        Ok(Self { withdrawn, withdrawn_ids, announced, end_of_rib, faults: collected.faults })
     }
 }
 
@@ -173,5 +192,7 @@ fn field<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     reader.take(usize::from(length))
 }
 
+#[cfg(test)]
+mod negotiated_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! traffic stays inside of them. Needs root; needs `ip`, and FRR, BIRD and
 //! tshark for the tests that name them.
 
+mod add_path;
 mod bird;
 mod conformance;
 mod dissect;

@@ -217,5 +217,5 @@ impl ScriptedPeer {
 }
 
 fn context(as_width: AsWidth) -> UpdateContext {
-    UpdateContext { as_width, kind: bgp_proto::types::PeerKind::External, families: Families::ALL }
+    UpdateContext::new(as_width, bgp_proto::types::PeerKind::External, Families::ALL)
 }

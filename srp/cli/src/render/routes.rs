@@ -45,7 +45,10 @@ fn row(path: &BgpPath) -> Vec<String> {
         marks.iter().filter(|(set, _)| *set).map(|(_, mark)| *mark).collect(),
         path.prefix.clone(),
         path.next_hop.clone(),
-        path.neighbor.clone(),
+        match path.path_id {
+            Some(id) => format!("{} path {id}", path.neighbor),
+            None => path.neighbor.clone(),
+        },
         number(path.local_preference),
         number(path.med),
         format!("{} {origin}", path.as_path).trim_start().to_owned(),
@@ -106,6 +109,7 @@ mod tests {
         BgpPath {
             prefix: "10.9.0.0/16".into(),
             neighbor: neighbor.into(),
+            path_id: None,
             used,
             verdict: verdict.into(),
             stale: !used,
@@ -138,6 +142,13 @@ Communities of 10.9.0.0/16 by 10.2.2.2: 65101:1
         let none = BgpTable { context: "d".into(), paths: Vec::new() };
         assert_eq!(tables(&[none]), "Context d\nNo such route.\n");
         assert_eq!(tables(&[]), "No context runs BGP.\n");
+    }
+
+    #[test]
+    fn paths_of_one_neighbour_have_a_number() {
+        let second = BgpPath { path_id: Some(2), ..path("10.2.1.2", false, "lost at step: path id 2 > 1") };
+        let text = tables(&[BgpTable { context: "d".into(), paths: vec![second] }]);
+        assert!(text.contains("  10.2.1.2 path 2  "), "{text}");
     }
 
     #[test]

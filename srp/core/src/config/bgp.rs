@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::across::{Claim, ContextClaims, is_link_local};
+use super::add_path::AddPath;
 use super::bfd;
 use super::fault::{Fault, Place};
 use super::kind::{
@@ -80,6 +81,7 @@ fn read_neighbor(
     let export = s.list("export", &Rule);
     let allow_own_as = s.or("allow-own-as", &Integer::<u8>::new(0, 10), 0);
     let limits = limits::read(s);
+    let add_path = s.optional("add-path", &Choice(AddPath::WORDS));
     let bfd = bfd::read_neighbor(s, &address, &local_address, &interface, &mut claims.bfd);
 
     if let Ok(address) = &address {
@@ -118,6 +120,7 @@ fn read_neighbor(
         export: export?.into_iter().map(|rule| rule.value).collect(),
         allow_own_as: allow_own_as?.value,
         limits: limits?,
+        add_path: add_path?.map(|add_path| add_path.value),
         bfd: bfd?,
     })
 }

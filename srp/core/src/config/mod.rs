@@ -9,6 +9,7 @@
 //! configuration as text (`text`). `docs/configuration.md` lists every key; a test holds it against this code.
 
 mod across;
+mod add_path;
 mod bfd;
 mod bgp;
 mod compare;
@@ -31,6 +32,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use add_path::AddPath;
 pub use compare::{differences, digest};
 pub use dscp::Dscp;
 pub use fault::{ConfigError, Fault, Place};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnetwork::IpNetwork;
 
+use super::add_path::AddPath;
 use super::dscp::Dscp;
 use super::limits::PrefixLimits;
 use crate::types::{ChassisMode, Mac, Priority, Span};
@@ -327,6 +328,8 @@ pub struct NeighborConfig {
     pub allow_own_as: u8,
     /// How many routes it may announce, and is told.
     pub limits: PrefixLimits,
+    /// Several paths to a prefix, and in which direction (RFC 7911).
+    pub add_path: Option<AddPath>,
     /// `[context.bgp.neighbor.bfd]`: BFD beside the session; `local_address` is there.
     pub bfd: Option<BfdTimers>,
 }

@@ -288,4 +288,5 @@ fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
         .text("maximum-prefixes-action", neighbor.limits.action)
         .maybe("maximum-prefixes-restart", neighbor.limits.restart)
         .maybe_bare("maximum-prefixes-out", neighbor.limits.out)
+        .maybe("add-path", neighbor.add_path)
 }

@@ -82,7 +82,7 @@ pub fn outwards(side: usize, kind: PeerKind, set: Arc<OriginatedSet>) -> AdjRibO
     let (v4, v6) = next_hops(side);
     let context = OutContext {
         local_as: LOCAL_AS,
-        encoding: Encoding { as_width: AsWidth::Four, kind },
+        encoding: Encoding::new(AsWidth::Four, kind),
         send_limit: MAX_MESSAGE_LEN,
         families: Families::ALL,
         enhanced_refresh: true,
@@ -166,7 +166,7 @@ impl Table {
         let mut stream = std::mem::take(&mut self.streams[side]);
         stream.extend_from_slice(octets);
         let mut read = 0;
-        let context = UpdateContext { as_width: AsWidth::Four, kind: self.kind, families: Families::ALL };
+        let context = UpdateContext::new(AsWidth::Four, self.kind, Families::ALL);
         while let Some(frame) = first_frame(&stream[read..], MAX_MESSAGE_LEN).map_err(|n| n.to_string())? {
             if frame.kind != Kind::Update {
                 return Err(format!("a {:?} among UPDATEs", frame.kind));

@@ -109,6 +109,7 @@ fn path(route: &RouteView) -> BgpPath {
     BgpPath {
         prefix: route.prefix.to_string(),
         neighbor: route.neighbor.to_string(),
+        path_id: Some(route.path_id).filter(|id| *id != 0),
         used: match route.why {
             Why::Best | Why::Multipath => true,
             Why::Lost(_) | Why::Unusable(_) => false,

@@ -35,11 +35,9 @@ impl Reading {
 }
 
 fn context(session: cases::Session) -> UpdateContext {
-    UpdateContext {
-        as_width: if session.two_octets { AsWidth::Two } else { AsWidth::Four },
-        kind: if session.internal { PeerKind::Internal } else { PeerKind::External },
-        families: Families::ALL,
-    }
+    let width = if session.two_octets { AsWidth::Two } else { AsWidth::Four };
+    let kind = if session.internal { PeerKind::Internal } else { PeerKind::External };
+    UpdateContext::new(width, kind, Families::ALL)
 }
 
 /// Neighboring sequences as one: RFC 6793 section 4.2.3 does not say where the segments of a path end that was put
@@ -237,7 +235,7 @@ fn any_routes_are_read_as_they_were_written_both_ways() {
             let routes = prefixes.iter().map(|prefix| (*prefix, joined.clone())).collect();
 
             let context = context(session);
-            let encoding = Encoding { as_width: context.as_width, kind: context.kind };
+            let encoding = Encoding::new(context.as_width, context.kind);
             let template =
                 Template::new(&attributes, family, encoding).expect("the next hop is of the family");
             let mut message = Vec::new();
@@ -279,7 +277,8 @@ fn any_withdrawals_are_read_as_they_were_written_both_ways() {
             if list.is_empty() {
                 push_end_of_rib(family, &mut ours);
             } else {
-                push_withdrawal(family, &list, MAX_MESSAGE_LEN, &mut ours);
+                let encoding = Encoding::new(AsWidth::Four, PeerKind::External);
+                push_withdrawal(family, &list, encoding, MAX_MESSAGE_LEN, &mut ours);
             }
             let classic = family == Family::Ipv4Unicast;
             let withdrawn = if classic { translate::v4_entries(&list) } else { Vec::new() };

@@ -9,10 +9,13 @@ use super::*;
 use crate::attributes::AsPath;
 use crate::types::{Asn, Families};
 
-const EXTERNAL: Encoding = Encoding { as_width: AsWidth::Four, kind: PeerKind::External };
+const EXTERNAL: Encoding = Encoding::new(AsWidth::Four, PeerKind::External);
 
 fn updates(mut stream: &[u8], encoding: Encoding) -> Vec<Update> {
-    let context = UpdateContext { as_width: encoding.as_width, kind: encoding.kind, families: Families::ALL };
+    let context = UpdateContext {
+        add_path: encoding.add_path,
+        ..UpdateContext::new(encoding.as_width, encoding.kind, Families::ALL)
+    };
     let mut updates = Vec::new();
     while let Some(frame) = first_frame(stream, MAX_MESSAGE_LEN).unwrap() {
         updates.push(Update::decode(frame.body, context).unwrap());
@@ -65,6 +68,34 @@ fn loopback_of_an_external_neighbor_is_written_octet_by_octet() {
 }
 
 #[test]
+fn our_path_has_one_identifier_in_announcements_and_withdrawals_alike() {
+    let encoding = Encoding { add_path: Families::ALL, ..EXTERNAL };
+    let attributes = [
+        (Family::Ipv4Unicast, NextHop::V4(Ipv4Addr::new(192, 0, 2, 1))),
+        (Family::Ipv6Unicast, NextHop::V6 { address: "2001:db8::1".parse().unwrap(), link_local: None }),
+    ];
+    for (family, next_hop) in attributes {
+        let attributes = Attributes::originated(AsPath::repeated(Asn(65000), 1), next_hop);
+        let prefixes = many(family, 3000);
+        let mut stream = push_all(&Template::new(&attributes, family, encoding).unwrap(), &prefixes);
+        let mut rest = &*prefixes;
+        while !rest.is_empty() {
+            let before = stream.len();
+            rest = &rest[push_withdrawal(family, rest, encoding, MAX_MESSAGE_LEN, &mut stream)..];
+            assert!(stream.len() - before <= MAX_MESSAGE_LEN);
+        }
+        let (mut announced, mut withdrawn) = (Vec::new(), Vec::new());
+        for update in updates(&stream, encoding) {
+            withdrawn.extend(update.withdrawn_ids.with(&update.withdrawn));
+            let groups = update.announced.iter();
+            announced.extend(groups.flat_map(|group| group.path_ids.with(&group.prefixes)));
+        }
+        let expected: Vec<_> = prefixes.into_iter().map(|prefix| (prefix, OUR_PATH)).collect();
+        assert_eq!((&announced, &withdrawn), (&expected, &expected));
+    }
+}
+
+#[test]
 fn two_octet_neighbor_gets_as_trans_and_as4_path() {
     let attributes = Attributes::originated(
         AsPath::repeated(Asn(4_200_000_001), 3),
@@ -111,7 +142,7 @@ fn withdrawals_are_packed_and_read_back() {
         let prefixes = many(family, 10_000);
         let (mut out, mut rest) = (Vec::new(), &*prefixes);
         while !rest.is_empty() {
-            let taken = push_withdrawal(family, rest, MAX_MESSAGE_LEN, &mut out);
+            let taken = push_withdrawal(family, rest, EXTERNAL, MAX_MESSAGE_LEN, &mut out);
             rest = &rest[taken..];
         }
         let updates = updates(&out, EXTERNAL);
@@ -157,7 +188,7 @@ proptest! {
             (Just(family), any_attributes(family), proptest::collection::vec(any_prefix(family), 1..2000))
         })
     ) {
-        let encoding = Encoding { as_width: AsWidth::Four, kind: PeerKind::Internal };
+        let encoding = Encoding::new(AsWidth::Four, PeerKind::Internal);
         let out = push_all(&Template::new(&attributes, family, encoding).unwrap(), &prefixes);
         let mut read = Vec::new();
         for update in updates(&out, encoding) {
@@ -172,7 +203,7 @@ proptest! {
     /// the path is compared number by number.
     #[test]
     fn two_octet_session_loses_no_as_number(attributes in any_attributes(Family::Ipv4Unicast)) {
-        let encoding = Encoding { as_width: AsWidth::Two, kind: PeerKind::Internal };
+        let encoding = Encoding::new(AsWidth::Two, PeerKind::Internal);
         let out = push_all(&Template::new(&attributes, Family::Ipv4Unicast, encoding).unwrap(), &many(Family::Ipv4Unicast, 1));
         let read = &updates(&out, encoding)[0].announced[0].attributes;
         prop_assert_eq!(read.as_path.asns().collect::<Vec<_>>(), attributes.as_path.asns().collect::<Vec<_>>());

@@ -4,21 +4,20 @@ use super::*;
 use crate::types::Asn;
 use crate::wire::notification::Reason;
 
-const FOUR: UpdateContext =
-    UpdateContext { as_width: AsWidth::Four, kind: PeerKind::External, families: Families::ALL };
+pub(super) const FOUR: UpdateContext = UpdateContext::new(AsWidth::Four, PeerKind::External, Families::ALL);
 const TWO: UpdateContext = UpdateContext { as_width: AsWidth::Two, ..FOUR };
 const INTERNAL: UpdateContext = UpdateContext { kind: PeerKind::Internal, ..FOUR };
 
-const ORIGIN: &[u8] = &[0x40, 1, 1, 0];
-const AS_PATH: &[u8] = &[0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe9];
-const NEXT_HOP: &[u8] = &[0x40, 3, 4, 192, 0, 2, 1];
+pub(super) const ORIGIN: &[u8] = &[0x40, 1, 1, 0];
+pub(super) const AS_PATH: &[u8] = &[0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe9];
+pub(super) const NEXT_HOP: &[u8] = &[0x40, 3, 4, 192, 0, 2, 1];
 const ROUTE: &[u8] = &[24, 198, 51, 100];
 const MP_REACH: &[u8] = &[
     0x80, 14, 30, 0, 2, 1, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 64, 0x20, 1, 0xd,
     0xb8, 0, 1, 0, 0,
 ];
 
-fn body(withdrawn: &[u8], attributes: &[&[u8]], routes: &[u8]) -> Vec<u8> {
+pub(super) fn body(withdrawn: &[u8], attributes: &[&[u8]], routes: &[u8]) -> Vec<u8> {
     let attributes = attributes.concat();
     let mut body = u16::try_from(withdrawn.len()).unwrap().to_be_bytes().to_vec();
     body.extend(withdrawn);
@@ -287,10 +286,21 @@ fn routes_of_a_family_that_was_not_negotiated_are_ignored() {
 }
 
 fn any_context() -> impl Strategy<Value = UpdateContext> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(wide, internal, both)| UpdateContext {
-        as_width: if wide { AsWidth::Four } else { AsWidth::Two },
-        kind: if internal { PeerKind::Internal } else { PeerKind::External },
-        families: if both { Families::ALL } else { Families::from_iter([Family::Ipv4Unicast]) },
+    let any_families = || {
+        let of = |(v4, v6): (bool, bool)| {
+            [(v4, Family::Ipv4Unicast), (v6, Family::Ipv6Unicast)].into_iter().filter(|(on, _)| *on)
+        };
+        any::<(bool, bool)>().prop_map(move |both| of(both).map(|(_, family)| family).collect::<Families>())
+    };
+    let families = (any_families(), any_families(), any_families());
+    (any::<bool>(), any::<bool>(), families).prop_map(|(wide, internal, (other, paths, next_hops))| {
+        UpdateContext {
+            as_width: if wide { AsWidth::Four } else { AsWidth::Two },
+            kind: if internal { PeerKind::Internal } else { PeerKind::External },
+            families: other.with(Family::Ipv4Unicast),
+            add_path: paths,
+            ipv6_next_hops: next_hops,
+        }
     })
 }
 

@@ -25,9 +25,14 @@ impl<'a> Bird<'a> {
 
     /// `more` is what stands in the protocol besides.
     pub fn start(release: Release, netns: &'a Netns, session: &Session, more: &str) -> Self {
+        Self::run(release, netns, &configuration(session, more))
+    }
+
+    /// With a configuration of its own.
+    pub fn run(release: Release, netns: &'a Netns, configuration: &str) -> Self {
         let directory = tempfile::tempdir_in("/tmp").expect("there is a directory for temporary files");
         let log = directory.path().join("log");
-        let text = format!("log \"{}\" all;\n{}", log.display(), configuration(session, more));
+        let text = format!("log \"{}\" all;\n{configuration}", log.display());
         std::fs::write(directory.path().join("bird.conf"), text).expect("it can be written");
         let daemon = daemon(release, netns, &directory, &[]);
         let bird = Self { netns, release, directory, daemon };

@@ -230,6 +230,7 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
                 import: kept,
                 export,
                 allow_own_as: u8::from(passive) * 3,
+                add_path: AddPath::WORDS.get(usize::from(port) % 5).map(|(_, way)| *way),
                 limits: PrefixLimits {
                     most: passive.then_some(u32::from(port)),
                     most_ipv6: both.then_some(1),
