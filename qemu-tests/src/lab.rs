@@ -12,10 +12,10 @@ use ipnetwork::IpNetwork;
 use crate::bridge::{Bridge, Plug};
 use crate::cleanup;
 use crate::error::LabError;
-use crate::frr::{self, Frr};
 use crate::namespace::{Namespace, Port, Programs};
 use crate::netns::{self, Netns};
 use crate::node::{Job, Node};
+use crate::routing::Routing;
 use crate::topology::{Link, NodeSpec, Role, Topology, Wire};
 
 /// Interface indices start here. The two ends of a wire get different ones on purpose: the kernel reports a lost carrier
@@ -49,8 +49,8 @@ pub struct Plan {
 pub struct Router {
     /// The namespace.
     pub node: Arc<Namespace>,
-    /// The routing daemons in it.
-    pub frr: Frr,
+    /// The routing software in it.
+    pub routing: Routing,
 }
 
 impl Router {
@@ -98,7 +98,7 @@ impl Lab {
         if !nix::unistd::geteuid().is_root() {
             return Err(LabError::NotRoot { what: "a lab of network namespaces".to_owned() });
         }
-        Frr::check_installed()?;
+        plan.topology.software.check_installed()?;
         cleanup::sweep();
         plan.topology.check()?;
         std::fs::create_dir_all(&plan.out).map_err(LabError::file("making", &plan.out))?;
@@ -142,12 +142,8 @@ impl Lab {
             .into_iter()
             .map(|name| {
                 let node = space(name)?;
-                let files = frr::Files {
-                    bgpd: frr::config::bgpd(&topology, name)?,
-                    bfdd: frr::config::bfdd(&topology, name),
-                };
-                let frr = Frr::start(Arc::clone(&node) as Arc<dyn Node>, &files)?;
-                Ok(Router { node, frr })
+                let routing = Routing::start(&topology, &node)?;
+                Ok(Router { node, routing })
             })
             .collect::<Result<Vec<_>, LabError>>()?;
         Ok(Self { topology, out, chassis, routers, client, bridges })

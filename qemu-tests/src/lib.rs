@@ -2,6 +2,7 @@
 
 pub mod backlog;
 pub mod bench;
+pub mod bird;
 pub mod bridge;
 pub mod busy;
 pub mod cleanup;
@@ -19,6 +20,7 @@ pub mod pair;
 pub mod probe;
 pub mod realtime;
 pub mod report;
+pub mod routing;
 pub mod rtnl;
 pub mod scenario;
 pub mod spawner;

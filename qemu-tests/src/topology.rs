@@ -1,7 +1,7 @@
 //! A topology as a value: nodes, links with addresses, and what each router announces. No kernel and no file here.
 //!
 //! A link has two ends; an end is a node, the name of the link inside that node (by convention the neighbour's name), and
-//! addresses. Everything else (FRR's neighbours, the client's routing rules, which device leads to which chassis) is
+//! addresses. Everything else (the routers' neighbours, the client's routing rules, which device leads to which chassis) is
 //! derived, so that no fact is written down twice.
 
 use std::net::IpAddr;
@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use crate::error::LabError;
+use crate::routing::Software;
 
 /// One end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub enum Role {
         /// Its autonomous system.
         asn: u32,
     },
-    /// An FRR router.
+    /// A router.
     Router {
         /// Its autonomous system.
         asn: u32,
@@ -101,6 +102,8 @@ pub struct Topology {
     pub services: Vec<IpNetwork>,
     /// How routers watch the chassis.
     pub watch: Watch,
+    /// What the routers run.
+    pub software: Software,
 }
 
 /// A BGP neighbour of a router, derived from the links.
@@ -191,6 +194,7 @@ impl Topology {
                 "2001:db8:18::/48",
             ]),
             watch: Watch::HoldTime { seconds: 9 },
+            software: Software::default(),
         }
     }
 
@@ -219,6 +223,12 @@ impl Topology {
             }
         }
         self
+    }
+
+    /// The same with routers that run `software`.
+    #[must_use]
+    pub fn with_routers(self, software: Software) -> Self {
+        Self { software, ..self }
     }
 
     /// The node called `name`.

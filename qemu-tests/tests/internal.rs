@@ -30,7 +30,7 @@ fn router(lab: &Lab) -> &Router {
 
 /// The paths of r1 to `service`. None of them may have an AS in its path: their origin is r1's own.
 fn offers(lab: &Lab, service: &IpNetwork) -> Vec<Offer> {
-    let paths = router(lab).frr.paths(service).expect("FRR answers");
+    let paths = router(lab).routing.paths(service).expect("FRR answers");
     let neighbors = lab.topology.neighbors(INTERNAL);
     let offer = |path: lab::frr::show::Path| {
         assert_eq!(path.as_path, [0_u32; 0], "prepends towards an internal neighbour: {path:?}");

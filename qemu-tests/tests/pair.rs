@@ -9,6 +9,7 @@ use lab::clock::Time;
 use lab::lab::Machines;
 use lab::node::{Job, Signal};
 use lab::probe::gaps::Outcome;
+use lab::routing::Software;
 use lab::scenario::stage::{LIMIT, Stage};
 use lab::scenario::{measure, steps};
 use lab::topology::Topology;
@@ -16,9 +17,9 @@ use lab::{machines, report, scenario};
 use srp_core::types::ChassisState;
 use support::build;
 
-fn demonstrate(machines: Option<&dyn Machines>) {
+fn demonstrate(topology: Topology, machines: Option<&dyn Machines>) {
     let out = tempfile::tempdir().expect("a folder");
-    let (lab, settings) = build(Topology::pair(), out.path(), machines);
+    let (lab, settings) = build(topology, out.path(), machines);
     let mut number = 0;
     let report = scenario::demo(&lab, settings, &mut |_, step| {
         number += 1;
@@ -32,7 +33,12 @@ fn demonstrate(machines: Option<&dyn Machines>) {
 
 #[test]
 fn the_whole_demonstration_passes_on_namespaces() {
-    demonstrate(None);
+    demonstrate(Topology::pair(), None);
+}
+
+#[test]
+fn the_whole_demonstration_passes_with_routers_that_run_bird() {
+    demonstrate(Topology::pair().with_routers(Software::Bird), None);
 }
 
 #[test]
@@ -45,7 +51,7 @@ fn the_whole_demonstration_passes_on_machines() {
     let image = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pair-image");
     let (factory, said) = machines::factory(&target, &image).expect("the image is built");
     println!("{said}");
-    demonstrate(Some(&factory));
+    demonstrate(Topology::pair(), Some(&factory));
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn prefer(lab: &Lab, chassis: &str) {
             let wanted: Vec<_> =
                 lab.topology.neighbors(name).into_iter().filter(|n| n.node == chassis).collect();
             wait::until(&format!("{name} to prefer {chassis} for {service}"), LIMIT, LOOK, || {
-                let paths = router.frr.paths(service)?;
+                let paths = router.routing.paths(service)?;
                 let good = paths.best().is_some_and(|best| wanted.iter().any(|n| n.address == best.peer));
                 Ok(if good { Seen::Done(()) } else { Seen::NotYet(format!("{paths:?}")) })
             })

@@ -155,8 +155,9 @@ fn look(stage: &Stage<'_>) -> Result<(Counts, u64), LabError> {
         hellos += statistics.hello_messages_received;
     }
     for router in &stage.lab.routers {
-        counts.bgp_losses += router.frr.summary()?.0.values().map(|session| session.dropped).sum::<u64>();
-        counts.bfd_downs += router.frr.bfd_counters()?.iter().map(|peer| peer.downs).sum::<u64>();
+        let frr = router.routing.frr()?;
+        counts.bgp_losses += frr.summary()?.0.values().map(|session| session.dropped).sum::<u64>();
+        counts.bfd_downs += frr.bfd_counters()?.iter().map(|peer| peer.downs).sum::<u64>();
     }
     Ok((counts, hellos))
 }

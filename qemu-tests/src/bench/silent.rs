@@ -122,7 +122,7 @@ fn cut(
         let name = router.node.name();
         let dead: Vec<_> =
             stage.lab.topology.neighbors(name).into_iter().filter(|one| one.node == from).collect();
-        let losses = router.frr.losses()?;
+        let losses = router.routing.frr()?.losses()?;
         let times = losses
             .iter()
             .filter(|loss| dead.iter().any(|neighbor| neighbor.address == loss.peer))

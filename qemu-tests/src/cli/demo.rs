@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use ipnetwork::IpNetwork;
 use lab::cleanup;
 use lab::error::LabError;
 use lab::interrupt;
@@ -15,6 +16,7 @@ use lab::namespace::Programs;
 use lab::node::{Kind, Node};
 use lab::pair;
 use lab::report::{self, Report};
+use lab::routing::Software;
 use lab::scenario::{self, stage::Settings};
 use lab::topology::Topology;
 use lab::variant::{self, LinkTimers};
@@ -46,6 +48,9 @@ pub struct Demo {
     /// Chassis as QEMU machines instead of namespaces.
     #[arg(long)]
     vm: bool,
+    /// What the routers run.
+    #[arg(long, value_enum, default_value_t = Software::Frr)]
+    routers: Software,
     /// Leave the lab up at the end, until Ctrl-C.
     #[arg(long)]
     keep: bool,
@@ -94,7 +99,8 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     cleanup::on_abort();
     let kind = if arguments.vm { Kind::Machine } else { Kind::Namespace };
     let places = &arguments.places;
-    let (plan, mut settings) = places.plan(Topology::pair(), kind, None, &places.out)?;
+    let (plan, mut settings) =
+        places.plan(Topology::pair().with_routers(arguments.routers), kind, None, &places.out)?;
     settings.leave_running = arguments.keep;
     folder::empty(&plan.out)?;
     let machines = if arguments.vm {
@@ -160,10 +166,12 @@ fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
     let socket = active.folder().join(format!("run/{}.sock", active.name()));
     let srpctl =
         format!("{} --socket {}", active.program(lab::node::Program::Srpctl).display(), socket.display());
-    let vtysh = |router: &lab::lab::Router, words: &str| {
-        format!("vtysh --vty_socket {} -c '{words}'", router.node.folder().display())
+    let service = IpNetwork::from(loopback);
+    let asked = |router: &lab::lab::Router| router.routing.commands(&router.node, &service);
+    let paths = |router| {
+        let [paths, _] = asked(router);
+        paths
     };
-    let paths = format!("show bgp ipv4 unicast {loopback}/32");
     let ping = format!("ip netns exec {} ping {loopback}", lab.client.netns().name());
     let mut commands = Vec::new();
     match active.kind() {
@@ -172,11 +180,14 @@ fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
                 ["show srp info", "show switchover last", "srp initiate-switchover"]
                     .map(|words| format!("{srpctl} {words}")),
             );
-            commands.extend(lab.routers.first().map(|router| vtysh(router, &paths)));
+            commands.extend(lab.routers.first().map(paths));
         }
         Kind::Machine => {
-            commands.extend(lab.routers.iter().map(|router| vtysh(router, &paths)));
-            commands.extend(lab.routers.first().map(|router| vtysh(router, "show bgp summary")));
+            commands.extend(lab.routers.iter().map(paths));
+            commands.extend(lab.routers.first().map(|router| {
+                let [_, summary] = asked(router);
+                summary
+            }));
             let console = lab.out.join("nodes").join(active.name()).join("console.log");
             commands.push(format!("tail -f {}", console.display()));
         }

@@ -80,7 +80,7 @@ pub struct Step {
     pub probes: Vec<Probe>,
     /// Packets that the host dropped from full queues meanwhile, of all its namespaces: no doing of the lab's.
     pub host_dropped: u64,
-    /// What the routers preferred at the end, from FRR.
+    /// What the routers preferred at the end, as their own software tells it.
     pub preferences: Vec<Preference>,
     /// How an unplanned takeover's time was spent.
     pub phases: Option<Phases>,

@@ -78,7 +78,7 @@ fn broken(stage: &Stage<'_>, id: &str, began: Time, error: &LabError) -> Step {
         }
     }
     step.events = timeline::merge(moments, began, began);
-    // FRR may be what is broken; then the error says so.
+    // The routers may be what is broken; then the error says so.
     step.preferences = stage.preferences().unwrap_or_default();
     step.check("the step comes to its end", false, error.to_string());
     step

@@ -227,7 +227,7 @@ impl<'a> Stage<'a> {
         wait::until("all BFD sessions of all routers to be up", LIMIT, LOOK, || {
             let mut lacking = Vec::new();
             for router in &self.lab.routers {
-                let peers = router.frr.bfd_peers()?;
+                let peers = router.routing.frr()?.bfd_peers()?;
                 let name = router.node.name();
                 for neighbor in self.lab.topology.neighbors(name) {
                     let peer = peers.iter().find(|peer| peer.peer == neighbor.address);
@@ -268,7 +268,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// What every router prefers for every service, asked of FRR.
+    /// What every router prefers for every service, asked of its own software.
     pub fn preferences(&self) -> Result<Vec<Preference>, LabError> {
         let mut preferences = Vec::new();
         for router in &self.lab.routers {
@@ -279,7 +279,7 @@ impl<'a> Stage<'a> {
                 found.map(|neighbor| neighbor.node.clone())
             };
             for service in &self.lab.topology.services {
-                let paths = router.frr.paths(service)?;
+                let paths = router.routing.paths(service)?;
                 let others = paths.0.iter().filter(|path| !path.best);
                 preferences.push(Preference {
                     router: name.to_owned(),
@@ -326,12 +326,10 @@ pub fn kind(lab: &Lab) -> &'static str {
     }
 }
 
-/// Release of the routers' FRR.
+/// The routers' software with its release.
 pub fn routers_release(lab: &Lab) -> Result<String, LabError> {
     let Some(router) = lab.routers.first() else { return Ok("none".to_owned()) };
-    let text = router.frr.vtysh("show version")?;
-    // "FRRouting 8.4.4 (r1) on Linux(...)."
-    Ok(text.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+    router.routing.release()
 }
 
 /// Views in one line, for errors and reports.

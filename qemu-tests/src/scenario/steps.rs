@@ -65,7 +65,7 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     }
     for chassis in [&first, &second] {
         stage.until_routes_learnt(chassis)?;
-        // Most of this time is FRR's: it gathers neighbours for a second before it announces anything.
+        // Most of this time is the routers': FRR gathers neighbours for a second before it announces anything.
         notes.did(Time::now(), "routes-learnt", format!("{chassis} from all its neighbours"));
     }
     let Measured { mut step, views, .. } = collect(stage, &before, zero, notes, &Record::default())?;
@@ -73,7 +73,7 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     "srpd is started on both".clone_into(&mut step.zero);
     step.title = format!("start of both chassis: {first} becomes Active, {second} Standby");
     roles(&mut step, &first, &second, &views);
-    routers_prefer(&mut step, &first, &views);
+    routers_prefer(stage, &mut step, &first, &views);
     Ok(judged(step))
 }
 
@@ -106,7 +106,7 @@ pub fn planned(stage: &mut Stage<'_>, id: &str, from: &str, to: &str) -> Result<
         })?;
     let Measured { mut step, views, .. } = measured;
     roles(&mut step, to, from, &views);
-    routers_prefer(&mut step, to, &views);
+    routers_prefer(stage, &mut step, to, &views);
     nothing_lost(stage, &mut step);
     let gap = step.probes.iter().map(|probe| probe.longest_gap_back_net_ms).fold(0.0, f64::max);
     if stage::kind(stage.lab) == "namespaces" {
@@ -138,7 +138,7 @@ pub fn power_off(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         views.get(&to).is_some_and(|v| v.state == ChassisState::Active),
         stage::tell(&views),
     );
-    routers_prefer(&mut step, &to, &views);
+    routers_prefer(stage, &mut step, &to, &views);
     let ended = outcomes.iter().all(|outcome| outcome.answered_by.last().is_some_and(|last| last.to == to));
     step.check("all streams are answered again", ended, format!("by {to}"));
     let outcomes: Vec<_> = outcomes.iter().collect();
@@ -185,7 +185,7 @@ pub fn power_on(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         after == Some(before.switchovers),
         format!("{} switchovers before, {} after", before.switchovers, after.unwrap_or_default()),
     );
-    routers_prefer(&mut step, &active, &views);
+    routers_prefer(stage, &mut step, &active, &views);
     nothing_lost(stage, &mut step);
     only_answered_by(&mut step, &active);
     Ok(judged(step))
@@ -216,7 +216,7 @@ pub fn cut_srp_link(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         views.values().all(|view| view.state == ChassisState::Active),
         stage::tell(&views),
     );
-    routers_prefer(&mut step, &former, &views);
+    routers_prefer(stage, &mut step, &former, &views);
     let longer = step.preferences.iter().all(|p| p.others.iter().all(|(_, prepends)| *prepends > p.prepends));
     step.check(
         format!("{other} announces longer paths than {former}"),
@@ -249,7 +249,7 @@ pub fn heal_srp_link(stage: &mut Stage<'_>) -> Result<Step, LabError> {
         })?;
     let Measured { mut step, views, .. } = measured;
     roles(&mut step, &right, &other, &views);
-    routers_prefer(&mut step, &right, &views);
+    routers_prefer(stage, &mut step, &right, &views);
     nothing_lost(stage, &mut step);
     only_answered_by(&mut step, &right);
     Ok(judged(step))
@@ -284,7 +284,8 @@ fn roles(step: &mut Step, active: &str, standby: &str, views: &BTreeMap<String, 
 }
 
 /// Every router prefers `active` for every service, with as many prepends as its route modifier says.
-fn routers_prefer(step: &mut Step, active: &str, views: &BTreeMap<String, View>) {
+fn routers_prefer(stage: &Stage<'_>, step: &mut Step, active: &str, views: &BTreeMap<String, View>) {
+    let software = stage.lab.topology.software;
     let modifier = views.get(active).map_or(0, |view| usize::from(view.modifier));
     let wrong: Vec<String> = step
         .preferences
@@ -302,7 +303,8 @@ fn routers_prefer(step: &mut Step, active: &str, views: &BTreeMap<String, View>)
             format!("{router} {prefix}: {chassis} with {prepends} prepends, kernel to {kernel}")
         })
         .collect();
-    let name = format!("FRR and kernel of all routers prefer {active}, AS path 1 + modifier {modifier}");
+    let name =
+        format!("{software} and kernel of all routers prefer {active}, AS path 1 + modifier {modifier}");
     let found = if wrong.is_empty() {
         format!("{} of {} best paths", step.preferences.len(), step.preferences.len())
     } else {
