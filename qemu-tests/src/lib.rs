@@ -9,6 +9,7 @@ pub mod cleanup;
 pub mod clock;
 pub mod error;
 pub mod frr;
+pub mod gobgp;
 pub mod interrupt;
 pub mod lab;
 pub mod machines;

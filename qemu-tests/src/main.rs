@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use lab::error::LabError;
 
-/// Labs of the redundancy pair: two chassis, FRR routers, a client, and probes that measure.
+/// Labs of the redundancy pair: two chassis, routers, a client, and probes that measure.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -24,6 +24,9 @@ enum Command {
     /// Serve a lab's commands inside a machine, over its serial port; started by the image.
     #[command(hide = true)]
     Agent,
+    /// Make the kernel of this namespace follow the best paths of its GoBGP; started by the lab.
+    #[command(hide = true)]
+    FollowGobgp,
     /// The probe by itself: one UDP packet per millisecond each way.
     #[command(subcommand)]
     Probe(cli::probe::Probe),
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => cli::demo::run(&demo),
         Command::Bench(bench) => cli::bench::run(&bench),
         Command::Agent => agent(),
+        Command::FollowGobgp => lab::gobgp::follow::run().map(|()| ExitCode::SUCCESS),
         Command::Probe(probe) => cli::probe::run(&probe),
     };
     match result {

@@ -10,6 +10,7 @@ use crate::bird::Bird;
 use crate::error::LabError;
 use crate::frr::show::Paths;
 use crate::frr::{self, Frr};
+use crate::gobgp::GoBgp;
 use crate::namespace::Namespace;
 use crate::node::Node;
 use crate::topology::Topology;
@@ -22,6 +23,9 @@ pub enum Software {
     Frr,
     /// BIRD.
     Bird,
+    /// GoBGP.
+    #[value(name = "gobgp")]
+    GoBgp,
 }
 
 impl fmt::Display for Software {
@@ -29,6 +33,7 @@ impl fmt::Display for Software {
         f.write_str(match self {
             Self::Frr => "FRR",
             Self::Bird => "BIRD",
+            Self::GoBgp => "GoBGP",
         })
     }
 }
@@ -39,6 +44,7 @@ impl Software {
         match self {
             Self::Frr => Frr::check_installed(),
             Self::Bird => Bird::check_installed(),
+            Self::GoBgp => GoBgp::check_installed(),
         }
     }
 }
@@ -49,6 +55,8 @@ pub enum Routing {
     Frr(Frr),
     /// BIRD.
     Bird(Bird),
+    /// GoBGP.
+    GoBgp(GoBgp),
 }
 
 impl Routing {
@@ -65,6 +73,7 @@ impl Routing {
                 Ok(Self::Frr(Frr::start(on(), &files)?))
             }
             Software::Bird => Ok(Self::Bird(Bird::start(on(), topology)?)),
+            Software::GoBgp => Ok(Self::GoBgp(GoBgp::start(on(), topology)?)),
         }
     }
 
@@ -73,6 +82,7 @@ impl Routing {
         match self {
             Self::Frr(frr) => frr.paths(prefix),
             Self::Bird(bird) => bird.paths(prefix),
+            Self::GoBgp(gobgp) => gobgp.paths(prefix),
         }
     }
 
@@ -83,6 +93,7 @@ impl Routing {
             Self::Frr(frr) => Ok(words(&frr.vtysh("show version")?, 2)),
             // "BIRD 2.0.12 ready."
             Self::Bird(bird) => Ok(words(&bird.ask("show status")?, 2)),
+            Self::GoBgp(gobgp) => gobgp.release(),
         }
     }
 
@@ -94,6 +105,8 @@ impl Routing {
                 .map(|words| format!("vtysh --vty_socket {folder} -c '{words}'")),
             Self::Bird(_) => [format!("show route {prefix} all"), "show protocols".to_owned()]
                 .map(|words| format!("birdc -s {folder}/bird.ctl {words}")),
+            Self::GoBgp(_) => [format!("global rib {prefix}"), "neighbor".to_owned()]
+                .map(|words| format!("ip netns exec {} gobgp {words}", node.netns().name())),
         }
     }
 
@@ -101,7 +114,7 @@ impl Routing {
     pub fn frr(&self) -> Result<&Frr, LabError> {
         match self {
             Self::Frr(frr) => Ok(frr),
-            Self::Bird(_) => {
+            Self::Bird(_) | Self::GoBgp(_) => {
                 let reason = "routers that watch by BFD or are measured are FRR".to_owned();
                 Err(LabError::Topology { topology: "routers".to_owned(), reason })
             }

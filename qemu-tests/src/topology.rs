@@ -284,6 +284,14 @@ impl Topology {
         neighbors
     }
 
+    /// The networks that a router announces.
+    pub fn announced_by(&self, router: &str) -> Result<&[IpNetwork], LabError> {
+        match &self.node(router)?.role {
+            Role::Router { announces, .. } => Ok(announces),
+            Role::Chassis { .. } | Role::Client => Err(self.wrong(format!("{router} is no router"))),
+        }
+    }
+
     /// The ways out of a client, one per address.
     pub fn ways(&self, client: &str) -> Vec<Way> {
         let mut ways = Vec::new();

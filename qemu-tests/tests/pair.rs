@@ -42,6 +42,11 @@ fn the_whole_demonstration_passes_with_routers_that_run_bird() {
 }
 
 #[test]
+fn the_whole_demonstration_passes_with_routers_that_run_gobgp() {
+    demonstrate(Topology::pair().with_routers(Software::GoBgp), None);
+}
+
+#[test]
 fn the_whole_demonstration_passes_on_machines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let built =

@@ -168,7 +168,7 @@ struct RawFamily {
 }
 
 /// Reads `text`, the answer to `command`.
-pub(super) fn read<T: serde::de::DeserializeOwned>(command: &str, text: &str) -> Result<T, LabError> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(command: &str, text: &str) -> Result<T, LabError> {
     serde_json::from_str(text).map_err(|error| LabError::Answer {
         command: command.to_owned(),
         reason: format!("{error} in: {text}"),
