@@ -12,6 +12,7 @@ use bgp_proto::types::{Asn, Families, Family, HoldTime, Millis, RouterId};
 use ipnetwork::IpNetwork;
 
 use crate::limits::Limits;
+use crate::monitor::MonitorConfig;
 use crate::tcp_auth::Md5Key;
 
 /// The port that BGP listens on (RFC 4271 section 8.2.1).
@@ -33,6 +34,8 @@ pub struct SpeakerConfig {
     /// Next hops count as reachable only when [`crate::SpeakerHandle::set_next_hops`] says so; they are asked for by
     /// [`crate::Event::NextHopsWanted`].
     pub watch_next_hops: bool,
+    /// Who looks on. Has no bearing on any session.
+    pub monitors: Vec<MonitorConfig>,
     /// The neighbors, in any order.
     pub neighbors: Vec<NeighborConfig>,
     /// Where neighbors may come from without being named. Of two ranges that hold an address the longer one counts.
@@ -73,6 +76,7 @@ impl SpeakerConfig {
             port: BGP_PORT,
             multipath: Multipath::OFF,
             watch_next_hops: false,
+            monitors: Vec::new(),
             neighbors: Vec::new(),
             ranges: Vec::new(),
         }

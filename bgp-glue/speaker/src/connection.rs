@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
+use bgp_proto::wire::header::MAX_MESSAGE_LEN;
 use tokio::net::TcpStream;
 
 use crate::outq;
@@ -19,6 +20,9 @@ pub(crate) struct Connection {
     last_write: Option<Instant>,
     /// `total_written` and whether octets waited, when [`Connection::sending`] was last asked.
     told: (u64, bool),
+    /// The first message of either side, header included: its OPEN, as far as it is there.
+    sent_open: Vec<u8>,
+    received_open: Vec<u8>,
     /// Writing failed. What the neighbor said before is still read, and then the error is.
     broken: bool,
 }
@@ -43,6 +47,8 @@ impl Connection {
             total_written: 0,
             last_write: None,
             told: (0, false),
+            sent_open: Vec::new(),
+            received_open: Vec::new(),
             broken: false,
         }
     }
@@ -77,6 +83,7 @@ impl Connection {
         let before = self.out.len();
         let result = write(&mut self.out);
         self.total_queued += (self.out.len() - before) as u64;
+        gather_first(&mut self.sent_open, &self.out[before..]);
         result
     }
 
@@ -99,10 +106,18 @@ impl Connection {
         }
     }
 
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> Input {
+    /// The OPEN messages that were sent and received, headers included.
+    pub(crate) fn opens(&self) -> (&[u8], &[u8]) {
+        (&self.sent_open, &self.received_open)
+    }
+
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Input {
         match self.stream.try_read(buffer) {
             Ok(0) => Input::Closed("closed by the neighbor".to_owned()),
-            Ok(count) => Input::Octets(count),
+            Ok(count) => {
+                gather_first(&mut self.received_open, &buffer[..count]);
+                Input::Octets(count)
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Input::Nothing,
             Err(error) => Input::Closed(error.to_string()),
         }
@@ -129,5 +144,41 @@ impl Connection {
     pub(crate) fn into_parts(mut self) -> (TcpStream, Vec<u8>) {
         self.out.drain(..self.written);
         (self.stream, self.out)
+    }
+}
+
+/// Takes what the first message lacks from the octets that follow. A message that is none ends where its length says.
+fn gather_first(first: &mut Vec<u8>, octets: &[u8]) {
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let due = match first.get(16..18) {
+            Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])).min(MAX_MESSAGE_LEN),
+            None => 18,
+        };
+        let Some(lacking) = due.checked_sub(first.len()).filter(|lacking| *lacking > 0) else { return };
+        let (more, after) = rest.split_at(lacking.min(rest.len()));
+        first.extend_from_slice(more);
+        rest = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_message_is_gathered_whatever_the_pieces() {
+        let mut stream = vec![0xff; 16];
+        stream.extend([0, 30, 1]);
+        stream.extend([7; 11]);
+        stream.extend([0xff; 40]);
+        for piece in 1..70 {
+            let mut first = Vec::new();
+            stream.chunks(piece).for_each(|piece| gather_first(&mut first, piece));
+            assert_eq!(first, stream[..30], "pieces of {piece}");
+        }
+        let mut nonsense = Vec::new();
+        gather_first(&mut nonsense, &[0; 100]);
+        assert_eq!(nonsense.len(), 18);
     }
 }

@@ -2,6 +2,7 @@
 
 mod exports;
 mod keys;
+mod monitors;
 mod reload;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::config::{NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 use crate::event::Event;
 use crate::flush;
 use crate::handle::{Command, Flushed, Link, SpeakerHandle, StartError};
+use crate::monitor::Monitor;
 use crate::peer::{Neighbor, Order, PeerSetup};
 use crate::rib_task::{RibMessage, RibTask};
 use crate::socket;
@@ -59,6 +61,7 @@ pub(crate) fn start(config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Recei
     spawn("bgp-rib", move || table.block_on(rib_task.run(rib_receiver)))?;
     spawn("bgp-io", move || {
         io.block_on(async move {
+            engine.start_monitors();
             engine.start_neighbors();
             engine.run(command_receiver).await;
         });
@@ -90,6 +93,9 @@ struct Engine {
     originated: Arc<OriginatedSet>,
     has_originated: bool,
     rib: mpsc::Sender<RibMessage>,
+    /// Before `rib`: they have to know that they are to end when the table does.
+    monitors: Vec<Monitor>,
+    monitors_started: u64,
     accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
     accept: mpsc::Sender<(TcpStream, SocketAddr)>,
     refused: u64,
@@ -139,6 +145,8 @@ impl Engine {
             originated: Arc::default(),
             has_originated: false,
             rib,
+            monitors: Vec::new(),
+            monitors_started: 0,
             accepted,
             accept,
             refused: 0,
@@ -177,6 +185,8 @@ impl Engine {
             }
         };
         let _ = tokio::time::timeout(SHUTDOWN_WAIT, all).await;
+        // They see the sessions end before they end themselves.
+        self.monitors.clear();
         if let Some(done) = done {
             let _ = done.send(());
         }
@@ -228,6 +238,7 @@ impl Engine {
                 let _ = done.send(running.is_some());
             }
             Command::NextHops(next_hops) => self.tell_table(RibMessage::NextHops(next_hops)),
+            Command::DumpTable { view, done } => self.tell_table(RibMessage::DumpTable(view, done)),
             Command::AllNextHops { done } => self.tell_table(RibMessage::AllNextHops(done)),
             Command::Shutdown { done, .. } => drop(done), // taken out by `run`
         }
@@ -269,6 +280,7 @@ impl Engine {
             router_id: self.config.router_id,
             originated: self.originated.len(),
             refused_connections: self.refused,
+            monitors: self.monitors.iter().map(Monitor::summary).collect(),
             neighbors: Vec::new(),
         };
         tokio::spawn(async move {

@@ -96,6 +96,7 @@ pub(crate) enum Command {
     SoftOut { neighbor: NeighborKey, done: oneshot::Sender<bool> },
     NextHops(Vec<(IpAddr, Reach)>),
     AllNextHops { done: oneshot::Sender<Vec<IpAddr>> },
+    DumpTable { view: String, done: oneshot::Sender<Vec<u8>> },
     Shutdown { text: String, done: oneshot::Sender<()> },
 }
 
@@ -190,6 +191,13 @@ impl SpeakerHandle {
     /// Every next hop that routes lead to, for one who has to look at all of them again.
     pub fn next_hops(&self) -> oneshot::Receiver<Vec<IpAddr>> {
         self.ask(|done| Command::AllNextHops { done })
+    }
+
+    /// Every path of every neighbor, as it came, as an MRT file (RFC 6396 section 4.3). `view` is the name that the file gives
+    /// the table. A full table is some 80 MB of answer, and about a second of the table's time.
+    pub fn dump_table(&self, view: impl Into<String>) -> oneshot::Receiver<Vec<u8>> {
+        let view = view.into();
+        self.ask(|done| Command::DumpTable { view, done })
     }
 
     /// Sends Cease/Administrative Shutdown with this text (RFC 9003, at most 255 octets) to every neighbor and ends

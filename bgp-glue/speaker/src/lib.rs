@@ -23,6 +23,7 @@ mod event;
 mod flush;
 mod handle;
 mod limits;
+mod monitor;
 mod outq;
 mod peer;
 mod restarts;
@@ -50,5 +51,6 @@ pub use config::{BGP_PORT, ConfigError, Hops, NeighborConfig, NeighborKey, Neigh
 pub use event::{BestPath, BestPathChange, Event};
 pub use handle::{Flushed, Gone, Link, RouteFilter, Speaker, SpeakerHandle, StartError};
 pub use limits::Limits;
+pub use monitor::{MonitorConfig, MonitorSummary, MrtConfig, StationConfig};
 pub use summary::{NeighborSummary, RouteView, SpeakerSummary, Why};
 pub use tcp_auth::{BadMd5Key, Md5Key};

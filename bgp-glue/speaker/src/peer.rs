@@ -316,7 +316,7 @@ impl Neighbor {
 
     fn read(&mut self, side: Side) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        match self.connection(side).map(|connection| connection.read(&mut buffer)) {
+        match self.slot(side).as_mut().map(|connection| connection.read(&mut buffer)) {
             Some(Input::Octets(count)) => self.handle(Event::Received(side, &buffer[..count])),
             Some(Input::Closed(error)) => {
                 *self.slot(side) = None;

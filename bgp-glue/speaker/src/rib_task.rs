@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bgp_proto::policy::Policy;
 use bgp_proto::rib::{Level, Local, Peer, PeerId, PrefixLimits, Reach, Rib, Route};
@@ -22,6 +22,7 @@ use crate::config::NeighborKey;
 use crate::event::{BestPath, BestPathChange, Event};
 use crate::handle::RouteFilter;
 use crate::limits;
+use crate::monitor::{Observer, SessionSeen, Watch, dump};
 use crate::peer::Order;
 use crate::restarts::Restarts;
 use crate::summary::RouteView;
@@ -35,6 +36,7 @@ const CHANGES_AT_ONCE: usize = 4096;
 pub(crate) enum RibMessage {
     Up {
         id: PeerId,
+        seen: Arc<SessionSeen>,
         neighbor: NeighborKey,
         peer: Peer,
         local: SocketAddr,
@@ -83,6 +85,11 @@ pub(crate) enum RibMessage {
     Local(Local),
     NextHops(Vec<(IpAddr, Reach)>),
     AllNextHops(oneshot::Sender<Vec<IpAddr>>),
+    /// Somebody begins to look on, or ends.
+    Watch(Watch),
+    Unwatch(u64),
+    /// The whole table as an MRT file whose view has this name.
+    DumpTable(String, oneshot::Sender<Vec<u8>>),
     Routes(RouteFilter, oneshot::Sender<Vec<RouteView>>),
 }
 
@@ -95,6 +102,8 @@ pub(crate) struct RouteCounts {
     /// How often the neighbor came near its limit, and how often it went beyond.
     pub(crate) limit_warnings: AtomicU64,
     pub(crate) limit_exceeded: AtomicU64,
+    /// UPDATE messages that were treated as withdrawals.
+    pub(crate) treated_as_withdraw: AtomicU32,
 }
 
 /// A neighbor that has routes in the table or is about to.
@@ -111,6 +120,8 @@ pub(crate) struct RibTask {
     rib: Rib,
     neighbors: HashMap<PeerId, Known>,
     restarts: Restarts,
+    observer: Observer,
+    local: Local,
     /// Events that do not come from the table, in their order.
     pending: VecDeque<Event>,
     /// `None` when the owner does not listen any more.
@@ -121,6 +132,8 @@ impl RibTask {
     pub(crate) fn new(local: Local, seed: u64, events: mpsc::Sender<Event>) -> Self {
         Self {
             rib: Rib::new(local, seed),
+            local,
+            observer: Observer::default(),
             neighbors: HashMap::new(),
             restarts: Restarts::default(),
             pending: VecDeque::new(),
@@ -202,7 +215,8 @@ impl RibTask {
 
     fn take(&mut self, message: RibMessage) {
         match message {
-            RibMessage::Up { id, neighbor, peer, local, negotiated, counts, session, orders } => {
+            RibMessage::Up { id, seen, neighbor, peer, local, negotiated, counts, session, orders } => {
+                self.observer.up(id, seen);
                 self.rib.peer_up(id, peer);
                 let Negotiated { families, restart, long_lived, .. } = negotiated;
                 self.restarts.returned(&mut self.rib, id, families, restart, Instant::now());
@@ -217,6 +231,7 @@ impl RibTask {
                 self.publish_counts(id);
             }
             RibMessage::Down { id, neighbor, reason, was_established, retained } => {
+                self.observer.down(id, &reason);
                 match retained {
                     Some(retained) if was_established => {
                         let long_lived = self.neighbors.get(&id).and_then(|known| known.long_lived);
@@ -230,14 +245,16 @@ impl RibTask {
                 self.pending.push_back(Event::NeighborDown { neighbor, reason, was_established });
             }
             RibMessage::Gone(id) => self.remove(id),
-            RibMessage::EndOfRib { id, family } | RibMessage::RefreshMark { id, family, ends: true } => {
-                self.restarts.told(&mut self.rib, id, family);
-                self.publish_counts(id);
+            RibMessage::EndOfRib { id, family } => {
+                self.observer.end_of_rib(id, family);
+                self.told(id, family);
             }
+            RibMessage::RefreshMark { id, family, ends: true } => self.told(id, family),
             RibMessage::RefreshMark { id, family, ends: false } => {
                 self.restarts.refreshing(&mut self.rib, id, family, Instant::now());
             }
             RibMessage::Update { id, update } => {
+                self.observer.update(id, &update);
                 self.rib.update(id, update);
                 self.publish_counts(id);
                 self.tell_crossings();
@@ -251,7 +268,15 @@ impl RibTask {
                 self.tell_crossings();
             }
             RibMessage::JudgeAgain(id) => self.rib.judge_again(id),
-            RibMessage::Local(local) => self.rib.set_local(local),
+            RibMessage::Local(local) => {
+                self.local = local;
+                self.rib.set_local(local);
+            }
+            RibMessage::Watch(watch) => self.observer.watch(watch, &self.rib),
+            RibMessage::Unwatch(id) => self.observer.unwatch(id),
+            RibMessage::DumpTable(view, answer) => {
+                let _ = answer.send(dump::table(&self.rib, &self.observer, self.local.router_id, &view));
+            }
             RibMessage::NextHops(next_hops) => {
                 self.rib.set_next_hops(next_hops);
                 for id in self.neighbors.keys() {
@@ -283,6 +308,12 @@ impl RibTask {
                 let _ = orders.send(Order::Exceeded { session: known.session, crossing });
             }
         }
+    }
+
+    /// The neighbor has told everything of the family.
+    fn told(&mut self, id: PeerId, family: Family) {
+        self.restarts.told(&mut self.rib, id, family);
+        self.publish_counts(id);
     }
 
     /// Ends every route of a neighbor.

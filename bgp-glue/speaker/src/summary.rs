@@ -10,6 +10,7 @@ use bgp_proto::types::{Asn, Families, HoldTime, PeerKind, RouterId};
 
 use crate::config::NeighborKey;
 use crate::limits::Limits;
+use crate::monitor::MonitorSummary;
 
 /// The whole speaker at one instant.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct SpeakerSummary {
     pub originated: usize,
     /// Connections that were refused because they came from an address that is no neighbor's.
     pub refused_connections: u64,
+    /// Those who look on, in the order of the configuration.
+    pub monitors: Vec<MonitorSummary>,
     /// The neighbors, ordered by key.
     pub neighbors: Vec<NeighborSummary>,
 }

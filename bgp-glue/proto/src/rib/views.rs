@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::table::Entry;
-use super::{PeerId, Rib, Route, Staleness, candidate};
+use super::{Peer, PeerId, Rib, Route, Staleness, candidate};
+use crate::attributes::Attributes;
 use crate::decision::{self, Why};
 use crate::prefix::Prefix;
 
@@ -45,6 +46,18 @@ impl Rib {
         routes.retain(|route| route.peer == peer);
         sort(&mut routes);
         routes
+    }
+
+    /// Hands every path to the function, as it came, in no order: prefix, neighbor, path identifier and attributes.
+    pub fn visit(&self, mut path: impl FnMut(Prefix, PeerId, u32, &Arc<Attributes>)) {
+        self.table.for_each(|prefix, entry| {
+            entry.paths.as_slice().iter().for_each(|one| path(prefix, one.peer, one.id, &one.received));
+        });
+    }
+
+    /// The neighbors that have routes, or may have, in their order.
+    pub fn peers(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
+        self.peers.iter().map(|(id, (peer, _))| (*id, peer))
     }
 
     fn explain(&self, prefix: Prefix, entry: &Entry, routes: &mut Vec<Route>) {

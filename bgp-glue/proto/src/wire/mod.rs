@@ -9,14 +9,18 @@
 //! | KEEPALIVE | [`header`] | never | RFC 4271 section 4.4 |
 //! | ROUTE-REFRESH | [`refresh`] | wrong length | RFC 2918 |
 //!
+//! Beside the messages of BGP: [`mrt`] for files and [`bmp`] for monitoring stations, which are only written.
+//!
 //! No octets make a decoder panic, and none make it take more memory than a small multiple of their number.
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod as_path;
 mod attribute;
+pub mod bmp;
 pub mod capability;
 pub mod header;
+pub mod mrt;
 mod nlri;
 pub mod notification;
 pub mod open;

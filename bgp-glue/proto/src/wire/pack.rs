@@ -73,6 +73,12 @@ impl Template {
         Some(Self { family, mp_header, attributes: octets, path_id: encoding.path_id(family) })
     }
 
+    /// The same with another path identifier in front of every prefix, or with none.
+    #[must_use]
+    pub fn of_path(self, path_id: Option<u32>) -> Self {
+        Self { path_id, ..self }
+    }
+
     /// Appends one UPDATE with as many of the prefixes, from the front, as fit into `limit` octets, and returns how
     /// many those are. Zero: with these attributes not even the first fits, and nothing is appended. Every prefix has to be of the
     /// template's family.
@@ -114,12 +120,22 @@ pub fn push_withdrawal(
     limit: usize,
     out: &mut Vec<u8>,
 ) -> usize {
+    push_withdrawal_of(family, prefixes, encoding.path_id(family), limit, out)
+}
+
+/// The same with this path identifier in front of every prefix, or with none.
+pub fn push_withdrawal_of(
+    family: Family,
+    prefixes: &[Prefix],
+    path_id: Option<u32>,
+    limit: usize,
+    out: &mut Vec<u8>,
+) -> usize {
     debug_assert!(prefixes.iter().all(|prefix| prefix.family() == family));
     let fixed = match family {
         Family::Ipv4Unicast => HEADER_LEN + LENGTHS,
         Family::Ipv6Unicast => HEADER_LEN + LENGTHS + ATTRIBUTE_HEADER + 3,
     };
-    let path_id = encoding.path_id(family);
     let taken = fitting(prefixes, path_id, limit.saturating_sub(fixed));
     push_unreachable(family, &prefixes[..taken], path_id, out);
     taken

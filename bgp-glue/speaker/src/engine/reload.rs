@@ -7,6 +7,7 @@
 //! | a neighbor's import policy, allowed own AS | its routes are judged again, the session stays |
 //! | a neighbor's export policy, how many routes it is told | it is told the difference, the session stays |
 //! | how many routes it may announce | those that are there are counted at once |
+//! | who looks on (MRT, BMP) | they begin and end, sessions stay |
 //! | multipath | all routes are decided again, sessions stay |
 //! | anything else of a neighbor | its session ends with Cease/6 and begins anew |
 //! | a neighbor's TCP-MD5 key, for another one | segments are signed with it, the session stays |
@@ -59,6 +60,7 @@ impl Engine {
             running.stop(&gone);
         }
         self.config = config;
+        self.start_monitors();
         for neighbor in self.config.neighbors.clone() {
             self.reload_neighbor(neighbor, anew);
         }

@@ -1,6 +1,7 @@
 //! Doing what the session says.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bgp_proto::adj_rib_out::{AdjRibOut, OutContext};
@@ -8,11 +9,13 @@ use bgp_proto::next_hop::ConfiguredNextHops;
 use bgp_proto::rib::Peer;
 use bgp_proto::session::{Action, DownReason, Event, Negotiated, PeerRestart, Side};
 use bgp_proto::types::Family;
+use bgp_proto::wire::bmp::BmpPeer;
 use bgp_proto::wire::update::Update;
 use tracing::{debug, info, warn};
 
 use super::Neighbor;
 use crate::connection::Connection;
+use crate::monitor::{SessionSeen, wall_time};
 use crate::rib_task::RibMessage;
 use crate::socket;
 
@@ -115,8 +118,10 @@ impl Neighbor {
         } else {
             AdjRibOut::without_end(context, originated)
         });
+        let Some(seen) = self.session_seen(side, &negotiated, local) else { return };
         self.backlog.push_back(RibMessage::Up {
             id: self.id,
+            seen: Arc::new(seen),
             neighbor: self.key.clone(),
             peer,
             local,
@@ -125,6 +130,24 @@ impl Neighbor {
             session: self.session_number(),
             orders: self.sender.clone(),
         });
+    }
+
+    /// What those who look on are told of the session; `None` for a socket that is about to report its end.
+    fn session_seen(&self, side: Side, negotiated: &Negotiated, local: SocketAddr) -> Option<SessionSeen> {
+        let connection = self.connection(side)?;
+        let (sent, received) = connection.opens();
+        let address = self.config.address;
+        Some(SessionSeen {
+            peer: BmpPeer { address, asn: negotiated.remote_as, router_id: negotiated.router_id },
+            local_as: self.local_as,
+            local,
+            remote: connection.stream().peer_addr().ok()?,
+            sent_open: sent.to_vec(),
+            received_open: received.to_vec(),
+            since: wall_time(),
+            add_path: negotiated.add_path_receive,
+            counts: Arc::clone(&self.counts),
+        })
     }
 
     fn down(&mut self, reason: DownReason, was_established: bool, retained: Option<PeerRestart>) {

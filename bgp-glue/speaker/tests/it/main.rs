@@ -9,6 +9,7 @@ mod dissect;
 mod frr;
 mod limits;
 mod matrix;
+mod monitor;
 mod netns;
 mod owner;
 mod restart;
