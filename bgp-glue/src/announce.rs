@@ -112,6 +112,8 @@ mod tests {
             port: 179,
             multipath: 1,
             multipath_relax: false,
+            mrt: None,
+            bmp: Vec::new(),
             neighbors: Vec::new(),
             networks: vec![NetworkConfig { prefix: net("198.51.100.0/24") }],
         };

@@ -1,12 +1,14 @@
 //! A context's BGP configuration as its speaker wants it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bgp_speaker::{
     AnyCommunity, Asn, BadHoldTime, BadMd5Key, BadRange, Changes, Community, Conditions, Families, Family,
-    HoldTime, Hops, LargeCommunity, Limits, Md5Key, Millis, Multipath, NeighborConfig, Offer, Policy,
-    PrefixLimits, PrefixRange, Role, Rule, SpeakerConfig, Verdict,
+    HoldTime, Hops, LargeCommunity, Limits, Md5Key, Millis, MonitorConfig, MrtConfig, Multipath,
+    NeighborConfig, Offer, Policy, PrefixLimits, PrefixRange, Role, Rule, SpeakerConfig, StationConfig,
+    Verdict,
 };
 use srp_core::config::{self, AddPath, BgpConfig, BgpRole, LimitAction, PolicyRule};
 use srp_core::types::Span;
@@ -60,8 +62,26 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     speaker.port = bgp.port;
     speaker.watch_next_hops = true;
     speaker.multipath = Multipath { paths: bgp.multipath, relax: bgp.multipath_relax };
+    speaker.monitors = monitors(bgp);
     speaker.neighbors = bgp.neighbors.iter().map(neighbor_config).collect::<Result<_, _>>()?;
     Ok(speaker)
+}
+
+fn monitors(bgp: &BgpConfig) -> Vec<MonitorConfig> {
+    let mrt = bgp.mrt.iter().map(|mrt| {
+        MonitorConfig::Mrt(MrtConfig {
+            file: mrt.file.clone(),
+            size_limit: mrt.max_size.0,
+            keep: mrt.keep.into(),
+        })
+    });
+    let stations = bgp.bmp.iter().map(|station| {
+        MonitorConfig::Station(StationConfig {
+            address: SocketAddr::new(station.address, station.port),
+            statistics_interval: Duration::from_millis(millis(station.statistics_interval)),
+        })
+    });
+    mrt.chain(stations).collect()
 }
 
 /// Whole milliseconds of a span.

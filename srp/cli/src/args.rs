@@ -50,6 +50,13 @@ pub enum Command {
         #[command(subcommand)]
         what: Clear,
     },
+    /// Write a table to a file
+    #[command(infer_subcommands = true)]
+    Dump {
+        /// What to write.
+        #[command(subcommand)]
+        what: Dump,
+    },
     /// Act on the pair
     #[command(infer_subcommands = true)]
     Srp {
@@ -139,6 +146,20 @@ fn destination(text: &str) -> Result<String, String> {
     good.then(|| text.to_owned()).ok_or_else(|| {
         "neither a prefix (10.0.0.0/8), nor an address (10.1.2.3), nor `summary` or `neighbors`".to_owned()
     })
+}
+
+/// `dump ...`.
+#[derive(Debug, Subcommand)]
+pub enum Dump {
+    /// Every BGP path that neighbours have told, as an MRT file (RFC 6396)
+    Bgp {
+        /// Name of the context
+        #[arg(value_name = "CONTEXT")]
+        context: String,
+        /// The file, which srpd writes
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// `clear ...`.
@@ -282,6 +303,11 @@ impl Args {
                 };
                 show(Request::ClearBgp { neighbor: neighbor.clone(), what })
             }
+            Command::Dump { what: Dump::Bgp { context, file } } => {
+                // It is srpd that writes, and it works in another folder.
+                let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+                show(Request::DumpBgp { context: context.clone(), file })
+            }
             Command::Show { what: Show::Switchover { which: Which::Last } } => {
                 Some((Request::ShowSwitchover { last: 1 }, View::Timeline))
             }
@@ -312,6 +338,8 @@ impl Args {
         let default = match request {
             // srp.switchover-timeout may be up to 60 s, and the answer comes after it.
             Request::InitiateSwitchover { .. } => 90,
+            // A full table is a second of work and a disk of unknown speed.
+            Request::DumpBgp { .. } => 60,
             Request::ShowSrpInfo
             | Request::ShowSrpStatistics
             | Request::ShowSrpDetails
@@ -393,6 +421,10 @@ mod tests {
             (
                 "show ip bgp neighbors 10.2.1.2 advertised-routes",
                 Request::ShowBgpAdvertised { neighbor: "10.2.1.2".into() },
+            ),
+            (
+                "dump bgp destination /tmp/table.mrt",
+                Request::DumpBgp { context: "destination".into(), file: "/tmp/table.mrt".into() },
             ),
             ("clear ip bgp 10.2.1.2", clear(ClearBgp::Session)),
             ("clear ip bgp 10.2.1.2 soft in", clear(ClearBgp::SoftIn)),

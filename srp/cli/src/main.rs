@@ -25,7 +25,9 @@ fn main() -> ExitCode {
             Ok(text) => finish(&text, &[]),
             Err(error) => finish("", &[error.to_string()]),
         },
-        Command::Show { .. } | Command::Clear { .. } | Command::Srp { .. } => ask(&args),
+        Command::Show { .. } | Command::Clear { .. } | Command::Dump { .. } | Command::Srp { .. } => {
+            ask(&args)
+        }
     }
 }
 
@@ -61,6 +63,7 @@ fn reasons(response: &Response) -> Vec<String> {
         | Response::BgpRoutes(_)
         | Response::BgpAdvertised(_)
         | Response::BgpCleared(_)
+        | Response::BgpDumped(_)
         | Response::Switchovers(_)
         | Response::SrpStatistics(_)
         | Response::SrpDetails(_)

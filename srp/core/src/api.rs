@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod page;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::types::{ChassisMode, ChassisState};
@@ -46,6 +48,13 @@ pub enum Request {
         neighbor: String,
         /// What of it.
         what: ClearBgp,
+    },
+    /// `dump bgp CONTEXT FILE`.
+    DumpBgp {
+        /// Name of the context.
+        context: String,
+        /// Where srpd writes it; an absolute path.
+        file: PathBuf,
     },
     /// `show switchover [last | all]`.
     ShowSwitchover {
@@ -97,6 +106,8 @@ pub enum Response {
     BgpAdvertised(Vec<BgpAdvertised>),
     /// To `ClearBgp`: done.
     BgpCleared(BgpCleared),
+    /// To `DumpBgp`: done.
+    BgpDumped(BgpDumped),
     /// To `ShowSwitchover`, newest first.
     Switchovers(Vec<Switchover>),
     /// To `ShowConfiguration`.
@@ -413,8 +424,25 @@ pub struct BgpContext {
     pub local_as: u32,
     /// Prefixes originated now, each with its prepend count.
     pub originated: Vec<OriginatedPrefix>,
+    /// MRT files and BMP stations in configured order.
+    pub onlookers: Vec<BgpOnlooker>,
     /// Neighbours in configured order.
     pub neighbors: Vec<BgpNeighbor>,
+}
+
+/// An MRT file or a BMP station in `show ip bgp summary`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpOnlooker {
+    /// Which one, as `MRT FILE` or `BMP ADDRESS:PORT`.
+    pub name: String,
+    /// Whether it gets what it should.
+    pub works: bool,
+    /// The same in words, with the reason.
+    pub state: String,
+    /// Records or messages that it got.
+    pub written: u64,
+    /// Records that a file lacks, or how often a station was dropped for being too slow.
+    pub lost: u64,
 }
 
 /// A prefix that this chassis announces now.
@@ -525,6 +553,15 @@ pub struct BgpAnnouncement {
 pub struct BgpCleared {
     /// Contexts that have the neighbour.
     pub contexts: Vec<String>,
+}
+
+/// A table that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpDumped {
+    /// The file.
+    pub file: PathBuf,
+    /// How long it is, octets.
+    pub octets: u64,
 }
 
 /// One switchover as this chassis saw it.

@@ -60,6 +60,7 @@ impl Answers {
             Request::ShowBgpReceived { neighbor } => bgp::received(&self.speakers, &neighbor).await,
             Request::ShowBgpAdvertised { neighbor } => bgp::advertised(&self.speakers, &neighbor).await,
             Request::ClearBgp { neighbor, what } => bgp::clear(&self.speakers, &neighbor, what).await,
+            Request::DumpBgp { context, file } => bgp::dump(&self.speakers, &context, file).await,
             Request::ShowSwitchover { last } => self.show_switchovers(last).await,
             Request::ShowConfiguration => self.show_configuration().await,
             Request::InitiateSwitchover { force } => {

@@ -1,9 +1,9 @@
 //! Answers to `show`: the chassis thread's snapshot and the speakers' summaries as the API's types.
 
-use bgp_glue::speaker::{Originated, SpeakerSummary};
+use bgp_glue::speaker::{MonitorSummary, Originated, SpeakerSummary};
 use srp_core::api::{
-    BfdSession, BgpContext, BgpMonitor, BgpNeighbor, Counter, LastSwitch, MessageCount, OriginatedPrefix,
-    PeerInfo, ReasonCount, SrpInfo, SrpStatistics,
+    BfdSession, BgpContext, BgpMonitor, BgpNeighbor, BgpOnlooker, Counter, LastSwitch, MessageCount,
+    OriginatedPrefix, PeerInfo, ReasonCount, SrpInfo, SrpStatistics,
 };
 use srp_core::config::{Config, ContextConfig, Security};
 
@@ -209,6 +209,17 @@ pub fn bgp_context(
         router_id: summary.router_id.to_string(),
         local_as: summary.local_as.0,
         originated: originated.collect(),
+        onlookers: summary.monitors.iter().map(onlooker).collect(),
         neighbors: neighbors.collect(),
+    }
+}
+
+fn onlooker(monitor: &MonitorSummary) -> BgpOnlooker {
+    BgpOnlooker {
+        name: monitor.name.clone(),
+        works: monitor.works,
+        state: monitor.state.clone(),
+        written: monitor.written,
+        lost: monitor.lost,
     }
 }

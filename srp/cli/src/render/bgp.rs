@@ -1,6 +1,6 @@
 //! `show ip bgp summary`, in the columns that operators know from other routers.
 
-use srp_core::api::{BgpContext, BgpNeighbor, OriginatedPrefix};
+use srp_core::api::{BgpContext, BgpNeighbor, BgpOnlooker, OriginatedPrefix};
 
 use super::clean;
 use super::table::{Edge, indented, table};
@@ -26,7 +26,12 @@ fn one(context: &BgpContext, now_us: u64) -> String {
     });
     let errors = indented("  ", errors);
     let errors = if errors.is_empty() { errors } else { format!("Last errors:\n{errors}\n") };
-    [head, neighbors(&context.neighbors, now_us), errors + &count, originated(&context.originated)].join("\n")
+    let mut parts =
+        vec![head, neighbors(&context.neighbors, now_us), errors + &count, originated(&context.originated)];
+    if !context.onlookers.is_empty() {
+        parts.push(onlookers(&context.onlookers));
+    }
+    parts.join("\n")
 }
 
 fn neighbors(neighbors: &[BgpNeighbor], now_us: u64) -> String {
@@ -73,6 +78,15 @@ fn originated(prefixes: &[OriginatedPrefix]) -> String {
     table(&[("Originated", Edge::Left), ("Prepends", Edge::Right)], &rows)
 }
 
+fn onlookers(all: &[BgpOnlooker]) -> String {
+    let header =
+        [("MRT and BMP", Edge::Left), ("Written", Edge::Right), ("Lost", Edge::Right), ("State", Edge::Left)];
+    let rows = all
+        .iter()
+        .map(|one| vec![one.name.clone(), one.written.to_string(), one.lost.to_string(), one.state.clone()]);
+    table(&header, &rows.collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +112,13 @@ mod tests {
             context: "destination".into(),
             router_id: "192.0.2.1".into(),
             local_as: 65_001,
+            onlookers: vec![BgpOnlooker {
+                name: "BMP 198.51.100.9:5000".into(),
+                works: true,
+                state: "connected".into(),
+                written: 12,
+                lost: 0,
+            }],
             originated: vec![
                 OriginatedPrefix { prefix: "172.18.0.0/16".into(), prepends: 1 },
                 OriginatedPrefix { prefix: "2001:db8:113::1/128".into(), prepends: 1 },
@@ -122,6 +143,9 @@ Total number of neighbors 2
 Originated           Prepends
 172.18.0.0/16               1
 2001:db8:113::1/128         1
+
+MRT and BMP            Written  Lost  State
+BMP 198.51.100.9:5000       12     0  connected
 ";
         assert_eq!(summary(&[context], 60_000_001), expected);
     }
@@ -132,6 +156,7 @@ Originated           Prepends
             context: "d".into(),
             router_id: "192.0.2.1".into(),
             local_as: 1,
+            onlookers: Vec::new(),
             originated: Vec::new(),
             neighbors: Vec::new(),
         };

@@ -40,6 +40,9 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::BgpCleared(cleared) => {
             format!("Cleared in context {}.\n", clean(&cleared.contexts.join(", ")))
         }
+        Response::BgpDumped(dumped) => {
+            format!("Written: {}, {} octets.\n", clean(&dumped.file.display().to_string()), dumped.octets)
+        }
         Response::Switchovers(all) => match view {
             View::Plain => switchover::list(all),
             View::Timeline => switchover::timelines(all),
@@ -64,6 +67,7 @@ pub fn json(response: &Response) -> String {
         Response::BgpRoutes(tables) => pretty(tables),
         Response::BgpAdvertised(neighbors) => pretty(neighbors),
         Response::BgpCleared(cleared) => pretty(cleared),
+        Response::BgpDumped(dumped) => pretty(dumped),
         Response::Switchovers(switchovers) => pretty(switchovers),
         Response::SrpStatistics(statistics) => pretty(statistics),
         Response::SrpDetails(details) => pretty(details),

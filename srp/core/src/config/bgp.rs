@@ -14,6 +14,7 @@ use super::kind::{
 };
 use super::limits;
 use super::model::{BgpConfig, BgpRole, NeighborConfig, NetworkConfig, PolicyRule};
+use super::onlooker;
 use super::reader::{Found, Reported, Section};
 use crate::types::Span;
 
@@ -25,6 +26,8 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
     let instance_port = port.as_ref().map_or(179, |port| port.value);
     let multipath = s.or("multipath", &Integer::<u8>::new(1, 64), 1);
     let multipath_relax = s.or("multipath-relax", &Flag, false);
+    let mrt = onlooker::read_mrt(s);
+    let bmp = onlooker::read_bmp(s);
     let neighbors = read_neighbors(s, instance_port, claims);
     let networks = read_networks(s, claims);
     Ok(BgpConfig {
@@ -33,6 +36,8 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
         port: port?.value,
         multipath: multipath?.value,
         multipath_relax: multipath_relax?.value,
+        mrt: mrt?,
+        bmp: bmp?,
         neighbors: neighbors?,
         networks: networks?,
     })

@@ -21,6 +21,7 @@ mod kind;
 mod limits;
 mod model;
 mod nearest;
+mod onlooker;
 mod reader;
 mod reload;
 mod srp;
@@ -43,6 +44,7 @@ pub use model::{
     KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
     PolicyRule, PoolConfig, RecordConfig, Security, SrpConfig,
 };
+pub use onlooker::{BmpConfig, MrtConfig};
 pub use reload::{Change, Reload, changes};
 
 use across::Ledger;

@@ -9,6 +9,7 @@ use ipnetwork::IpNetwork;
 use super::add_path::AddPath;
 use super::dscp::Dscp;
 use super::limits::PrefixLimits;
+use super::onlooker::{BmpConfig, MrtConfig};
 use crate::types::{ChassisMode, Mac, Priority, Span};
 
 /// One configuration file, checked as a whole.
@@ -272,6 +273,10 @@ pub struct BgpConfig {
     pub multipath: u8,
     /// Equal paths need AS paths of one length only, not the same; default false.
     pub multipath_relax: bool,
+    /// `[context.bgp.mrt]`: what neighbours say goes to a file.
+    pub mrt: Option<MrtConfig>,
+    /// `[[context.bgp.bmp]]`: monitoring stations.
+    pub bmp: Vec<BmpConfig>,
     /// Neighbours; addresses are unique.
     pub neighbors: Vec<NeighborConfig>,
     /// `[[context.bgp.network]]`: announced always, whatever the chassis' state.

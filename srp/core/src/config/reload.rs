@@ -95,6 +95,8 @@ fn is_live_table(table: &Table) -> bool {
             | "context.bgp.neighbor"
             | "context.bgp.neighbor.bfd"
             | "context.bgp.network"
+            | "context.bgp.mrt"
+            | "context.bgp.bmp"
     )
 }
 

@@ -1,6 +1,7 @@
 //! The running configuration as text: every key with the value in force, defaults included.
 
 use std::fmt::{Display, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use toml::Value;
@@ -239,6 +240,19 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
         .bare("multipath-relax", bgp.multipath_relax);
     let path = head.path();
     let mut tables = vec![head];
+    let table = |header| Table { parent: path.clone(), ..Table::new(header) };
+    tables.extend(bgp.mrt.iter().map(|mrt| {
+        table("context.bgp.mrt")
+            .text("file", mrt.file.display())
+            .text("max-size", mrt.max_size)
+            .bare("keep", mrt.keep)
+    }));
+    tables.extend(bgp.bmp.iter().map(|station| {
+        Table::element("context.bgp.bmp", SocketAddr::new(station.address, station.port), &path)
+            .text("address", station.address)
+            .bare("port", station.port)
+            .span("statistics-interval", station.statistics_interval)
+    }));
     for config in &bgp.neighbors {
         let head = neighbor(config, &path);
         let parent = head.path();

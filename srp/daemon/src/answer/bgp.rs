@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use bgp_glue::speaker::{
     Community, ExtendedCommunity, LargeCommunity, NeighborKey, Originated, RouteFilter, RouteView,
     SpeakerHandle, Why,
 };
-use srp_core::api::{BgpAdvertised, BgpAnnouncement, BgpCleared, BgpPath, BgpTable, ClearBgp, Response};
+use srp_core::api::{
+    BgpAdvertised, BgpAnnouncement, BgpCleared, BgpDumped, BgpPath, BgpTable, ClearBgp, Response,
+};
 
 use super::Gone;
 
@@ -69,6 +72,32 @@ pub(super) async fn clear(speakers: &Speakers, neighbor: &str, what: ClearBgp) -
         }
     }
     Ok(if contexts.is_empty() { nobody(neighbor) } else { Response::BgpCleared(BgpCleared { contexts }) })
+}
+
+/// `dump bgp CONTEXT FILE`. A file that is there is replaced, once the new one is whole.
+pub(super) async fn dump(speakers: &Speakers, context: &str, file: PathBuf) -> Result<Response, Gone> {
+    let Some(speaker) = speakers.get(context) else {
+        let names: Vec<_> = speakers.keys().map(String::as_str).collect();
+        let known = if names.is_empty() { "no context does".to_owned() } else { names.join(", ") };
+        return Ok(refusal(format!("no context {context:?} runs BGP: name one that does: {known}")));
+    };
+    let table = speaker.dump_table(context).await.map_err(|_| Gone)?;
+    let octets = table.len() as u64;
+    let target = file.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        let mut part = target.clone().into_os_string();
+        part.push(".part");
+        std::fs::write(&part, table)
+            .and_then(|()| std::fs::rename(&part, &target))
+            .inspect_err(|_| drop(std::fs::remove_file(&part)))
+    });
+    Ok(match written.await.map_err(|_| Gone)? {
+        Ok(()) => Response::BgpDumped(BgpDumped { file, octets }),
+        Err(error) => refusal(format!(
+            "{}: {error}: give an absolute path that srpd may write to, with room for {octets} octets",
+            file.display()
+        )),
+    })
 }
 
 fn filter(to: &str) -> Option<RouteFilter> {

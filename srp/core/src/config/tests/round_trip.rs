@@ -181,6 +181,18 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
             port,
             multipath: 1 + networks,
             multipath_relax: networks > 1,
+            mrt: (networks > 0).then(|| MrtConfig {
+                file: format!("/var/log/{a}.mrt").into(),
+                max_size: Octets::mib(u64::from(networks)),
+                keep: networks,
+            }),
+            bmp: (0..networks)
+                .map(|number| BmpConfig {
+                    address: numbered(number % 2 == 0, 198, number).ip(),
+                    port,
+                    statistics_interval: Span::secs(1 + u64::from(number)),
+                })
+                .collect(),
             neighbors,
             networks: (1..=networks)
                 .map(|number| NetworkConfig { prefix: numbered(number % 2 == 0, 198, number) })
