@@ -1,57 +1,38 @@
 //! Inputs: good messages with some damage, one after the other, or nothing that was ever good.
 
-/// Random numbers from a seed (SplitMix64, public domain).
-pub struct Random(u64);
+use fastrand::Rng;
 
-impl Random {
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
+/// Values at the edges find more than those between.
+const EDGES: [u8; 10] = [0, 1, 2, 4, 16, 32, 33, 127, 128, 255];
 
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below the limit, which is not zero.
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % (limit as u64)).unwrap_or_default()
-    }
-
-    fn octet(&mut self) -> u8 {
-        // Values at the edges find more than those between.
-        const EDGES: [u8; 10] = [0, 1, 2, 4, 16, 32, 33, 127, 128, 255];
-        let [octet, kind, ..] = self.next().to_le_bytes();
-        if kind < 128 { EDGES[usize::from(octet) % EDGES.len()] } else { octet }
-    }
+fn octet(random: &mut Rng) -> u8 {
+    if random.bool() { EDGES[random.usize(..EDGES.len())] } else { random.u8(..) }
 }
 
 /// One input: up to four pieces, each a damaged seed or noise.
-pub fn input(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
+pub fn input(random: &mut Rng, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut input = Vec::new();
-    for _ in 0..=random.below(4) {
-        let piece = match seeds.get(random.below(seeds.len() + 1)) {
-            Some(seed) => damaged(random, seed.clone()),
-            None => (0..random.below(64)).map(|_| random.octet()).collect(),
-        };
-        input.extend(piece);
+    // Most are one piece: behind a whole message a decoder of messages looks no further.
+    let pieces = if random.bool() { 1 } else { random.usize(1..=4) };
+    for _ in 0..pieces {
+        match seeds.get(random.usize(..=seeds.len())) {
+            Some(seed) => input.extend(damaged(random, seed.clone())),
+            None => input.extend((0..random.usize(..64)).map(|_| octet(random))),
+        }
     }
     input
 }
 
-fn damaged(random: &mut Random, mut octets: Vec<u8>) -> Vec<u8> {
-    for _ in 0..random.below(5) {
+fn damaged(random: &mut Rng, mut octets: Vec<u8>) -> Vec<u8> {
+    for _ in 0..random.usize(..5) {
         if octets.is_empty() {
             break;
         }
-        let at = random.below(octets.len());
-        match random.below(5) {
-            0 => octets[at] = random.octet(),
-            1 => octets[at] ^= 1 << random.below(8),
-            2 => octets.insert(at, random.octet()),
+        let at = random.usize(..octets.len());
+        match random.usize(..5) {
+            0 => octets[at] = octet(random),
+            1 => octets[at] ^= 1 << random.usize(..8),
+            2 => octets.insert(at, octet(random)),
             3 => drop(octets.remove(at)),
             _ => octets.truncate(at),
         }
