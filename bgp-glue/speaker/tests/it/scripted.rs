@@ -464,3 +464,28 @@ fn full_table_is_read_while_keepalives_flow_with_the_shortest_hold_time() {
     }
     assert_eq!(owner.only_neighbor().state, State::Established);
 }
+
+#[test]
+fn what_one_neighbor_tells_is_not_passed_on_to_another() {
+    let bench = Bench::new();
+    bench.there.ip("addr add 192.0.2.3/24 dev v0");
+    let waiting = |address, asn| NeighborConfig { passive: true, ..neighbor(address, asn) };
+    let neighbors = vec![waiting(PEER, 65001), waiting("192.0.2.3", 65002)];
+    let mut owner = Owner::start(&bench.here, SpeakerConfig { neighbors, ..config(65000, 1) });
+    let mut teller = bench.connect();
+    teller.establish(&open(65001, 90, 2));
+    let mut other = ScriptedPeer::connect(&bench.there, "192.0.2.3:0", "192.0.2.1:179");
+    other.establish(&open(65002, 90, 3));
+    for family in Family::ALL {
+        assert_eq!(other.hear_update().end_of_rib, Some(family));
+    }
+    teller.send(&routes(2));
+    assert_eq!(owner.until_route("10.0.0.0/8"), Some("192.0.2.2".into()));
+    // What begins here is the next that it hears.
+    owner.originate(vec![route("10.1.0.1/32", 0)]);
+    let mut heard = other.hear_update();
+    let group = heard.announced.remove(0);
+    assert_eq!((group.prefixes.len(), group.attributes.as_path.to_string()), (1, "65000".into()));
+    assert_eq!(group.prefixes[0].to_string(), "10.1.0.1/32");
+    assert!(heard.announced.is_empty() && heard.withdrawn.is_empty());
+}
