@@ -77,9 +77,10 @@ fn daemon(release: Release, netns: &Netns, directory: &TempDir, more: &[&str]) -
 }
 
 fn configuration(session: &Session, more: &str) -> String {
+    let paths = if session.add_path { "add paths on; " } else { "" };
     let channel = |source: &str, next_hop: &str| {
         format!(
-            "{{ import all; next hop address {next_hop}; export filter {{ if proto = \"{source}\" then {{ \
+            "{{ {paths}import all; next hop address {next_hop}; export filter {{ if proto = \"{source}\" then {{ \
              bgp_community.add((65001,77)); bgp_large_community.add((65001,1,2)); \
              bgp_ext_community.add((rt,65001,9)); accept; }} reject; }}; }}"
         )

@@ -109,6 +109,9 @@ fn configuration(session: &Session, directory: &str) -> String {
     if session.two_octet {
         text.push_str("asn4 disable; ");
     }
+    if session.add_path {
+        text.push_str("add-path send/receive; ");
+    }
     if session.restart {
         text.push_str("graceful-restart 60; ");
     }
@@ -116,7 +119,8 @@ fn configuration(session: &Session, directory: &str) -> String {
         "}\n api { processes [ api ]; neighbor-changes; receive { parsed; update; open; refresh; } }\n static {\n",
     );
     for (route, next_hop) in [("10.9.0.0/16", "192.0.2.2"), ("2001:db8:9::/48", "2001:db8::2")] {
-        let _ = writeln!(text, "  route {route} {};", tagged(next_hop));
+        let path = if session.add_path { "path-information 7 " } else { "" };
+        let _ = writeln!(text, "  route {route} {path}{};", tagged(next_hop));
     }
     text.push_str(" }\n}\n");
     text
@@ -194,7 +198,8 @@ impl Peer for ExaBgp<'_> {
     }
 
     fn forget(&self) {
-        self.command(&format!("withdraw route 10.9.0.0/16 {}", tagged("192.0.2.2")));
+        let path = if self.session.add_path { "path-information 7 " } else { "" };
+        self.command(&format!("withdraw route 10.9.0.0/16 {path}{}", tagged("192.0.2.2")));
     }
 
     fn ask_again(&self) -> bool {

@@ -78,6 +78,7 @@ fn features(release: Release) -> Vec<Feature> {
     let far = Session { our_as: 4_200_000_001, their_as: 4_200_000_002, ..PLAIN };
     add(true, "four-octet AS numbers", Ways::Openers, far, everything);
     add(bird || exabgp, "two-octet peer", Ways::Openers, Session { two_octet: true, ..PLAIN }, briefly);
+    add(true, "ADD-PATH", Ways::Openers, Session { add_path: true, ..PLAIN }, by_identifier);
     add(true, "thousands of routes", Ways::One, PLAIN, thousands);
     let extended = frr || bird || exabgp;
     add(extended, "extended messages", Ways::One, Session { extended: true, ..PLAIN }, thousands);
@@ -100,6 +101,16 @@ fn collides(bout: &mut Bout) {
     let summary = bout.owner.only_neighbor();
     assert_eq!(summary.state, State::Established, "{summary:?}");
     assert!(summary.established_count <= 2, "{summary:?}");
+}
+
+/// Every route of either side has an identifier (RFC 7911), and all the same happens.
+fn by_identifier(bout: &mut Bout) {
+    briefly(bout);
+    let routes = bout.owner.answer(bout.owner.handle.routes());
+    let without: Vec<_> =
+        routes.iter().filter(|route| route.path_id == 0).map(|route| route.prefix).collect();
+    assert!(without.is_empty(), "without an identifier: {without:?}");
+    everything(bout);
 }
 
 /// More than fits into a message, of either family, and all of it gone again.

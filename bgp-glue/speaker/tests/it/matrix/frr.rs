@@ -41,6 +41,9 @@ impl<'a> Frr<'a> {
             say(format!("address-family {family} unicast"));
             say(format!(" neighbor {ours} activate"));
             say(format!(" network {network} route-map TAG"));
+            if session.add_path {
+                say(format!(" neighbor {ours} addpath-tx-all-paths"));
+            }
             say("exit-address-family".to_owned());
         }
         Self::start_of(debian, netns, session.their_as, &bgp, TAG)

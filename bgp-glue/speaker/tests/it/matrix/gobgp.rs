@@ -94,6 +94,9 @@ fn configuration(session: &Session) -> String {
             "[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"{family}\"\n\
              [neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true"
         );
+        if session.add_path {
+            let _ = writeln!(text, "[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8");
+        }
     }
     text
 }

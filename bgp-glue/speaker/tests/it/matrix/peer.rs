@@ -72,6 +72,8 @@ pub struct Session {
     pub role: Option<Role>,
     /// Our role.
     pub our_role: Option<Role>,
+    /// Both send and receive several paths to a prefix (RFC 7911).
+    pub add_path: bool,
     /// We dial too.
     pub both_open: bool,
     /// We offer to take messages of up to 65535 octets (RFC 8654). tshark 4.0 cannot read them.
@@ -92,6 +94,7 @@ pub const PLAIN: Session = Session {
     ttl_security: false,
     role: None,
     our_role: None,
+    add_path: false,
     both_open: false,
     extended: false,
     restart: false,

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use bgp_speaker::{Hops, NeighborConfig, Offer, RestartOffer, SpeakerConfig, State, Why};
+use bgp_speaker::{Families, Hops, NeighborConfig, Offer, RestartOffer, SpeakerConfig, State, Why};
 
 use super::capture::{self, Capture, Frame};
 use super::peer::{Peer, Release, Session};
@@ -64,10 +64,12 @@ fn ours(session: &Session) -> SpeakerConfig {
         time_secs: 60,
         notification: false,
         restarted_until: None,
-        forwarding: bgp_speaker::Families::NONE,
+        forwarding: Families::NONE,
     };
     let offer = Offer {
         extended_message: session.extended,
+        add_path_receive: if session.add_path { Families::ALL } else { Families::NONE },
+        add_path_send: if session.add_path { Families::ALL } else { Families::NONE },
         role: session.our_role,
         graceful_restart: session.restart.then_some(restart),
         ..Offer::default()
