@@ -12,7 +12,7 @@ use crate::netns::Netns;
 use crate::owner::{Owner, config, neighbor};
 
 /// How many rows run at a time: they wait for others most of the time.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 8;
 
 /// A line of the matrix.
 pub struct Row {
