@@ -7,7 +7,7 @@ use std::time::Duration;
 use bgp_speaker::{
     AnyCommunity, Asn, BadHoldTime, BadMd5Key, BadRange, Changes, Community, Conditions, Families, Family,
     HoldTime, Hops, LargeCommunity, Limits, Md5Key, Millis, MonitorConfig, MrtConfig, Multipath,
-    NeighborConfig, Offer, Policy, PrefixLimits, PrefixRange, Role, Rule, SpeakerConfig, StationConfig,
+    NeighborConfig, NotRising, Offer, Policy, PrefixLimits, PrefixRange, Prepends, Role, Rule, SpeakerConfig, StationConfig,
     Verdict,
 };
 use srp_core::config::{self, AddPath, BgpConfig, BgpRole, LimitAction, PolicyRule};
@@ -44,6 +44,14 @@ pub enum SettingsError {
         neighbor: IpAddr,
         /// Why.
         source: BadMd5Key,
+    },
+    /// Not a table of prepends.
+    #[error("bgp.neighbor {neighbor}: {source}")]
+    Prepends {
+        /// The neighbour.
+        neighbor: IpAddr,
+        /// Why.
+        source: NotRising,
     },
     /// Not a rule.
     #[error("bgp.neighbor {neighbor}: {source}")]
@@ -136,6 +144,8 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         next_hop_v6: config.next_hop_ipv6,
         import: policy(neighbor, &config.import)?,
         export: if config.export.is_empty() { None } else { Some(policy(neighbor, &config.export)?) },
+        prepends: Prepends::new(config.prepends.clone())
+            .map_err(|source| SettingsError::Prepends { neighbor, source })?,
         allow_own_as: config.allow_own_as,
         limits: limits(&config.limits),
         ..NeighborConfig::new(config.address, Asn(config.remote_as))

@@ -27,6 +27,7 @@ pub mod next_hop;
 pub mod originate;
 pub mod policy;
 pub mod prefix;
+pub mod prepends;
 pub mod rib;
 pub mod session;
 pub mod types;

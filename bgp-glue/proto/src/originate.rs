@@ -14,6 +14,7 @@ use crate::attributes::{AsPath, Attributes, Community, LargeCommunity, NextHop};
 use crate::hash::Seeded;
 use crate::policy::Policy;
 use crate::prefix::Prefix;
+use crate::prepends::Prepends;
 use crate::types::{Asn, Families, Family, PeerKind};
 
 /// One route to announce. The rest of its attributes follows from the neighbor that hears it.
@@ -259,6 +260,12 @@ impl OriginatedSet {
     /// How many routes [`Self::limited`] left out.
     pub const fn held_back(&self) -> usize {
         self.held_back
+    }
+
+    /// The same routes with the prepend counts of a table.
+    #[must_use]
+    pub fn prepended(&self, prepends: &Prepends) -> Self {
+        self.routes().map(|route| Originated { prepend: prepends.of(route.prepend), ..route }).collect()
     }
 
     /// What takes a neighbor of this kind from `self` to `wanted`, as far as these families go.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bgp_proto::decision::Multipath;
 use bgp_proto::policy::Policy;
+use bgp_proto::prepends::Prepends;
 use bgp_proto::session::Offer;
 use bgp_proto::types::{Asn, Families, Family, HoldTime, Millis, RouterId};
 use ipnetwork::IpNetwork;
@@ -165,6 +166,8 @@ pub struct NeighborConfig {
     pub import: Policy,
     /// What it is told of our routes, and with what changes; everything, as it is, where none is given.
     pub export: Option<Policy>,
+    /// What becomes of the prepend counts of our routes, before `export`; empty to leave them as they are.
+    pub prepends: Prepends,
     /// How often our own AS may stand in the path of a route that it tells us; 0 unless told otherwise.
     pub allow_own_as: u8,
     /// How many routes it may announce, and is told.
@@ -194,6 +197,7 @@ impl NeighborConfig {
             next_hop_v6: None,
             import: Policy::deny_all(),
             export: None,
+            prepends: Prepends::default(),
             allow_own_as: 0,
             limits: Limits::default(),
         }

@@ -41,6 +41,7 @@ pub use bgp_proto::policy::{
     AnyCommunity, BadRange, Changes, Conditions, Policy, PrefixRange, Rule, Verdict,
 };
 pub use bgp_proto::prefix::{BadPrefix, Prefix};
+pub use bgp_proto::prepends::{NotRising, Prepends};
 pub use bgp_proto::rib::{PrefixLimits, Reach};
 pub use bgp_proto::session::{DownReason, Offer, RestartOffer, State};
 pub use bgp_proto::types::{Asn, BadHoldTime, Families, Family, HoldTime, Millis, PeerKind, RouterId};

@@ -5,7 +5,7 @@
 //! | nothing | nothing |
 //! | listen addresses or port | listeners open and close, sessions stay |
 //! | a neighbor's import policy, allowed own AS | its routes are judged again, the session stays |
-//! | a neighbor's export policy, how many routes it is told | it is told the difference, the session stays |
+//! | a neighbor's export policy, its prepends, how many routes it is told | it is told the difference, the session stays |
 //! | how many routes it may announce | those that are there are counted at once |
 //! | who looks on (MRT, BMP) | they begin and end, sessions stay |
 //! | multipath | all routes are decided again, sessions stay |
@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use bgp_proto::wire::notification::{Notification, reason};
 
+use super::exports::Told;
 use super::{Engine, Exports, Running, keys, local};
 use crate::config::{NeighborConfig, NeighborKey, SpeakerConfig};
 use crate::handle::StartError;
@@ -75,8 +76,7 @@ impl Engine {
                 if running.config.limits != neighbor.limits {
                     running.order(Order::Limits(neighbor.limits));
                 }
-                let told = |config: &NeighborConfig| (config.export.clone(), config.limits.outbound);
-                if told(&running.config) != told(&neighbor) {
+                if Told::of(&running.config) != Told::of(&neighbor) {
                     running.originated = Exports::new(&self.originated).by(&neighbor);
                     let (report, _nobody_waits) = oneshot::channel();
                     running.order(Order::Originate { routes: Arc::clone(&running.originated), report });
@@ -108,6 +108,7 @@ fn with_policies_of(config: &NeighborConfig, other: &NeighborConfig) -> Neighbor
     NeighborConfig {
         import: other.import.clone(),
         export: other.export.clone(),
+        prepends: other.prepends.clone(),
         allow_own_as: other.allow_own_as,
         limits: other.limits,
         ..config.clone()

@@ -85,7 +85,7 @@ impl<'a> Frr<'a> {
     }
 
     /// The AS path that FRR has for a prefix, once it is this one; "none" for no route.
-    fn until_path(&self, prefix: &str, expected: &str) {
+    pub fn until_path(&self, prefix: &str, expected: &str) {
         let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
         let mut last = Value::Null;
         let found = try_until(|| {

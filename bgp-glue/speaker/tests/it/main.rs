@@ -12,6 +12,7 @@ mod matrix;
 mod monitor;
 mod netns;
 mod owner;
+mod prepends;
 mod restart;
 mod scripted;
 mod scripted_peer;

@@ -15,6 +15,7 @@ use super::kind::{
 use super::limits;
 use super::model::{BgpConfig, BgpRole, NeighborConfig, NetworkConfig, PolicyRule};
 use super::onlooker;
+use super::prepends;
 use super::reader::{Found, Reported, Section};
 use crate::types::Span;
 
@@ -23,12 +24,15 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
     let router_id = s.required("router-id", &RouterId);
     let port = s.or("port", &Integer::<u16>::new(1, 65_535), 179);
     claims.bgp_port = port.clone().ok();
-    let instance_port = port.as_ref().map_or(179, |port| port.value);
+    let instance = Instance {
+        port: port.as_ref().map_or(179, |port| port.value),
+        local_as: local_as.as_ref().ok().map(|local_as| local_as.value),
+    };
     let multipath = s.or("multipath", &Integer::<u8>::new(1, 64), 1);
     let multipath_relax = s.or("multipath-relax", &Flag, false);
     let mrt = onlooker::read_mrt(s);
     let bmp = onlooker::read_bmp(s);
-    let neighbors = read_neighbors(s, instance_port, claims);
+    let neighbors = read_neighbors(s, &instance, claims);
     let networks = read_networks(s, claims);
     Ok(BgpConfig {
         local_as: local_as?.value,
@@ -43,22 +47,31 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
     })
 }
 
+/// What neighbours have from their instance.
+pub(super) struct Instance {
+    pub port: u16,
+    /// `None` if it could not be read.
+    pub local_as: Option<u32>,
+}
+
+const RULES: &str = "[\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]";
+
 fn read_neighbors(
     s: &Section<'_, '_>,
-    instance_port: u16,
+    instance: &Instance,
     claims: &mut ContextClaims,
 ) -> Result<Vec<NeighborConfig>, Reported> {
     let tables = s.tables("neighbor", "address").inspect_err(|_| claims.neighbors_unread = true)?;
     let neighbors: Vec<_> = tables
         .into_iter()
-        .map(|neighbor| neighbor.read(|neighbor| read_neighbor(neighbor, instance_port, claims)))
+        .map(|neighbor| neighbor.read(|neighbor| read_neighbor(neighbor, instance, claims)))
         .collect();
     neighbors.into_iter().collect()
 }
 
 fn read_neighbor(
     s: &Section<'_, '_>,
-    instance_port: u16,
+    instance: &Instance,
     claims: &mut ContextClaims,
 ) -> Result<NeighborConfig, Reported> {
     let address = s.required("address", &Address);
@@ -69,7 +82,7 @@ fn read_neighbor(
     let interface = s.optional("interface", &Interface);
     let remote_as = s.required("remote-as", &AsNumber);
     let local_address = s.optional("local-address", &Address);
-    let port = s.or_derived("port", &Integer::<u16>::new(1, 65_535), instance_port, "port of the instance");
+    let port = s.or_derived("port", &Integer::<u16>::new(1, 65_535), instance.port, "port of the instance");
     let hold_time = s.or("hold-time", &HoldTime, Span::secs(9));
     let send_hold_time =
         s.optional("send-hold-time", &Duration { min: Span::secs(1), max: Span::secs(86_400) });
@@ -82,8 +95,11 @@ fn read_neighbor(
     let role = s.optional("role", &Choice(BgpRole::WORDS));
     let role_strict = s.or("role-strict", &Flag, false);
     let families = Families::read(s, &address);
-    let import = s.list("import", &Rule);
-    let export = s.list("export", &Rule);
+    let import = s.list("import", &Rule, RULES);
+    let export = s.list("export", &Rule, RULES);
+    let ends = [remote_as.as_ref().ok(), local_as.as_ref().ok().and_then(Option::as_ref)];
+    let [remote, local] = ends.map(|end| end.map(|end| end.value));
+    let prepends = prepends::read(s, instance, remote, local);
     let allow_own_as = s.or("allow-own-as", &Integer::<u8>::new(0, 10), 0);
     let limits = limits::read(s);
     let add_path = s.optional("add-path", &Choice(AddPath::WORDS));
@@ -123,6 +139,7 @@ fn read_neighbor(
         next_hop_ipv6: families.next_hop_ipv6,
         import: import?.into_iter().map(|rule| rule.value).collect(),
         export: export?.into_iter().map(|rule| rule.value).collect(),
+        prepends: prepends?,
         allow_own_as: allow_own_as?.value,
         limits: limits?,
         add_path: add_path?.map(|add_path| add_path.value),

@@ -1,17 +1,17 @@
 //! The part of the configuration that both chassis must have in common, and how two such parts differ (CH-12).
 //!
 //! In: timers and switchover settings, monitors (context and group), contexts with their srp-activated loopbacks and
-//! pools, local AS and networks, all in configured order (POOL-2 wants the order of pools equal). Out, because it
+//! pools, local AS, prepends towards each AS and networks, all in configured order (POOL-2 wants the order of pools equal). Out, because it
 //! differs by nature: addresses of the link and of neighbours, mode, priority, MAC, keys, router ids, routing tables,
 //! interface names, the host's own settings, and loopbacks and pools that are not srp-activated, which belong to one
 //! chassis alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 
-use super::model::{Config, ContextConfig, SrpConfig};
+use super::model::{Config, ContextConfig, NeighborConfig, SrpConfig};
 use super::text::action_word;
 use crate::wire::ConfigItem;
 
@@ -118,11 +118,31 @@ fn context_items(context: &ContextConfig) -> Vec<ConfigItem> {
     }
     if let Some(bgp) = &context.bgp {
         items.push(item(format!("context {name} bgp as"), bgp.local_as));
+        items.extend(prepend_items(name, &bgp.neighbors));
         for network in &bgp.networks {
             items.push(item(format!("context {name} bgp network {}", network.prefix), "announced"));
         }
     }
     items
+}
+
+/// The tables of prepends that each neighbouring AS sees, where one has any: neighbours have other addresses on the peer, and
+/// routers of one AS compare what both chassis say.
+fn prepend_items(context: &str, neighbors: &[NeighborConfig]) -> Vec<ConfigItem> {
+    let mut tables: BTreeMap<u32, BTreeSet<&[u8]>> = BTreeMap::new();
+    for neighbor in neighbors {
+        tables.entry(neighbor.remote_as).or_default().insert(&neighbor.prepends);
+    }
+    let written = |table: &&[u8]| match table {
+        [] => "as the route modifier".to_owned(),
+        _ => table.iter().map(u8::to_string).collect::<Vec<_>>().join(" "),
+    };
+    tables.retain(|_, tables| tables.iter().any(|table| !table.is_empty()));
+    let items = tables.into_iter().map(|(remote_as, tables)| {
+        let value = tables.iter().map(written).collect::<Vec<_>>().join(", ");
+        item(format!("context {context} bgp prepends towards AS {remote_as}"), value)
+    });
+    items.collect()
 }
 
 fn item(key: impl Into<String>, value: impl Display) -> ConfigItem {
@@ -174,6 +194,7 @@ mod tests {
             ("context destination loopback on-link", "203.0.113.100/32 layer-2"),
             ("context destination pool subscribers", "172.18.0.0/16 blackhole"),
             ("context destination bgp as", "65001"),
+            ("context destination bgp prepends towards AS 65103", "0 1 2 4"),
             ("context destination bgp network 198.51.100.0/24", "announced"),
         ]);
         assert_eq!(parse(FULL).comparison_items(), expected);

@@ -177,6 +177,17 @@ pub enum Fault {
         /// The earlier rule.
         first: Place,
     },
+    /// Two route modifiers that a router could not tell apart, or would take the wrong way round.
+    #[error(
+        "a router would not prefer the chassis with the lower route modifier, as the entry before is {before}"
+    )]
+    PrependsNotRising {
+        /// The entry before.
+        before: u8,
+    },
+    /// Prepends towards a neighbour of our own AS.
+    #[error("an internal neighbour sees no prepends: the route modifier is its LOCAL_PREF")]
+    PrependsInternal,
     /// A condition or change that does nothing in this direction.
     #[error("`{word}` {why}")]
     WordUnused {
@@ -387,6 +398,10 @@ impl Fault {
             }
             Self::Bounds { .. } => "leave out ge and le to accept exactly the prefix".into(),
             Self::NeverReached { .. } => "put it before the other one, or remove it".into(),
+            Self::PrependsNotRising { before } => {
+                format!("write {} or more: entries are strictly increasing", before.saturating_add(1))
+            }
+            Self::PrependsInternal => "remove it, or correct remote-as".into(),
             Self::WordUnused { word, .. } => format!("remove `{word}` from this rule, or remove the rule"),
             Self::NotOneMac => {
                 "write that of an interface, or leave it out to take the one with bind-address".into()

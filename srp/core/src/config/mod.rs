@@ -22,6 +22,7 @@ mod limits;
 mod model;
 mod nearest;
 mod onlooker;
+mod prepends;
 mod reader;
 mod reload;
 mod srp;

@@ -329,6 +329,9 @@ pub struct NeighborConfig {
     pub import: Vec<PolicyRule>,
     /// What it is told, and with what changes; everything as it is if empty.
     pub export: Vec<PolicyRule>,
+    /// Prepends of route modifier 1, 2 and so on, each more than the one before it; every further modifier has one more.
+    /// As many as the modifier if empty.
+    pub prepends: Vec<u8>,
     /// 0 ..= 10; default 0: how often our own AS may stand in an accepted path.
     pub allow_own_as: u8,
     /// How many routes it may announce, and is told.

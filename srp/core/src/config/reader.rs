@@ -199,7 +199,12 @@ impl<'r, 'd> Section<'r, 'd> {
     }
 
     /// An array of values, each checked for itself; empty if absent.
-    pub fn list<K: Kind>(&self, key: &'static str, kind: &K) -> Result<Vec<Found<K::Value>>, Reported> {
+    pub fn list<K: Kind>(
+        &self,
+        key: &'static str,
+        kind: &K,
+        example: &'static str,
+    ) -> Result<Vec<Found<K::Value>>, Reported> {
         self.known.borrow_mut().push(key);
         let facts = KeyFacts { wanted: format!("array of: {}", kind.wanted()), default: "[]".into() };
         self.reader.keys.borrow_mut().insert(self.shape_of(key), facts);
@@ -208,7 +213,7 @@ impl<'r, 'd> Section<'r, 'd> {
             let fault = Fault::WrongType {
                 found: entry.get_ref().type_str(),
                 wanted: format!("array of: {}", kind.wanted()),
-                example: "[\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]",
+                example,
             };
             return Err(self.reader.report(&self.place_of(key, name.span(), entry), fault));
         };

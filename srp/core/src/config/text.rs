@@ -295,6 +295,7 @@ fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
         .maybe("next-hop-ipv6", neighbor.next_hop_ipv6)
         .bare("import", rules(&neighbor.import))
         .bare("export", rules(&neighbor.export))
+        .bare("prepends", Value::from(neighbor.prepends.iter().map(|n| i64::from(*n)).collect::<Vec<_>>()))
         .bare("allow-own-as", neighbor.allow_own_as)
         .maybe_bare("maximum-prefixes", neighbor.limits.most)
         .maybe_bare("maximum-prefixes-ipv6", neighbor.limits.most_ipv6)

@@ -241,6 +241,7 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
                 next_hop_ipv6: (both && !v6).then_some(Ipv6Addr::LOCALHOST),
                 import: kept,
                 export,
+                prepends: if both { vec![0, 2, 3 + u8::from(passive)] } else { Vec::new() },
                 allow_own_as: u8::from(passive) * 3,
                 add_path: AddPath::WORDS.get(usize::from(port) % 5).map(|(_, way)| *way),
                 limits: PrefixLimits {
