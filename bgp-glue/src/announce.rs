@@ -114,7 +114,9 @@ mod tests {
             multipath_relax: false,
             mrt: None,
             bmp: Vec::new(),
+            groups: Vec::new(),
             neighbors: Vec::new(),
+            ranges: Vec::new(),
             networks: vec![NetworkConfig { prefix: net("198.51.100.0/24") }],
         };
         let context = ContextConfig { bgp: Some(bgp), ..context() };

@@ -1,10 +1,14 @@
 //! The neighbours as the pair sees them: up or down, since when.
+//!
+//! A range counts as one neighbour, which is up while any of those that came by it is: who may come is not known, and a
+//! chassis that nobody of a range reaches any more is as cut off as one whose named neighbours are gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bgp_speaker::Event;
-use srp_core::config::ContextConfig;
+use ipnetwork::IpNetwork;
+use srp_core::config::{ContextConfig, MonitorBgp};
 use srp_core::types::Time;
 
 /// One neighbour.
@@ -19,21 +23,34 @@ pub struct Standing {
 /// All neighbours of all contexts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Neighbors {
-    known: BTreeMap<(String, IpAddr), Standing>,
+    named: BTreeMap<(String, IpAddr), Standing>,
+    /// Monitored ones that come by a range.
+    monitored: BTreeMap<(String, IpAddr), Standing>,
+    /// Who is up of each range.
+    ranges: BTreeMap<(String, IpNetwork), BTreeSet<IpAddr>>,
 }
 
 impl Neighbors {
     /// The configured ones. Those that were known keep their standing.
-    pub fn configure(&mut self, now: Time, contexts: &[ContextConfig]) {
-        let mut known = BTreeMap::new();
+    pub fn configure(&mut self, now: Time, contexts: &[ContextConfig], monitors: &[MonitorBgp]) {
+        let known = std::mem::take(self);
+        let standing = |key: (String, IpAddr)| {
+            let known = known.named.get(&key).or(known.monitored.get(&key)).copied();
+            (key, known.unwrap_or(Standing { up: false, since: now }))
+        };
         for context in contexts {
-            for neighbor in context.bgp.iter().flat_map(|bgp| &bgp.neighbors) {
-                let key = (context.name.clone(), neighbor.address);
-                let standing = self.known.get(&key).copied().unwrap_or(Standing { up: false, since: now });
-                known.insert(key, standing);
-            }
+            let bgp = || context.bgp.iter();
+            let named = bgp().flat_map(|bgp| &bgp.neighbors);
+            self.named.extend(named.map(|neighbor| standing((context.name.clone(), neighbor.address))));
+            self.ranges.extend(bgp().flat_map(|bgp| &bgp.ranges).map(|range| {
+                let key = (context.name.clone(), range.prefix);
+                let up = known.ranges.get(&key).cloned().unwrap_or_default();
+                (key, up)
+            }));
         }
-        self.known = known;
+        let monitors = monitors.iter().map(|monitor| (monitor.context.clone(), monitor.address));
+        let by_range = monitors.filter(|key| !self.named.contains_key(key));
+        self.monitored = by_range.map(standing).collect();
     }
 
     /// Takes an event of a context's speaker; true if a standing changed.
@@ -43,23 +60,106 @@ impl Neighbors {
             Event::NeighborDown { neighbor, .. } => (neighbor, false),
             Event::BestPathsChanged(_) | Event::NextHopsWanted(_) => return false,
         };
-        match self.known.get_mut(&(context.to_owned(), neighbor.address)) {
-            Some(standing) if standing.up != up => {
-                *standing = Standing { up, since: now };
-                true
-            }
-            Some(_) | None => false,
+        let key = (context.to_owned(), neighbor.address);
+        if let Some(standing) = self.named.get_mut(&key) {
+            return standing.set(now, up);
         }
+        let monitored = self.monitored.get_mut(&key).is_some_and(|standing| standing.set(now, up));
+        let holds = |(of, range): &(String, IpNetwork)| of == context && range.contains(neighbor.address);
+        let ranges = self.ranges.iter_mut().filter(|(key, _)| holds(key));
+        let range = ranges.max_by_key(|((_, range), _)| range.prefix());
+        let counted = range.is_some_and(|(_, members)| {
+            if up { members.insert(neighbor.address) } else { members.remove(&neighbor.address) }
+        });
+        monitored || counted
     }
 
-    /// Standing of one neighbour.
+    /// Standing of one neighbour: a named one, or a monitored one that comes by a range.
     pub fn get(&self, context: &str, address: IpAddr) -> Option<Standing> {
-        self.known.get(&(context.to_owned(), address)).copied()
+        let key = (context.to_owned(), address);
+        self.named.get(&key).or(self.monitored.get(&key)).copied()
     }
 
     /// Configured and Established ones.
     pub fn count(&self) -> (u32, u32) {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        (count(self.known.len()), count(self.known.values().filter(|standing| standing.up).count()))
+        let up = self.named.values().filter(|standing| standing.up).count()
+            + self.ranges.values().filter(|members| !members.is_empty()).count();
+        (count(self.named.len() + self.ranges.len()), count(up))
+    }
+}
+
+impl Standing {
+    /// True if it changed.
+    fn set(&mut self, now: Time, up: bool) -> bool {
+        let changed = self.up != up;
+        if changed {
+            *self = Self { up, since: now };
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use bgp_speaker::{DownReason, Families, HoldTime};
+    use srp_core::config::Config;
+
+    use super::*;
+
+    const TEXT: &str = "[srp]\nbind-address = \"192.0.2.1\"\npeer-ip-address = \"192.0.2.2\"\nplaintext = true\n\
+        [[srp.monitor.bgp]]\ncontext = \"a\"\naddress = \"10.5.0.7\"\n\
+        [[context]]\nname = \"a\"\n[context.bgp]\nas = 65001\nrouter-id = \"192.0.2.1\"\n\
+        [[context.bgp.neighbor]]\naddress = \"10.1.1.2\"\nremote-as = 65101\n\
+        [[context.bgp.range]]\nprefix = \"10.5.0.0/16\"\nremote-as = 65105\n";
+
+    fn event(address: &str, up: bool) -> Event {
+        let address: IpAddr = address.parse().expect("an address");
+        if up {
+            let (local, hold_time) = ("10.5.0.1:179".parse().expect("an address"), HoldTime::DEFAULT);
+            Event::NeighborUp { neighbor: address.into(), local, families: Families::ALL, hold_time }
+        } else {
+            let reason = DownReason::LinkDown;
+            Event::NeighborDown { neighbor: address.into(), reason, was_established: true }
+        }
+    }
+
+    fn neighbors() -> (Config, Neighbors) {
+        let config = Config::from_toml(TEXT, Path::new("srp.toml")).expect("it is right");
+        let mut neighbors = Neighbors::default();
+        neighbors.configure(Time(0), &config.contexts, &config.srp.monitor_bgp);
+        (config, neighbors)
+    }
+
+    #[test]
+    fn range_is_one_neighbour_that_is_up_while_anybody_of_it_is() {
+        let (_, mut neighbors) = neighbors();
+        assert_eq!(neighbors.count(), (2, 0));
+        for (address, up, count) in [
+            ("10.5.0.8", true, (2, 1)),
+            ("10.5.0.9", true, (2, 1)),
+            ("10.1.1.2", true, (2, 2)),
+            ("10.5.0.8", false, (2, 2)),
+            ("10.5.0.9", false, (2, 1)),
+        ] {
+            assert!(neighbors.note(Time(0), "a", &event(address, up)), "{address}");
+            assert_eq!(neighbors.count(), count, "{address}");
+        }
+        assert!(!neighbors.note(Time(0), "b", &event("10.5.0.8", true)), "another context");
+    }
+
+    #[test]
+    fn monitored_neighbour_of_a_range_is_down_until_it_comes_and_a_reload_forgets_nothing() {
+        let (config, mut neighbors) = neighbors();
+        let address = "10.5.0.7".parse().expect("an address");
+        assert_eq!(neighbors.get("a", address).map(|standing| standing.up), Some(false));
+        assert!(neighbors.note(Time(0), "a", &event("10.5.0.7", true)));
+        neighbors.configure(Time(0), &config.contexts, &config.srp.monitor_bgp);
+        assert_eq!(neighbors.get("a", address).map(|standing| standing.up), Some(true));
+        assert_eq!(neighbors.count(), (2, 1));
+        assert!(neighbors.note(Time(0), "a", &event("10.5.0.7", false)));
+        assert_eq!(neighbors.get("a", address).map(|standing| standing.up), Some(false));
     }
 }

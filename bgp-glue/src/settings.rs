@@ -7,10 +7,10 @@ use std::time::Duration;
 use bgp_speaker::{
     AnyCommunity, Asn, BadHoldTime, BadMd5Key, BadRange, Changes, Community, Conditions, Families, Family,
     HoldTime, Hops, LargeCommunity, Limits, Md5Key, Millis, MonitorConfig, MrtConfig, Multipath,
-    NeighborConfig, NotRising, Offer, Policy, PrefixLimits, PrefixRange, Prepends, Role, Rule, SpeakerConfig, StationConfig,
-    Verdict,
+    NeighborConfig, NeighborRange, NotRising, Offer, Policy, PrefixLimits, PrefixRange, Prepends, Role, Rule,
+    SpeakerConfig, StationConfig, Verdict,
 };
-use srp_core::config::{self, AddPath, BgpConfig, BgpRole, LimitAction, PolicyRule};
+use srp_core::config::{self, AddPath, BgpConfig, BgpRole, LimitAction, PolicyRule, RangeConfig};
 use srp_core::types::Span;
 
 /// A checked configuration that the speaker would not take: a fault of the checks, told instead of hidden.
@@ -72,6 +72,7 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     speaker.multipath = Multipath { paths: bgp.multipath, relax: bgp.multipath_relax };
     speaker.monitors = monitors(bgp);
     speaker.neighbors = bgp.neighbors.iter().map(neighbor_config).collect::<Result<_, _>>()?;
+    speaker.ranges = bgp.ranges.iter().map(range).collect::<Result<_, _>>()?;
     Ok(speaker)
 }
 
@@ -90,6 +91,18 @@ fn monitors(bgp: &BgpConfig) -> Vec<MonitorConfig> {
         })
     });
     mrt.chain(stations).collect()
+}
+
+fn range(config: &RangeConfig) -> Result<NeighborRange, SettingsError> {
+    let neighbor = neighbor_config(&config.session)?;
+    Ok(NeighborRange {
+        prefix: config.prefix,
+        limit: config.limit.into(),
+        neighbor: NeighborConfig {
+            alternate_as: config.alternate_as.iter().copied().map(Asn).collect(),
+            ..neighbor
+        },
+    })
 }
 
 /// Whole milliseconds of a span.

@@ -43,6 +43,7 @@ fn speaker(index: usize, seed: u64) -> Session {
         local_as: Asn(65000 + u32::from(id)),
         router_id: Ipv4Addr::new(192, 0, 2, id).try_into().unwrap(),
         remote_as: Asn(65003 - u32::from(id)),
+        alternate_as: Vec::new(),
         hold_time: HoldTime::DEFAULT,
         families: Families::ALL,
         passive: false,

@@ -117,7 +117,13 @@ impl NeighborRange {
             errors.push(ConfigError::RangeLimit { prefix: self.prefix });
         }
         // Any address of the range would do: the checks of addresses see one that is no neighbor's yet.
-        self.neighbor_at(self.prefix.ip()).check(errors);
+        let any = match self.prefix.ip() {
+            // The range of all addresses begins with one that is nobody's.
+            IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::new(192, 0, 2, 0).into(),
+            IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            address => address,
+        };
+        self.neighbor_at(any).check(errors);
     }
 
     /// The neighbor that connects from this address.
@@ -135,6 +141,8 @@ pub struct NeighborConfig {
     pub interface: Option<Arc<str>>,
     /// Its AS; equal to ours for an internal neighbor.
     pub remote_as: Asn,
+    /// AS numbers that it may have instead; all of them as external or internal as `remote_as`.
+    pub alternate_as: Vec<Asn>,
     /// The AS that we are for this neighbor; that of the speaker where none is given.
     pub local_as: Option<Asn>,
     /// How far away it may be.
@@ -182,6 +190,7 @@ impl NeighborConfig {
             address,
             interface: None,
             remote_as,
+            alternate_as: Vec::new(),
             local_as: None,
             hops: Hops::Usual,
             md5_key: None,
@@ -215,7 +224,7 @@ impl NeighborConfig {
 
     fn check(&self, errors: &mut Vec<ConfigError>) {
         let neighbor = || self.key();
-        if self.remote_as == Asn(0) {
+        if self.remote_as == Asn(0) || self.alternate_as.contains(&Asn(0)) {
             errors.push(ConfigError::RemoteAsZero { neighbor: neighbor() });
         }
         if self.port == 0 {

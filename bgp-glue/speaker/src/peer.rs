@@ -144,6 +144,7 @@ impl Neighbor {
             local_as,
             router_id,
             remote_as: config.remote_as,
+            alternate_as: config.alternate_as.clone(),
             hold_time: config.hold_time,
             families: config.families,
             passive: config.passive,
@@ -388,7 +389,8 @@ impl Neighbor {
         let waiting = [&self.outgoing, &self.incoming].into_iter().flatten().map(Connection::waiting).sum();
         NeighborSummary {
             neighbor: self.key.clone(),
-            remote_as: self.config.remote_as,
+            remote_as: established.map_or(self.config.remote_as, |negotiated| negotiated.remote_as),
+            dynamic: self.transient,
             kind: self.kind(),
             state: self.session.state(),
             since: self.since,

@@ -34,8 +34,10 @@ pub struct SpeakerSummary {
 pub struct NeighborSummary {
     /// The neighbor.
     pub neighbor: NeighborKey,
-    /// Its AS.
+    /// Its AS: what it said while Established, else the configured one.
     pub remote_as: Asn,
+    /// It came by a range, and is forgotten when it goes.
+    pub dynamic: bool,
     /// Internal or external.
     pub kind: PeerKind,
     /// The state of the session.

@@ -39,6 +39,7 @@ fn session(program: &[u8], features: &mut Features) {
             local_as: Asn(65000),
             router_id: router_id(5),
             remote_as: Asn(65001),
+            alternate_as: Vec::new(),
             hold_time: HoldTime::DEFAULT,
             families: Families::ALL,
             passive: false,

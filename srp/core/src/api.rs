@@ -461,6 +461,9 @@ pub struct BgpNeighbor {
     pub address: String,
     /// Its AS.
     pub remote_as: u32,
+    /// It came by a range, and is forgotten when it goes.
+    #[serde(default)]
+    pub dynamic: bool,
     /// Session state by its RFC 4271 name.
     pub state: String,
     /// Since when it is in, or out of, Established.

@@ -122,7 +122,9 @@ impl Answers {
                 .flat_map(|bgp| bgp.neighbors.iter().map(|neighbor| neighbor.address))
                 .collect();
             shown.neighbors.sort_by_key(|neighbor| {
-                order.iter().position(|address| address.to_string() == neighbor.address)
+                // Those that came by a range follow the named ones.
+                let named = order.iter().position(|address| address.to_string() == neighbor.address);
+                named.unwrap_or(usize::MAX)
             });
             contexts.push(shown);
         }

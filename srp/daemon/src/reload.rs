@@ -144,7 +144,7 @@ impl Reload<'_> {
                 Err(error) => error!(context = context.name, %error, "BGP configuration not taken over"),
             }
         }
-        watch::lock(&self.answers.neighbors).configure(clock::now(), &new.contexts);
+        watch::lock(&self.answers.neighbors).configure(clock::now(), &new.contexts, &new.srp.monitor_bgp);
         let (done, finished) = oneshot::channel();
         let bound = Duration::from(new.srp.switchover_timeout);
         let step = Step::Reconfigure { contexts: new.contexts.clone(), bound, done };

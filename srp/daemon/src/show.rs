@@ -195,6 +195,7 @@ pub fn bgp_context(
     let neighbors = summary.neighbors.iter().map(|neighbor| BgpNeighbor {
         address: neighbor.neighbor.to_string(),
         remote_as: neighbor.remote_as.0,
+        dynamic: neighbor.dynamic,
         state: neighbor.state.to_string(),
         since_us: clock::wall_us(clock::of_instant(neighbor.since)),
         messages_received: neighbor.messages_in,

@@ -149,7 +149,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let (inbox, inputs) = Inbox::new(Waker::new(poll.registry(), INBOX)?);
 
     let neighbors = SharedNeighbors::default();
-    watch::lock(&neighbors).configure(clock::now(), &config.contexts);
+    watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
     let speakers = start_speakers(&config, &kernel, &neighbors, &inbox)?;
     tokio::spawn(watch::kernel(
         kernel_events,

@@ -73,6 +73,8 @@ pub struct SessionConfig {
     pub router_id: RouterId,
     /// The neighbor's AS.
     pub remote_as: Asn,
+    /// AS numbers that it may have instead; all of them as external or internal as `remote_as`.
+    pub alternate_as: Vec<Asn>,
     /// The hold time that we propose.
     pub hold_time: HoldTime,
     /// The families that we offer.

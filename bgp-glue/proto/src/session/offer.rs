@@ -120,7 +120,7 @@ impl SessionConfig {
     /// What the two OPENs agree on, or why they cannot (RFC 4271 section 6.2).
     pub(super) fn judge(&self, body: &[u8]) -> Result<Negotiated, Notification> {
         let open = Open::decode(body)?;
-        if open.asn() != self.remote_as {
+        if open.asn() != self.remote_as && !self.alternate_as.contains(&open.asn()) {
             return Err(bad_peer_as(open.asn()));
         }
         let kind = self.kind();

@@ -20,6 +20,7 @@ pub(super) fn config() -> SessionConfig {
         local_as: Asn(65000),
         router_id: router_id(5),
         remote_as: Asn(65001),
+        alternate_as: Vec::new(),
         hold_time: HoldTime::DEFAULT,
         families: Families::ALL,
         passive: false,

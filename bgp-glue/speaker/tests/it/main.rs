@@ -6,6 +6,7 @@ mod add_path;
 mod bird;
 mod conformance;
 mod dissect;
+mod dynamic;
 mod frr;
 mod limits;
 mod matrix;

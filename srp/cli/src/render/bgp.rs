@@ -20,7 +20,10 @@ fn one(context: &BgpContext, now_us: u64) -> String {
         clean(&context.router_id),
         context.local_as
     );
-    let count = format!("Total number of neighbors {}\n", context.neighbors.len());
+    let dynamic = context.neighbors.iter().filter(|neighbor| neighbor.dynamic).count();
+    let dynamic =
+        if dynamic == 0 { String::new() } else { format!("* - dynamic neighbor, {dynamic} of them\n") };
+    let count = format!("{dynamic}Total number of neighbors {}\n", context.neighbors.len());
     let errors = context.neighbors.iter().filter_map(|neighbor| {
         neighbor.last_error.as_ref().map(|error| format!("{}: {error}", neighbor.address))
     });
@@ -53,8 +56,9 @@ fn neighbors(neighbors: &[BgpNeighbor], now_us: u64) -> String {
                 "Established" => neighbor.prefixes_received.to_string(),
                 state => state.to_owned(),
             };
+            let mark = if neighbor.dynamic { "*" } else { "" };
             vec![
-                neighbor.address.clone(),
+                format!("{mark}{}", neighbor.address),
                 "4".to_owned(),
                 neighbor.remote_as.to_string(),
                 neighbor.messages_received.to_string(),
@@ -95,6 +99,7 @@ mod tests {
         BgpNeighbor {
             address: address.into(),
             remote_as: 4_200_000_001,
+            dynamic: address.starts_with("10.5."),
             state: state.into(),
             since_us: 1,
             messages_received: 12,
@@ -126,6 +131,7 @@ mod tests {
             neighbors: vec![
                 neighbor("10.1.1.2", "Established", None),
                 neighbor("2001:db8:1:1::2", "Active", Some("hold timer expired\n")),
+                neighbor("10.5.0.7", "Established", None),
             ],
         };
         let expected = "\
@@ -134,11 +140,13 @@ Context destination, BGP router identifier 192.0.2.1, local AS number 65001
 Neighbor         V          AS  MsgRcvd  MsgSent   Up/Down  State/PfxRcd  PfxAcc  PfxSnt
 10.1.1.2         4  4200000001       12     1234  00:01:00             3       1       4
 2001:db8:1:1::2  4  4200000001       12     1234  00:01:00        Active       1       4
+*10.5.0.7        4  4200000001       12     1234  00:01:00             3       1       4
 
 Last errors:
   2001:db8:1:1::2: hold timer expired?
 
-Total number of neighbors 2
+* - dynamic neighbor, 1 of them
+Total number of neighbors 3
 
 Originated           Prepends
 172.18.0.0/16               1

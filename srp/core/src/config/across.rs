@@ -39,6 +39,8 @@ pub(super) struct ContextClaims {
     pub table: u32,
     pub prefixes: Vec<Claim>,
     pub neighbors: Vec<Found<IpAddr>>,
+    /// Where others may come from.
+    pub ranges: Vec<Found<IpNetwork>>,
     /// Not every neighbour could be read: an address that is missing here may be in the file.
     pub neighbors_unread: bool,
     pub bgp_port: Option<Found<u16>>,
@@ -231,6 +233,10 @@ fn check_monitors(reader: &Reader<'_>, ledger: &Ledger) {
                 let known = names.map(|name| name.value.clone()).collect();
                 reader.report(&context.at, Fault::UnknownContext { known });
             }
+            continue;
+        }
+        let mut ranges = named.clone().flat_map(|claims| &claims.ranges);
+        if ranges.any(|range| range.value.contains(address.value)) {
             continue;
         }
         let neighbors_unread = named.clone().any(|claims| claims.neighbors_unread);

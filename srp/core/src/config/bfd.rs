@@ -72,6 +72,8 @@ pub(super) fn read_neighbor(
         return Ok(Some(timers));
     };
     let Some(local) = local else {
+        // Where the group has it, the neighbour is to be blamed.
+        let at = if s.is_own(&at) { at } else { s.place_of_absent("bfd") };
         return Err(s.report(&at, Fault::BfdWithoutLocalAddress));
     };
     let interface = interface.as_ref().map(|interface| interface.value.clone());

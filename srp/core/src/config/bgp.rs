@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
-use super::across::{Claim, ContextClaims, is_link_local};
+use super::across::{BfdClaim, Claim, ContextClaims, is_link_local};
 use super::add_path::AddPath;
 use super::bfd;
 use super::fault::{Fault, Place};
+use super::group::{self, Groups};
 use super::kind::{
     Address, AddressV4, AddressV6, AsNumber, Choice, Duration, FilePath, Flag, HoldTime, Integer, Interface,
     Prefix, RouterId, Rule,
@@ -15,8 +16,8 @@ use super::kind::{
 use super::limits;
 use super::model::{BgpConfig, BgpRole, NeighborConfig, NetworkConfig, PolicyRule};
 use super::onlooker;
-use super::prepends;
 use super::reader::{Found, Reported, Section};
+use super::{prepends, range};
 use crate::types::Span;
 
 pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<BgpConfig, Reported> {
@@ -32,7 +33,9 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
     let multipath_relax = s.or("multipath-relax", &Flag, false);
     let mrt = onlooker::read_mrt(s);
     let bmp = onlooker::read_bmp(s);
-    let neighbors = read_neighbors(s, &instance, claims);
+    let groups = group::read(s, &instance);
+    let neighbors = read_neighbors(s, &instance, &groups, claims);
+    let ranges = range::read(s, &instance, &groups, claims);
     let networks = read_networks(s, claims);
     Ok(BgpConfig {
         local_as: local_as?.value,
@@ -42,7 +45,9 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
         multipath_relax: multipath_relax?.value,
         mrt: mrt?,
         bmp: bmp?,
+        groups: groups.configs?,
         neighbors: neighbors?,
+        ranges: ranges?,
         networks: networks?,
     })
 }
@@ -59,12 +64,15 @@ const RULES: &str = "[\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]";
 fn read_neighbors(
     s: &Section<'_, '_>,
     instance: &Instance,
+    groups: &Groups<'_, '_>,
     claims: &mut ContextClaims,
 ) -> Result<Vec<NeighborConfig>, Reported> {
     let tables = s.tables("neighbor", "address").inspect_err(|_| claims.neighbors_unread = true)?;
     let neighbors: Vec<_> = tables
         .into_iter()
-        .map(|neighbor| neighbor.read(|neighbor| read_neighbor(neighbor, instance, claims)))
+        .map(|neighbor| {
+            groups.give(neighbor).read(|neighbor| read_neighbor(neighbor, instance, groups, claims))
+        })
         .collect();
     neighbors.into_iter().collect()
 }
@@ -72,6 +80,7 @@ fn read_neighbors(
 fn read_neighbor(
     s: &Section<'_, '_>,
     instance: &Instance,
+    groups: &Groups<'_, '_>,
     claims: &mut ContextClaims,
 ) -> Result<NeighborConfig, Reported> {
     let address = s.required("address", &Address);
@@ -80,6 +89,23 @@ fn read_neighbor(
         Err(_) => claims.neighbors_unread = true,
     }
     let interface = s.optional("interface", &Interface);
+    let group = groups.name(s);
+    if let Ok(address) = &address {
+        check_interface(s, address, &interface);
+    }
+    let session = read_session(s, &address, &interface, instance, Some(&mut claims.bfd));
+    Ok(NeighborConfig { group: group?, ..session? })
+}
+
+/// What a neighbour has beside its name; of a group, whose neighbours have addresses of their own, for the faults alone.
+/// Without `bfd_claims` it has no BFD.
+pub(super) fn read_session(
+    s: &Section<'_, '_>,
+    address: &Result<Found<IpAddr>, Reported>,
+    interface: &Result<Option<Found<String>>, Reported>,
+    instance: &Instance,
+    bfd_claims: Option<&mut Vec<BfdClaim>>,
+) -> Result<NeighborConfig, Reported> {
     let remote_as = s.required("remote-as", &AsNumber);
     let local_address = s.optional("local-address", &Address);
     let port = s.or_derived("port", &Integer::<u16>::new(1, 65_535), instance.port, "port of the instance");
@@ -94,7 +120,7 @@ fn read_neighbor(
     let md5_key_file = s.optional("md5-key-file", &FilePath { base: s.base() });
     let role = s.optional("role", &Choice(BgpRole::WORDS));
     let role_strict = s.or("role-strict", &Flag, false);
-    let families = Families::read(s, &address);
+    let families = Families::read(s, address);
     let import = s.list("import", &Rule, RULES);
     let export = s.list("export", &Rule, RULES);
     let ends = [remote_as.as_ref().ok(), local_as.as_ref().ok().and_then(Option::as_ref)];
@@ -103,10 +129,12 @@ fn read_neighbor(
     let allow_own_as = s.or("allow-own-as", &Integer::<u8>::new(0, 10), 0);
     let limits = limits::read(s);
     let add_path = s.optional("add-path", &Choice(AddPath::WORDS));
-    let bfd = bfd::read_neighbor(s, &address, &local_address, &interface, &mut claims.bfd);
+    let bfd = bfd_claims
+        .map(|claims| bfd::read_neighbor(s, address, &local_address, interface, claims))
+        .transpose()
+        .map(Option::flatten);
 
-    if let Ok(address) = &address {
-        check_interface(s, address, &interface);
+    if let Ok(address) = address {
         check_local_address(s, address, &local_address);
     }
     if let (Ok(families), Ok(import)) = (&families, &import) {
@@ -118,8 +146,13 @@ fn read_neighbor(
 
     let families = families?;
     Ok(NeighborConfig {
-        address: address?.value,
-        interface: interface?.map(|interface| interface.value),
+        address: address.as_ref().map_err(|reported| *reported)?.value,
+        interface: interface
+            .as_ref()
+            .map_err(|reported| *reported)?
+            .as_ref()
+            .map(|interface| interface.value.clone()),
+        group: None,
         remote_as: remote_as?.value,
         local_address: local_address?.map(|address| address.value),
         port: port?.value,
@@ -137,14 +170,22 @@ fn read_neighbor(
         ipv6: families.ipv6,
         next_hop_ipv4: families.next_hop_ipv4,
         next_hop_ipv6: families.next_hop_ipv6,
-        import: import?.into_iter().map(|rule| rule.value).collect(),
-        export: export?.into_iter().map(|rule| rule.value).collect(),
+        import: effective(s, &families, import?),
+        export: effective(s, &families, export?),
         prepends: prepends?,
         allow_own_as: allow_own_as?.value,
         limits: limits?,
         add_path: add_path?.map(|add_path| add_path.value),
         bfd: bfd?,
     })
+}
+
+/// The rules in force: those that a group has for neighbours of the other family are not among them.
+fn effective(s: &Section<'_, '_>, families: &Families, rules: Vec<Found<PolicyRule>>) -> Vec<PolicyRule> {
+    let counts = |rule: &Found<PolicyRule>| {
+        s.is_own(&rule.at) || rule.value.prefix.is_none_or(|prefix| families.carry(prefix))
+    };
+    rules.into_iter().filter(counts).map(|rule| rule.value).collect()
 }
 
 /// The address families of a session, and the next hops that go with them.
@@ -176,8 +217,8 @@ impl Families {
         Ok(Self {
             ipv4: ipv4.value,
             ipv6: ipv6.value,
-            next_hop_ipv4: next_hop_ipv4.map(|next_hop| next_hop.value),
-            next_hop_ipv6: next_hop_ipv6.map(|next_hop| next_hop.value),
+            next_hop_ipv4: next_hop_ipv4.filter(|_| ipv4.value).map(|next_hop| next_hop.value),
+            next_hop_ipv6: next_hop_ipv6.filter(|_| ipv6.value).map(|next_hop| next_hop.value),
         })
     }
 
@@ -194,7 +235,7 @@ fn check_next_hop(
     (family, key, next_hop_key): (&'static str, &'static str, &'static str),
 ) {
     match next_hop {
-        Some(at) if !exchanged.value => _ = s.report(at, Fault::FamilyUnused { family, key }),
+        Some(at) if !exchanged.value && s.is_own(at) => _ = s.report(at, Fault::FamilyUnused { family, key }),
         None if exchanged.value && !runs_over => {
             s.report(&exchanged.at, Fault::NextHopMissing { family, key: next_hop_key });
         }
@@ -239,7 +280,9 @@ enum Direction {
 /// A rule that can do nothing is a slip, and is told before anything is touched.
 fn check_rules(s: &Section<'_, '_>, families: &Families, rules: &[Found<PolicyRule>], direction: Direction) {
     for (index, rule) in rules.iter().enumerate() {
-        if let Some(prefix) = rule.value.prefix.filter(|prefix| !families.carry(*prefix)) {
+        // A group has rules for neighbours of both families.
+        let unused = rule.value.prefix.filter(|prefix| s.is_own(&rule.at) && !families.carry(*prefix));
+        if let Some(prefix) = unused {
             let (family, key) = if prefix.is_ipv4() { ("IPv4", "ipv4") } else { ("IPv6", "ipv6") };
             s.report(&rule.at, Fault::FamilyUnused { family, key });
         }

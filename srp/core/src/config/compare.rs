@@ -11,7 +11,7 @@ use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 
-use super::model::{Config, ContextConfig, NeighborConfig, SrpConfig};
+use super::model::{BgpConfig, Config, ContextConfig, SrpConfig};
 use super::text::action_word;
 use crate::wire::ConfigItem;
 
@@ -118,7 +118,7 @@ fn context_items(context: &ContextConfig) -> Vec<ConfigItem> {
     }
     if let Some(bgp) = &context.bgp {
         items.push(item(format!("context {name} bgp as"), bgp.local_as));
-        items.extend(prepend_items(name, &bgp.neighbors));
+        items.extend(prepend_items(name, bgp));
         for network in &bgp.networks {
             items.push(item(format!("context {name} bgp network {}", network.prefix), "announced"));
         }
@@ -128,10 +128,15 @@ fn context_items(context: &ContextConfig) -> Vec<ConfigItem> {
 
 /// The tables of prepends that each neighbouring AS sees, where one has any: neighbours have other addresses on the peer, and
 /// routers of one AS compare what both chassis say.
-fn prepend_items(context: &str, neighbors: &[NeighborConfig]) -> Vec<ConfigItem> {
+fn prepend_items(context: &str, bgp: &BgpConfig) -> Vec<ConfigItem> {
     let mut tables: BTreeMap<u32, BTreeSet<&[u8]>> = BTreeMap::new();
-    for neighbor in neighbors {
-        tables.entry(neighbor.remote_as).or_default().insert(&neighbor.prepends);
+    let named = bgp.neighbors.iter().map(|neighbor| (neighbor.remote_as, neighbor));
+    let ranged = bgp.ranges.iter().flat_map(|range| {
+        let numbers = std::iter::once(range.session.remote_as).chain(range.alternate_as.iter().copied());
+        numbers.map(|number| (number, &range.session))
+    });
+    for (remote_as, neighbor) in named.chain(ranged) {
+        tables.entry(remote_as).or_default().insert(&neighbor.prepends);
     }
     let written = |table: &&[u8]| match table {
         [] => "as the route modifier".to_owned(),

@@ -357,6 +357,23 @@ pub enum Fault {
         /// Names that are.
         known: Vec<String>,
     },
+    /// A group that is not configured.
+    #[error("no group of this name is configured in this instance")]
+    UnknownGroup {
+        /// Names that are.
+        known: Vec<String>,
+    },
+    /// A key of named neighbours at a range or group.
+    #[error("has no meaning here: {why}")]
+    NamedOnly {
+        /// Why.
+        why: &'static str,
+    },
+    /// An internal neighbour among external ones.
+    #[error(
+        "our own AS among those of external neighbours: a session is internal or external before it begins"
+    )]
+    InternalAlternate,
     /// A monitor for a neighbour that the context does not have.
     #[error("context {context} has no neighbour of this address")]
     UnknownNeighbor {
@@ -456,8 +473,13 @@ impl Fault {
             Self::WithoutEffect { needs } => format!("set {needs}, or remove this"),
             Self::OurOwnAddress { .. } => "write the address of the neighbour".into(),
             Self::AddressInUse { .. } => "choose an address that nothing else has".into(),
+            Self::UnknownGroup { known } if known.is_empty() => "add a [[context.bgp.group]] table".into(),
+            Self::NamedOnly { .. } => "remove it, or name the neighbour in [[context.bgp.neighbor]]".into(),
+            Self::InternalAlternate => "remove it; internal neighbours have a range of their own".into(),
             Self::UnknownContext { known } if known.is_empty() => "add a [[context]] table".into(),
-            Self::UnknownContext { known } => format!("write one of: {}", known.join(", ")),
+            Self::UnknownGroup { known } | Self::UnknownContext { known } => {
+                format!("write one of: {}", known.join(", "))
+            }
             Self::UnknownNeighbor { known, .. } if known.is_empty() => {
                 "add a [[context.bgp.neighbor]] table to that context".into()
             }

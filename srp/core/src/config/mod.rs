@@ -16,6 +16,7 @@ mod compare;
 mod context;
 mod dscp;
 mod fault;
+mod group;
 mod host;
 mod kind;
 mod limits;
@@ -23,6 +24,7 @@ mod model;
 mod nearest;
 mod onlooker;
 mod prepends;
+mod range;
 mod reader;
 mod reload;
 mod srp;
@@ -42,8 +44,8 @@ pub use host::DEFAULT_SOCKET;
 pub use limits::{LimitAction, PrefixLimits};
 pub use model::{
     Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
-    KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
-    PolicyRule, PoolConfig, RecordConfig, Security, SrpConfig,
+    GroupConfig, KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig,
+    NetworkConfig, Octets, PolicyRule, PoolConfig, RangeConfig, RecordConfig, Security, SrpConfig,
 };
 pub use onlooker::{BmpConfig, MrtConfig};
 pub use reload::{Change, Reload, changes};

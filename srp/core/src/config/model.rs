@@ -277,10 +277,34 @@ pub struct BgpConfig {
     pub mrt: Option<MrtConfig>,
     /// `[[context.bgp.bmp]]`: monitoring stations.
     pub bmp: Vec<BmpConfig>,
+    /// `[[context.bgp.group]]`; what neighbours have from them is in the neighbours.
+    pub groups: Vec<GroupConfig>,
     /// Neighbours; addresses are unique.
     pub neighbors: Vec<NeighborConfig>,
+    /// `[[context.bgp.range]]`: neighbours that are taken as they come; prefixes are unique.
+    pub ranges: Vec<RangeConfig>,
     /// `[[context.bgp.network]]`: announced always, whatever the chassis' state.
     pub networks: Vec<NetworkConfig>,
+}
+
+/// Keys that several neighbours have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// Unique name within the instance.
+    pub name: String,
+}
+
+/// Neighbours that are not named one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeConfig {
+    /// Where they come from; a named neighbour in it goes before, and of two ranges the longer one.
+    pub prefix: IpNetwork,
+    /// 1 ..= 5000; default 100: how many there may be at once.
+    pub limit: u16,
+    /// AS numbers that they may have instead of that of `session`, all external.
+    pub alternate_as: Vec<u32>,
+    /// What each of them is like; its address is that of the prefix and means nothing, `passive` is true and `bfd` absent.
+    pub session: NeighborConfig,
 }
 
 /// A BGP neighbour.
@@ -291,6 +315,8 @@ pub struct NeighborConfig {
     pub address: IpAddr,
     /// Interface, for link-local addresses.
     pub interface: Option<String>,
+    /// The group that it has keys from.
+    pub group: Option<String>,
     /// Its AS.
     pub remote_as: u32,
     /// Our end of the connection, if it matters.

@@ -29,8 +29,12 @@ pub(super) fn read(
         }
     }
     let is_internal = remote_as.is_some() && remote_as == local_as.or(instance.local_as);
-    if let Some(first) = table.first().filter(|_| is_internal) {
-        return Err(s.report(&first.at, Fault::PrependsInternal));
+    if is_internal && let Some(first) = table.first() {
+        if s.is_own(&first.at) {
+            return Err(s.report(&first.at, Fault::PrependsInternal));
+        }
+        // A group may have internal neighbours beside external ones.
+        return Ok(Vec::new());
     }
     Ok(table.into_iter().map(|Found { value, .. }| value).collect())
 }

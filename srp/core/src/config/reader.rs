@@ -15,7 +15,7 @@ use super::fault::{ConfigError, Fault, Place};
 use super::kind::Kind;
 use super::nearest::nearest;
 
-/// Proof that a fault is in the list. Made by [`Reader::report`] alone.
+/// Proof that a fault is in the list, or that there is nothing to blame. Made by [`Reader::report`] and [`Reported::already`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reported(());
 
@@ -47,6 +47,13 @@ pub(super) struct Reader<'d> {
     keys: RefCell<BTreeMap<String, KeyFacts>>,
 }
 
+impl Reported {
+    /// For a value that is not there and that nobody is to be blamed for.
+    pub const fn already() -> Self {
+        Self(())
+    }
+}
+
 impl<'d> Reader<'d> {
     pub fn new(file: &'d Path, text: &'d str) -> Self {
         let line_starts = text.match_indices('\n').map(|(newline, _)| newline + 1).collect();
@@ -58,15 +65,19 @@ impl<'d> Reader<'d> {
         self.file.parent().unwrap_or(Path::new(""))
     }
 
-    /// Adds a fault of the value at `place`.
+    /// Adds a fault of the value at `place`, once: what a group of neighbours has is read for each of them.
     pub fn report(&self, place: &Place, fault: Fault) -> Reported {
-        self.faults.borrow_mut().push(ConfigError {
+        let error = ConfigError {
             file: self.file.to_owned(),
             line: place.line,
             key: place.key.clone(),
             value: place.written.clone(),
             fault,
-        });
+        };
+        let mut faults = self.faults.borrow_mut();
+        if !faults.contains(&error) {
+            faults.push(error);
+        }
         Reported(())
     }
 
@@ -97,7 +108,8 @@ impl<'d> Reader<'d> {
     /// The whole document as a section without a name.
     pub fn root<'r>(&'r self, table: &'r DeTable<'d>) -> Section<'r, 'd> {
         let place = Place { key: String::new(), line: 1, written: None };
-        Section { reader: self, place, shape: String::new(), table, known: RefCell::default() }
+        let (shape, behind, is_part) = (String::new(), None, false);
+        Section { reader: self, place, shape, table, behind, is_part, known: RefCell::default() }
     }
 
     /// Line of the octet at `offset`, counted from 1.
@@ -125,10 +137,69 @@ pub(super) struct Section<'r, 'd> {
     /// Path without names, such as `context.bgp`.
     shape: String,
     table: &'r DeTable<'d>,
+    /// Where a key is looked for that this table does not have.
+    behind: Option<Behind<'r, 'd>>,
+    /// What is required may be absent: others will have it.
+    is_part: bool,
     known: RefCell<Vec<&'static str>>,
 }
 
+/// A table that others take keys from.
+#[derive(Clone, Debug)]
+pub(super) struct Behind<'r, 'd> {
+    /// Path with names, such as `context[destination].bgp.group[transit]`.
+    path: String,
+    table: &'r DeTable<'d>,
+    /// Keys that are its own.
+    own: &'static [&'static str],
+}
+
+/// A key of a table or of the one behind it.
+struct Entry<'p, 'r, 'd> {
+    /// Path of the table that has it.
+    path: &'p str,
+    at: Range<usize>,
+    value: &'r Spanned<DeValue<'d>>,
+}
+
 impl<'r, 'd> Section<'r, 'd> {
+    /// This table for others to take keys from, all but `own`.
+    pub fn behind(&self, own: &'static [&'static str]) -> Behind<'r, 'd> {
+        Behind { path: self.place.key.clone(), table: self.table, own }
+    }
+
+    /// This table with another one behind it: what is written here goes before what is written there.
+    pub fn over(self, behind: Option<Behind<'r, 'd>>) -> Self {
+        Self { behind, ..self }
+    }
+
+    /// The text of a key of this table, before it is read.
+    pub fn peek(&self, key: &str) -> Option<&'r str> {
+        self.table.get(key).and_then(|value| value.get_ref().as_str())
+    }
+
+    /// Reads more of this table, under the name that the reference page has for such keys. `is_part`: what is required there
+    /// may be absent here.
+    pub fn read_like<T>(&self, shape: &str, is_part: bool, body: impl FnOnce(&Self) -> T) -> T {
+        let like = Self {
+            reader: self.reader,
+            place: self.place.clone(),
+            shape: shape.to_owned(),
+            table: self.table,
+            behind: self.behind.clone(),
+            is_part,
+            known: RefCell::default(),
+        };
+        let value = body(&like);
+        self.known.borrow_mut().append(&mut like.known.borrow_mut());
+        value
+    }
+
+    /// Whether a value stands in this table, not in the one behind it.
+    pub fn is_own(&self, place: &Place) -> bool {
+        place.key.strip_prefix(&self.place.key).is_some_and(|rest| rest.starts_with('.'))
+    }
+
     /// Reads the table with `body`, then reports every key that `body` did not ask for.
     pub fn read<T>(self, body: impl FnOnce(&Self) -> T) -> T {
         let value = body(&self);
@@ -157,7 +228,10 @@ impl<'r, 'd> Section<'r, 'd> {
     pub fn required<K: Kind>(&self, key: &'static str, kind: &K) -> Result<Found<K::Value>, Reported> {
         self.note(key, kind, "required");
         self.take(key, kind)?.ok_or_else(|| {
-            let place = Place { key: self.join(key), line: self.place.line, written: None };
+            if self.is_part {
+                return Reported(());
+            }
+            let place = self.place_of_absent(key);
             self.reader.report(&place, Fault::Missing { key, wanted: kind.wanted() })
         })
     }
@@ -192,10 +266,7 @@ impl<'r, 'd> Section<'r, 'd> {
         shown: &str,
     ) -> Result<Found<K::Value>, Reported> {
         self.note(key, kind, shown);
-        Ok(self.take(key, kind)?.unwrap_or_else(|| {
-            let at = Place { key: self.join(key), line: self.place.line, written: None };
-            Found { value: default, at }
-        }))
+        Ok(self.take(key, kind)?.unwrap_or_else(|| Found { value: default, at: self.place_of_absent(key) }))
     }
 
     /// An array of values, each checked for itself; empty if absent.
@@ -208,21 +279,21 @@ impl<'r, 'd> Section<'r, 'd> {
         self.known.borrow_mut().push(key);
         let facts = KeyFacts { wanted: format!("array of: {}", kind.wanted()), default: "[]".into() };
         self.reader.keys.borrow_mut().insert(self.shape_of(key), facts);
-        let Some((name, entry)) = self.table.get_key_value(key) else { return Ok(Vec::new()) };
-        let Some(elements) = entry.get_ref().as_array() else {
+        let Some(entry) = self.find(key) else { return Ok(Vec::new()) };
+        let Some(elements) = entry.value.get_ref().as_array() else {
             let fault = Fault::WrongType {
-                found: entry.get_ref().type_str(),
+                found: entry.value.get_ref().type_str(),
                 wanted: format!("array of: {}", kind.wanted()),
                 example,
             };
-            return Err(self.reader.report(&self.place_of(key, name.span(), entry), fault));
+            return Err(self.reader.report(&self.place_in(&entry, key), fault));
         };
         let values: Vec<_> = elements
             .iter()
             .enumerate()
             .map(|(index, element)| {
-                let place = self.place_of(&format!("{key}[{index}]"), element.span(), element);
-                self.value(element, kind, place)
+                let element = Entry { path: entry.path, at: element.span(), value: element };
+                self.value(element.value, kind, self.place_in(&element, &format!("{key}[{index}]")))
             })
             .collect();
         values.into_iter().collect()
@@ -231,12 +302,17 @@ impl<'r, 'd> Section<'r, 'd> {
     /// A table inside this one, if it is there.
     pub fn table(&self, key: &'static str) -> Result<Option<Section<'r, 'd>>, Reported> {
         self.known.borrow_mut().push(key);
-        let Some((name, entry)) = self.table.get_key_value(key) else { return Ok(None) };
-        let place = Place { written: None, ..self.place_of(key, name.span(), entry) };
-        match entry.get_ref().as_table() {
-            Some(table) => Ok(Some(self.section(key, place, table))),
-            None => Err(self.reader.report(&place, self.wrong_table(key, entry, "[", "]"))),
-        }
+        let Some(entry) = self.find(key) else { return Ok(None) };
+        let place = Place { written: None, ..self.place_in(&entry, key) };
+        let Some(table) = entry.value.get_ref().as_table() else {
+            return Err(self.reader.report(&place, self.wrong_table(key, entry.value, "[", "]")));
+        };
+        // A table inside of both: that of the one behind is behind that of this one.
+        let behind = self.behind.as_ref().filter(|_| self.is_own(&place)).and_then(|behind| {
+            let table = behind.table.get(key)?.get_ref().as_table()?;
+            Some(Behind { path: format!("{}.{key}", behind.path), table, own: &[] })
+        });
+        Ok(Some(self.section(key, place, table).over(behind)))
     }
 
     /// The tables of an array inside this one, each named in error messages by its key `label`; none if absent.
@@ -267,9 +343,18 @@ impl<'r, 'd> Section<'r, 'd> {
         &self.place
     }
 
+    /// Where `key` of this table stands, if it does; what is said of it is that it has no business there, so it counts as known.
+    pub fn own_place(&self, key: &'static str) -> Option<Place> {
+        self.known.borrow_mut().push(key);
+        let (name, value) = self.table.get_key_value(key)?;
+        let place = self.place_of(key, name.span(), value);
+        let is_table = value.get_ref().is_table() || value.get_ref().is_array();
+        Some(if is_table { Place { written: None, ..place } } else { place })
+    }
+
     /// Where `key` of this table would stand if it were there.
     pub fn place_of_absent(&self, key: &str) -> Place {
-        Place { key: self.join(key), line: self.place.line, written: None }
+        Place { key: join(&self.place.key, key), line: self.place.line, written: None }
     }
 
     /// Adds a fault of the value at `place`.
@@ -279,7 +364,8 @@ impl<'r, 'd> Section<'r, 'd> {
 
     fn section(&self, key: &str, place: Place, table: &'r DeTable<'d>) -> Section<'r, 'd> {
         let shape = self.shape_of(key);
-        Section { reader: self.reader, place, shape, table, known: RefCell::default() }
+        let (behind, is_part) = (None, self.is_part);
+        Section { reader: self.reader, place, shape, table, behind, is_part, known: RefCell::default() }
     }
 
     fn wrong_table(&self, key: &str, entry: &Spanned<DeValue<'_>>, open: &str, close: &str) -> Fault {
@@ -299,8 +385,17 @@ impl<'r, 'd> Section<'r, 'd> {
     }
 
     fn take<K: Kind>(&self, key: &str, kind: &K) -> Result<Option<Found<K::Value>>, Reported> {
-        let Some((name, entry)) = self.table.get_key_value(key) else { return Ok(None) };
-        self.value(entry, kind, self.place_of(key, name.span(), entry)).map(Some)
+        let Some(entry) = self.find(key) else { return Ok(None) };
+        self.value(entry.value, kind, self.place_in(&entry, key)).map(Some)
+    }
+
+    fn find<'s>(&'s self, key: &str) -> Option<Entry<'s, 'r, 'd>> {
+        let of = |path, (name, value): (&Spanned<_>, _)| Entry { path, at: name.span(), value };
+        let own = self.table.get_key_value(key).map(|found| of(self.place.key.as_str(), found));
+        own.or_else(|| {
+            let behind = self.behind.as_ref().filter(|behind| !behind.own.contains(&key))?;
+            Some(of(&behind.path, behind.table.get_key_value(key)?))
+        })
     }
 
     fn value<K: Kind>(
@@ -315,16 +410,20 @@ impl<'r, 'd> Section<'r, 'd> {
         }
     }
 
-    fn place_of(&self, name: &str, key: Range<usize>, entry: &Spanned<DeValue<'_>>) -> Place {
-        let written = Some(self.reader.written(entry.span()));
-        Place { key: self.join(name), line: self.reader.line(key.start), written }
+    fn place_of(&self, name: &str, at: Range<usize>, value: &Spanned<DeValue<'d>>) -> Place {
+        self.place_in(&Entry { path: &self.place.key, at, value }, name)
     }
 
-    fn join(&self, key: &str) -> String {
-        if self.place.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.place.key) }
+    fn place_in(&self, entry: &Entry<'_, '_, 'd>, name: &str) -> Place {
+        let written = Some(self.reader.written(entry.value.span()));
+        Place { key: join(entry.path, name), line: self.reader.line(entry.at.start), written }
     }
 
     fn shape_of(&self, key: &str) -> String {
-        if self.shape.is_empty() { key.to_owned() } else { format!("{}.{key}", self.shape) }
+        join(&self.shape, key)
     }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

@@ -8,7 +8,7 @@ use toml::Value;
 
 use super::model::{
     Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig,
-    PolicyRule, Security, SrpConfig,
+    PolicyRule, RangeConfig, Security, SrpConfig,
 };
 use crate::types::{ChassisMode, Span};
 
@@ -253,6 +253,11 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
             .bare("port", station.port)
             .span("statistics-interval", station.statistics_interval)
     }));
+    tables.extend(
+        bgp.groups
+            .iter()
+            .map(|group| Table::element("context.bgp.group", &group.name, &path).text("name", &group.name)),
+    );
     for config in &bgp.neighbors {
         let head = neighbor(config, &path);
         let parent = head.path();
@@ -263,6 +268,7 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
                 .map(|timers| bfd_timers(Table { parent, ..Table::new("context.bgp.neighbor.bfd") }, timers)),
         );
     }
+    tables.extend(bgp.ranges.iter().map(|config| range(config, &path)));
     tables.extend(bgp.networks.iter().map(|network| {
         Table::element("context.bgp.network", network.prefix, &path).text("prefix", network.prefix)
     }));
@@ -270,12 +276,30 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
 }
 
 fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
+    let table = Table::element("context.bgp.neighbor", neighbor.address, bgp)
+        .text("address", neighbor.address)
+        .maybe("interface", neighbor.interface.as_ref());
+    session(table, neighbor)
+}
+
+/// A range has the keys of a neighbour, but for what only a named one has.
+fn range(range: &RangeConfig, bgp: &str) -> Table {
+    let alternate_as: Vec<_> = range.alternate_as.iter().map(|number| i64::from(*number)).collect();
+    let table = Table::element("context.bgp.range", range.prefix, bgp)
+        .text("prefix", range.prefix)
+        .bare("limit", range.limit)
+        .bare("alternate-as", Value::from(alternate_as));
+    let mut table = session(table, &range.session);
+    table.entries.retain(|(key, _)| !matches!(*key, "passive" | "port"));
+    table
+}
+
+fn session(table: Table, neighbor: &NeighborConfig) -> Table {
     let rules = |rules: &[PolicyRule]| {
         Value::Array(rules.iter().map(|rule| Value::String(rule.to_string())).collect())
     };
-    Table::element("context.bgp.neighbor", neighbor.address, bgp)
-        .text("address", neighbor.address)
-        .maybe("interface", neighbor.interface.as_ref())
+    table
+        .maybe("group", neighbor.group.as_ref())
         .bare("remote-as", neighbor.remote_as)
         .maybe("local-address", neighbor.local_address)
         .bare("port", neighbor.port)

@@ -172,6 +172,7 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
     let numbers = (1_u32..23_456, 23_457_u32..u32::MAX, 1_u32.., 5_000_u16..);
     (numbers, vec(any_neighbor(), 0..4), 0_u8..4).prop_map(|((a, b, id, port), mut neighbors, networks)| {
         for (number, neighbor) in (1..).zip(&mut neighbors) {
+            neighbor.group = (networks > 1 && number % 2 == 1).then(|| "g2".into());
             neighbor.address = numbered(neighbor.address.is_ipv6(), 10, number).ip();
             neighbor.remote_as = if number % 2 == 0 { a } else { b };
         }
@@ -193,12 +194,35 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
                     statistics_interval: Span::secs(1 + u64::from(number)),
                 })
                 .collect(),
+            groups: (1..=networks).map(|number| GroupConfig { name: format!("g{number}") }).collect(),
+            ranges: neighbors
+                .iter()
+                .take(usize::from(networks % 2))
+                .map(|like| any_range(like, port))
+                .collect(),
             neighbors,
             networks: (1..=networks)
                 .map(|number| NetworkConfig { prefix: numbered(number % 2 == 0, 198, number) })
                 .collect(),
         }
     })
+}
+
+/// A range with what a neighbour has, as far as ranges have it.
+fn any_range(like: &NeighborConfig, port: u16) -> RangeConfig {
+    let session = NeighborConfig {
+        address: numbered(like.address.is_ipv6(), 13, 0).ip(),
+        port,
+        passive: true,
+        bfd: None,
+        ..like.clone()
+    };
+    RangeConfig {
+        prefix: numbered(like.address.is_ipv6(), 13, 0),
+        limit: 1 + u16::from(like.allow_own_as),
+        alternate_as: if like.passive { vec![64_999, 64_998] } else { Vec::new() },
+        session,
+    }
 }
 
 fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
@@ -222,6 +246,7 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
             NeighborConfig {
                 address: numbered(v6, 10, 0).ip(),
                 interface: None,
+                group: None,
                 remote_as: 1,
                 local_address: passive.then(|| numbered(v6, 11, 1).ip()),
                 port,
