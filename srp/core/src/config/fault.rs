@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnetwork::IpNetwork;
 
+use super::instance_fault::InstanceFault;
 use crate::types::Span;
 
 /// One fault of a configuration file. Prints as two lines: where, what and why; then what to do.
@@ -177,17 +178,6 @@ pub enum Fault {
         /// The earlier rule.
         first: Place,
     },
-    /// Two route modifiers that a router could not tell apart, or would take the wrong way round.
-    #[error(
-        "a router would not prefer the chassis with the lower route modifier, as the entry before is {before}"
-    )]
-    PrependsNotRising {
-        /// The entry before.
-        before: u8,
-    },
-    /// Prepends towards a neighbour of our own AS.
-    #[error("an internal neighbour sees no prepends: the route modifier is its LOCAL_PREF")]
-    PrependsInternal,
     /// A condition or change that does nothing in this direction.
     #[error("`{word}` {why}")]
     WordUnused {
@@ -357,23 +347,9 @@ pub enum Fault {
         /// Names that are.
         known: Vec<String>,
     },
-    /// A group that is not configured.
-    #[error("no group of this name is configured in this instance")]
-    UnknownGroup {
-        /// Names that are.
-        known: Vec<String>,
-    },
-    /// A key of named neighbours at a range or group.
-    #[error("has no meaning here: {why}")]
-    NamedOnly {
-        /// Why.
-        why: &'static str,
-    },
-    /// An internal neighbour among external ones.
-    #[error(
-        "our own AS among those of external neighbours: a session is internal or external before it begins"
-    )]
-    InternalAlternate,
+    /// What is wrong with a BGP instance, its groups and ranges.
+    #[error(transparent)]
+    Instance(InstanceFault),
     /// A monitor for a neighbour that the context does not have.
     #[error("context {context} has no neighbour of this address")]
     UnknownNeighbor {
@@ -415,10 +391,6 @@ impl Fault {
             }
             Self::Bounds { .. } => "leave out ge and le to accept exactly the prefix".into(),
             Self::NeverReached { .. } => "put it before the other one, or remove it".into(),
-            Self::PrependsNotRising { before } => {
-                format!("write {} or more: entries are strictly increasing", before.saturating_add(1))
-            }
-            Self::PrependsInternal => "remove it, or correct remote-as".into(),
             Self::WordUnused { word, .. } => format!("remove `{word}` from this rule, or remove the rule"),
             Self::NotOneMac => {
                 "write that of an interface, or leave it out to take the one with bind-address".into()
@@ -473,13 +445,9 @@ impl Fault {
             Self::WithoutEffect { needs } => format!("set {needs}, or remove this"),
             Self::OurOwnAddress { .. } => "write the address of the neighbour".into(),
             Self::AddressInUse { .. } => "choose an address that nothing else has".into(),
-            Self::UnknownGroup { known } if known.is_empty() => "add a [[context.bgp.group]] table".into(),
-            Self::NamedOnly { .. } => "remove it, or name the neighbour in [[context.bgp.neighbor]]".into(),
-            Self::InternalAlternate => "remove it; internal neighbours have a range of their own".into(),
+            Self::Instance(fault) => fault.remedy(),
             Self::UnknownContext { known } if known.is_empty() => "add a [[context]] table".into(),
-            Self::UnknownGroup { known } | Self::UnknownContext { known } => {
-                format!("write one of: {}", known.join(", "))
-            }
+            Self::UnknownContext { known } => format!("write one of: {}", known.join(", ")),
             Self::UnknownNeighbor { known, .. } if known.is_empty() => {
                 "add a [[context.bgp.neighbor]] table to that context".into()
             }

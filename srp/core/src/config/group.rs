@@ -5,7 +5,7 @@
 //! keys stay the same is not touched.
 
 use super::bgp::{Instance, read_session};
-use super::fault::Fault;
+use super::instance_fault::InstanceFault;
 use super::kind::Name;
 use super::model::GroupConfig;
 use super::reader::{Behind, Found, Reported, Section};
@@ -55,7 +55,7 @@ fn read_group(s: &Section<'_, '_>, instance: &Instance) -> Result<Found<String>,
     let name = s.required("name", &Name)?;
     for key in ["address", "interface", "group"] {
         if let Some(at) = s.own_place(key) {
-            s.report(&at, Fault::NamedOnly { why: "each of its neighbours has its own" });
+            s.report(&at, InstanceFault::NamedOnly { why: "each of its neighbours has its own" }.into());
         }
     }
     // The faults of its values are found here, whether a neighbour has them or not; what needs an address is not looked at.
@@ -81,6 +81,6 @@ impl<'r, 'd> Groups<'r, 'd> {
             return Ok(Some(group.value));
         }
         let known = self.tables.iter().map(|(name, _)| name.clone()).collect();
-        Err(s.report(&group.at, Fault::UnknownGroup { known }))
+        Err(s.report(&group.at, InstanceFault::UnknownGroup { known }.into()))
     }
 }

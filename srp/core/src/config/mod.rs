@@ -18,6 +18,7 @@ mod dscp;
 mod fault;
 mod group;
 mod host;
+mod instance_fault;
 mod kind;
 mod limits;
 mod model;
@@ -41,6 +42,7 @@ pub use compare::{differences, digest};
 pub use dscp::Dscp;
 pub use fault::{ConfigError, Fault, Place};
 pub use host::DEFAULT_SOCKET;
+pub use instance_fault::InstanceFault;
 pub use limits::{LimitAction, PrefixLimits};
 pub use model::{
     Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,

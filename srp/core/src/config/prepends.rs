@@ -6,7 +6,7 @@
 //! (threshold 32, step 31), which with [`MOST`] stays below the 255 that a route can have.
 
 use super::bgp::Instance;
-use super::fault::Fault;
+use super::instance_fault::InstanceFault;
 use super::kind::Integer;
 use super::reader::{Found, Reported, Section};
 
@@ -25,13 +25,13 @@ pub(super) fn read(
         if let [before, entry] = pair
             && before.value >= entry.value
         {
-            return Err(s.report(&entry.at, Fault::PrependsNotRising { before: before.value }));
+            return Err(s.report(&entry.at, InstanceFault::PrependsNotRising { before: before.value }.into()));
         }
     }
     let is_internal = remote_as.is_some() && remote_as == local_as.or(instance.local_as);
     if is_internal && let Some(first) = table.first() {
         if s.is_own(&first.at) {
-            return Err(s.report(&first.at, Fault::PrependsInternal));
+            return Err(s.report(&first.at, InstanceFault::PrependsInternal.into()));
         }
         // A group may have internal neighbours beside external ones.
         return Ok(Vec::new());

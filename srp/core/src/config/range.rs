@@ -6,6 +6,7 @@ use super::across::{ContextClaims, is_link_local, report_twice};
 use super::bgp::{Instance, read_session};
 use super::fault::Fault;
 use super::group::{Groups, NEIGHBOR};
+use super::instance_fault::InstanceFault;
 use super::kind::{AsNumber, Integer, Prefix};
 use super::model::{NeighborConfig, RangeConfig};
 use super::reader::{Found, Reported, Section};
@@ -51,7 +52,7 @@ fn read_range(
     prefixes.extend(prefix.clone());
     for (key, why) in NAMED_ONLY {
         if let Some(at) = s.own_place(key) {
-            s.report(&at, Fault::NamedOnly { why });
+            s.report(&at, InstanceFault::NamedOnly { why }.into());
         }
     }
     if let Ok(prefix) = &prefix
@@ -73,7 +74,7 @@ fn read_range(
 fn read_alternate_as(s: &Section<'_, '_>, instance: &Instance) -> Result<Vec<u32>, Reported> {
     let numbers = s.list("alternate-as", &AsNumber, "[65101, 65102]")?;
     if let Some(own) = numbers.iter().find(|number| Some(number.value) == instance.local_as) {
-        return Err(s.report(&own.at, Fault::InternalAlternate));
+        return Err(s.report(&own.at, InstanceFault::InternalAlternate.into()));
     }
     report_twice(s, "AS", &numbers);
     Ok(numbers.into_iter().map(|number| number.value).collect())

@@ -1,0 +1,58 @@
+//! What can be wrong with a BGP instance beyond its single values: groups, ranges and prepends.
+
+use super::fault::Fault;
+
+/// What is wrong with it. Displays the reason; [`InstanceFault::remedy`] says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InstanceFault {
+    /// Two route modifiers that a router could not tell apart, or would take the wrong way round.
+    #[error(
+        "a router would not prefer the chassis with the lower route modifier, as the entry before is {before}"
+    )]
+    PrependsNotRising {
+        /// The entry before.
+        before: u8,
+    },
+    /// Prepends towards a neighbour of our own AS.
+    #[error("an internal neighbour sees no prepends: the route modifier is its LOCAL_PREF")]
+    PrependsInternal,
+    /// A group that is not configured.
+    #[error("no group of this name is configured in this instance")]
+    UnknownGroup {
+        /// Names that are.
+        known: Vec<String>,
+    },
+    /// A key of named neighbours at a range or group.
+    #[error("has no meaning here: {why}")]
+    NamedOnly {
+        /// Why.
+        why: &'static str,
+    },
+    /// An internal neighbour among external ones.
+    #[error(
+        "our own AS among those of external neighbours: a session is internal or external before it begins"
+    )]
+    InternalAlternate,
+}
+
+impl From<InstanceFault> for Fault {
+    fn from(fault: InstanceFault) -> Self {
+        Self::Instance(fault)
+    }
+}
+
+impl InstanceFault {
+    /// What to do about it, in one line.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::PrependsNotRising { before } => {
+                format!("write {} or more: entries are strictly increasing", before.saturating_add(1))
+            }
+            Self::PrependsInternal => "remove it, or correct remote-as".into(),
+            Self::UnknownGroup { known } if known.is_empty() => "add a [[context.bgp.group]] table".into(),
+            Self::UnknownGroup { known } => format!("write one of: {}", known.join(", ")),
+            Self::NamedOnly { .. } => "remove it, or name the neighbour in [[context.bgp.neighbor]]".into(),
+            Self::InternalAlternate => "remove it; internal neighbours have a range of their own".into(),
+        }
+    }
+}
