@@ -1,10 +1,12 @@
 //! Reload of the configuration: as a whole, or not at all.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use bgp_glue::speaker_config;
+use bgp_glue::speaker::SpeakerConfig;
+use netlink::Kernel;
 use srp_core::config::{Config, Security, changes};
 use srp_core::types::{BootId, Mac};
 use tokio::sync::{mpsc, oneshot};
@@ -16,7 +18,9 @@ use crate::inbox::Input;
 use crate::link::{Credentials, CredentialsError};
 use crate::paths;
 use crate::record::Recording;
-use crate::start::{StartError, chassis_settings, load};
+use crate::start::{
+    StartError, chassis_settings, check_machine, checked_speaker, load, warn_of_local_addresses,
+};
 use crate::steps::Step;
 use crate::watch;
 
@@ -28,6 +32,8 @@ pub struct Reload<'a> {
     pub answers: &'a Answers,
     /// The step thread.
     pub steps: &'a mpsc::UnboundedSender<Step>,
+    /// The links and addresses of the machine.
+    pub kernel: &'a Kernel,
     /// MAC address of this life.
     pub mac: Mac,
     /// This life.
@@ -86,6 +92,13 @@ impl Reload<'_> {
             );
             return;
         }
+        let speakers = match self.speakers(&new) {
+            Ok(speakers) => speakers,
+            Err(error) => {
+                error!("reload refused, the running configuration stays: {error}");
+                return;
+            }
+        };
         if let Err(error) = self.change_paths(&new).await {
             error!("reload refused, the running configuration stays: {error}");
             return;
@@ -99,7 +112,16 @@ impl Reload<'_> {
         if old.record != new.record {
             held.recording.change(&self.answers.inbox, new.record.as_ref()).await;
         }
-        self.apply(new).await;
+        self.apply(new, speakers).await;
+    }
+
+    /// What each speaker is to be told. Keys that cannot be read and interfaces that do not exist are found here, before
+    /// anything is touched.
+    fn speakers(&self, new: &Config) -> Result<BTreeMap<String, SpeakerConfig>, StartError> {
+        check_machine(new, self.kernel)?;
+        let with_bgp = new.contexts.iter().filter_map(|context| Some((&context.name, context.bgp.as_ref()?)));
+        let speakers = with_bgp.map(|(name, bgp)| Ok((name.clone(), checked_speaker(name, bgp)?)));
+        speakers.collect()
     }
 
     /// The only part that the system can refuse, so it comes first. Sessions that stay are not touched.
@@ -127,21 +149,15 @@ impl Reload<'_> {
         }
     }
 
-    async fn apply(self, new: Config) {
-        for context in &new.contexts {
-            let (Some(speaker), Some(bgp)) = (self.answers.speakers.get(&context.name), &context.bgp) else {
-                continue;
-            };
-            match speaker_config(bgp) {
-                Ok(config) => match within(&new, speaker.reload(config)).await {
-                    Some(Ok(Ok(()))) => {}
-                    Some(Ok(Err(error))) => {
-                        error!(context = context.name, %error, "BGP configuration not taken over");
-                    }
-                    Some(Err(_)) => error!(context = context.name, "the BGP speaker has ended: restart srpd"),
-                    None => error!(context = context.name, "the BGP speaker does not answer: restart srpd"),
-                },
-                Err(error) => error!(context = context.name, %error, "BGP configuration not taken over"),
+    async fn apply(self, new: Config, speakers: BTreeMap<String, SpeakerConfig>) {
+        warn_of_local_addresses(&new, self.kernel);
+        for (context, config) in speakers {
+            let Some(speaker) = self.answers.speakers.get(&context) else { continue };
+            match within(&new, speaker.reload(config)).await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => error!(context, %error, "BGP configuration not taken over"),
+                Some(Err(_)) => error!(context, "the BGP speaker has ended: restart srpd"),
+                None => error!(context, "the BGP speaker does not answer: restart srpd"),
             }
         }
         watch::lock(&self.answers.neighbors).configure(clock::now(), &new.contexts, &new.srp.monitor_bgp);

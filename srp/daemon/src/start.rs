@@ -10,12 +10,12 @@ use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bgp_glue::speaker::{Speaker, SpeakerHandle};
+use bgp_glue::speaker::{Speaker, SpeakerConfig, SpeakerHandle};
 use bgp_glue::{SettingsError, speaker_config};
 use mio::{Poll, Registry, Waker};
 use netlink::{Kernel, TableId};
 use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
-use srp_core::config::{Config, digest};
+use srp_core::config::{BgpConfig, Config, digest};
 use srp_core::types::{BootId, Identity, Mac};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -137,6 +137,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let claim = Claim::new(&config.control)?;
     let (kernel, kernel_events) = Kernel::start(kernel_settings(&config))?;
     check_machine(&config, &kernel)?;
+    warn_of_local_addresses(&config, &kernel);
     let kernel = Arc::new(kernel);
 
     let boot = BootId(random());
@@ -214,7 +215,8 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => {
-                let change = reload::Reload { file: &file, answers: &answers, steps: &step_sender, mac, boot };
+                let change =
+                    reload::Reload { file: &file, answers: &answers, steps: &step_sender, kernel: &kernel, mac, boot };
                 change.run(&mut held).await;
             }
             _ = &mut stopped => return Err(StartError::ChassisGone),
@@ -294,8 +296,7 @@ fn start_speakers(
     for context in &config.contexts {
         let Some(bgp) = &context.bgp else { continue };
         let name = context.name.clone();
-        let speaker = speaker_config(bgp)
-            .map_err(|source| StartError::SpeakerSettings { context: name.clone(), source })?;
+        let speaker = checked_speaker(&name, bgp)?;
         let (handle, events) = Speaker::start(speaker)
             .map_err(|source| StartError::Speaker { context: name.clone(), source })?;
         let table = TableId::new(context.table).unwrap_or(TableId::MAIN);
@@ -329,8 +330,42 @@ fn kernel_settings(config: &Config) -> netlink::Settings {
     }
 }
 
+/// What the speaker of a context is told. Files with keys are read here.
+pub fn checked_speaker(context: &str, bgp: &BgpConfig) -> Result<SpeakerConfig, StartError> {
+    let context = || context.to_owned();
+    let speaker =
+        speaker_config(bgp).map_err(|source| StartError::SpeakerSettings { context: context(), source })?;
+    let refused = |faults| StartError::Speaker {
+        context: context(),
+        source: bgp_glue::speaker::StartError::Config(faults),
+    };
+    speaker.check().map_err(refused)?;
+    Ok(speaker)
+}
+
+/// Our ends of sessions that no link has. It may come yet: a router whose link is down has to start all the same. But
+/// often it is a slip of the pen, and then nothing else says why a neighbour stays down.
+pub fn warn_of_local_addresses(config: &Config, kernel: &Kernel) {
+    let links = kernel.links();
+    let is_here = |ip| links.iter().any(|link| link.addresses.iter().any(|address| address.ip == ip));
+    for context in &config.contexts {
+        let neighbors = context.bgp.iter().flat_map(|bgp| &bgp.neighbors);
+        for (neighbor, local) in
+            neighbors.filter_map(|neighbor| Some((neighbor.address, neighbor.local_address?)))
+        {
+            if !is_here(local) {
+                warn!(
+                    context = context.name, %neighbor,
+                    "local-address = \"{local}\" is on no interface: the session comes up when it is; \
+                     `ip address add {local} ...`, or correct it"
+                );
+            }
+        }
+    }
+}
+
 /// What only this machine can tell: interfaces exist, addresses and tables are usable.
-fn check_machine(config: &Config, kernel: &Kernel) -> Result<(), StartError> {
+pub fn check_machine(config: &Config, kernel: &Kernel) -> Result<(), StartError> {
     let mut faults = Vec::new();
     for context in &config.contexts {
         for loopback in &context.loopbacks {

@@ -6,6 +6,7 @@ mod layer_2;
 mod neighbor_bfd;
 mod pair;
 mod record;
+mod reload;
 mod rotation;
 mod show;
 mod signs;

@@ -1,0 +1,69 @@
+//! What a start and a reload check beyond the file itself: keys in files of their own, links of this machine.
+
+use std::time::Duration;
+
+use lab::wait::{Seen, until};
+use nix::sys::signal::Signal;
+use srp_core::api::{Request, Response};
+use srp_core::types::ChassisState;
+
+use crate::support::{Daemon, Keys, PATIENCE, Pair};
+
+/// A context with one neighbour that nobody is.
+const LONELY: &str = "\n[[context]]\nname = \"red\"\ntable = 1001\n[context.bgp]\nas = 65001\nrouter-id = \"192.0.2.101\"\n\
+    [[context.bgp.neighbor]]\naddress = \"10.1.0.2\"\nremote-as = 65101\nlocal-address = \"10.1.0.1\"\n";
+
+#[test]
+fn end_of_a_session_that_no_link_has_is_warned_of_and_nothing_waits_for_it() {
+    let pair = Pair::new();
+    let log = pair.file("east.log");
+    let file = pair.east.configure(&Keys::None, LONELY);
+    let sink = std::fs::File::create(&log).expect("a log file");
+    let daemon = pair.east.start_logging_to(&file, sink.into());
+    daemon.await_state(ChassisState::Active);
+    let text = std::fs::read_to_string(&log).expect("the log");
+    assert!(text.contains("local-address = \"10.1.0.1\" is on no interface"), "{text}");
+}
+
+fn running(daemon: &Daemon) -> String {
+    match daemon.ask(&Request::ShowConfiguration) {
+        Ok(Response::Configuration(configuration)) => configuration.text,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A reload of `more` is refused for `why`; configuration and kernel are those of before.
+fn changes_nothing(more: &str, why: &str) {
+    let pair = Pair::new();
+    let log = pair.file("east.log");
+    let file = pair.east.configure(&Keys::None, LONELY);
+    let sink = std::fs::File::create(&log).expect("a log file");
+    let daemon = pair.east.start_logging_to(&file, sink.into());
+    daemon.await_state(ChassisState::Active);
+    let before = (running(&daemon), pair.east.kernel());
+    let text = std::fs::read_to_string(pair.east.configure(&Keys::None, more)).expect("the file");
+    // The kernel would show another pool if half of the file were taken over.
+    let changed = text.replace("172.18.0.0/16", "172.19.0.0/16");
+    assert_ne!(changed, text);
+    std::fs::write(&file, changed).expect("the new configuration");
+    daemon.signal(Signal::SIGHUP);
+    until("the reload is refused", PATIENCE, Duration::from_millis(20), || {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let refused = text.contains("reload refused") && text.contains(why);
+        Ok(if refused { Seen::Done(()) } else { Seen::NotYet(text) })
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((running(&daemon), pair.east.kernel()), before);
+}
+
+#[test]
+fn reload_that_names_a_key_file_that_is_not_there_changes_nothing() {
+    changes_nothing(&format!("{LONELY}hold-time = \"30s\"\nmd5-key-file = \"lost.key\"\n"), "lost.key");
+}
+
+#[test]
+fn reload_that_names_an_interface_that_is_not_there_changes_nothing() {
+    let loopback =
+        "[[context.loopback]]\nname = \"elsewhere\"\naddress = \"192.0.2.77/32\"\ninterface = \"lost0\"\n";
+    changes_nothing(&LONELY.replace("[context.bgp]", &format!("{loopback}[context.bgp]")), "\"lost0\"");
+}
