@@ -170,6 +170,11 @@ fn offer(config: &config::NeighborConfig, role: Option<Role>) -> Offer {
     Offer {
         role,
         role_strict: config.role_strict,
+        extended_next_hop: if config.extended_next_hop {
+            Families::NONE.with(Family::Ipv4Unicast)
+        } else {
+            Families::NONE
+        },
         add_path_receive: all(config.add_path.is_some_and(AddPath::receives)),
         add_path_send: all(config.add_path.is_some_and(AddPath::sends)),
         ..Offer::default()

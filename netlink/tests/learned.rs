@@ -39,6 +39,7 @@ fn every_kind_of_next_hop_is_installed_and_recognised_again() {
                 via("::/0", "2001:db8:e::2"),
                 set(TableId::MAIN, "10.1.0.0/16", [NextHop::via_link(ip("192.0.2.2"), east)]),
                 set(TableId::MAIN, "10.2.0.0/16", [NextHop::via_link(ip("fe80::2"), east)]),
+                via("10.6.0.0/16", "2001:db8:e::2"),
                 set(TableId::MAIN, "10.3.0.0/16", [NextHop::direct(east)]),
                 set(TableId::MAIN, "10.4.0.0/16", [NextHop::via_link(ip("203.0.113.1"), east).onlink()]),
                 set(
@@ -59,7 +60,7 @@ fn every_kind_of_next_hop_is_installed_and_recognised_again() {
             ]
         };
         let report = kernel.update_learned(changes()).await.unwrap();
-        assert_eq!((report.added, report.refused), (10, vec![]));
+        assert_eq!((report.added, report.refused), (11, vec![]));
         let v4 = namespace.lines("-4 route show table all proto 83");
         assert_eq!(
             v4,
@@ -69,6 +70,7 @@ fn every_kind_of_next_hop_is_installed_and_recognised_again() {
                 "10.3.0.0/16 dev east scope link metric 83",
                 "10.4.0.0/16 via 203.0.113.1 dev east metric 83 onlink",
                 "10.5.0.0/16 table 1000 metric 83",
+                "10.6.0.0/16 via inet6 2001:db8:e::2 dev east metric 83",
                 "default via 192.0.2.2 dev east metric 83",
                 "nexthop via 192.0.2.2 dev east weight 1",
                 "nexthop via 192.0.2.3 dev east weight 3",
@@ -88,19 +90,19 @@ fn every_kind_of_next_hop_is_installed_and_recognised_again() {
         let report = kernel.update_learned(changes()).await.unwrap();
         assert_eq!(
             (report.added, report.replaced, report.kept),
-            (0, 0, 10),
+            (0, 0, 11),
             "the same again changes nothing"
         );
         let report = kernel.compare().await.unwrap();
-        assert_eq!((report.added, report.replaced, report.removed, report.kept), (0, 0, 0, 10));
+        assert_eq!((report.added, report.replaced, report.removed, report.kept), (0, 0, 0, 11));
 
         // A new life recognises each of them.
         drop(kernel);
         let (kernel, _events) = start();
         let report = kernel.update_learned(changes()).await.unwrap();
-        assert_eq!((report.added, report.replaced, report.kept), (0, 0, 10));
+        assert_eq!((report.added, report.replaced, report.kept), (0, 0, 11));
         let report = kernel.remove_all_ours().await.unwrap();
-        assert_eq!(report.removed, 10);
+        assert_eq!(report.removed, 11);
         assert_eq!(namespace.our_routes(), Vec::<String>::new());
     });
 }

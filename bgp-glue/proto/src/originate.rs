@@ -107,7 +107,7 @@ impl Common {
             && self.next_hop == other.next_hop
     }
 
-    fn attributes(&self, local_as: Asn, kind: PeerKind, next_hop: NextHop) -> Attributes {
+    fn attributes(&self, local_as: Asn, kind: PeerKind, family: Family, next_hop: NextHop) -> Attributes {
         // RFC 4271 section 5.1.2: our own AS, and that several times "under configuration", to the outside; an empty
         // path inside of the AS.
         let (as_path, local_pref) = match kind {
@@ -115,7 +115,8 @@ impl Common {
             PeerKind::Internal => (AsPath::default(), Some(self.local_pref)),
         };
         let next_hop = match (next_hop, self.next_hop) {
-            (NextHop::V4(_), Some(IpAddr::V4(address))) => NextHop::V4(address),
+            // The session's own may be an IPv6 one (RFC 8950); every neighbor takes an IPv4 one for an IPv4 route.
+            (_, Some(IpAddr::V4(address))) if family == Family::Ipv4Unicast => NextHop::V4(address),
             (NextHop::V6 { link_local, .. }, Some(IpAddr::V6(address))) => {
                 NextHop::V6 { address, link_local: link_local.filter(|other| *other != address) }
             }
@@ -202,7 +203,7 @@ pub struct Group {
 impl Group {
     /// Their attributes, towards a neighbor of this kind.
     pub fn attributes(&self, local_as: Asn, kind: PeerKind, next_hop: NextHop) -> Attributes {
-        self.common.attributes(local_as, kind, next_hop)
+        self.common.attributes(local_as, kind, self.family, next_hop)
     }
 }
 

@@ -5,7 +5,7 @@ mod next_hop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bgp_glue::Neighbors;
-use bgp_glue::speaker::{BestPath, BestPathChange, Event as BgpEvent, SpeakerHandle};
+use bgp_glue::speaker::{self, BestPath, BestPathChange, Event as BgpEvent, SpeakerHandle};
 use netlink::{
     EventReceiver, Kernel, KernelEvent, LinkIndex, NextHop, NextHops, Route, RouteChange, RouteTarget,
     TableId,
@@ -134,14 +134,14 @@ fn hand(inbox: &Inbox, input: Input) {
     }
 }
 
-fn speaker_link(kernel: &Kernel, index: LinkIndex) -> bgp_glue::speaker::Link {
+fn speaker_link(kernel: &Kernel, index: LinkIndex) -> speaker::Link {
     let links = kernel.links();
     let addresses = links.by_index(index).into_iter().flat_map(|link| &link.addresses);
     let subnets = addresses
         .filter(|address| !address.ours)
         .filter_map(|address| ipnetwork::IpNetwork::new(address.ip, address.prefix_len).ok())
         .collect();
-    bgp_glue::speaker::Link { index: index.get(), subnets }
+    speaker::Link { index: index.get(), subnets }
 }
 
 fn route_change(table: TableId, change: &BestPathChange, links: &netlink::Links) -> Option<RouteChange> {
@@ -165,9 +165,12 @@ fn route_change(table: TableId, change: &BestPathChange, links: &netlink::Links)
 fn kernel_next_hop(path: &BestPath, links: &netlink::Links) -> Option<NextHop> {
     let interface = path.neighbor.interface.as_deref().and_then(|name| name.parse().ok());
     let link = interface.and_then(|name| links.by_name(&name)).map(|link| link.index);
-    let gateway = path.next_hop.address();
-    match link {
-        Some(link) => Some(NextHop::via_link(gateway, link)),
-        None => NextHop::via(gateway),
+    match (link, path.next_hop) {
+        // RFC 2545 section 3: over a link-local session, the address that is surely on the link.
+        (Some(link), speaker::NextHop::V6 { link_local: Some(gateway), .. }) => {
+            Some(NextHop::via_link(gateway.into(), link))
+        }
+        (Some(link), next_hop) => Some(NextHop::via_link(next_hop.address(), link)),
+        (None, next_hop) => NextHop::via(next_hop.address()),
     }
 }

@@ -47,7 +47,8 @@ pub(super) fn judge(
         return Judged { used, obstacle: Some(Obstacle::NextHopIsOurs), cost: 0 };
     }
     // The neighbor itself is reached by its session, which ends with its link.
-    let next_hop = watched(used.next_hop).filter(|next_hop| *next_hop != peer.address);
+    let next_hop =
+        watched(used.next_hop).filter(|next_hop| *next_hop != peer.address && !on_link(peer, &used));
     match next_hops.reach(next_hop) {
         Reach::Cost(cost) => Judged { used, obstacle: None, cost },
         Reach::Unreachable => Judged { used, obstacle: Some(Obstacle::NextHopUnreachable), cost: 0 },
@@ -60,6 +61,15 @@ pub(super) fn watched(next_hop: NextHop) -> Option<IpAddr> {
         NextHop::V6 { address, .. } if address.is_unicast_link_local() => None,
         NextHop::V4(_) | NextHop::V6 { .. } => Some(next_hop.address()),
     }
+}
+
+/// RFC 2545 section 3: who adds a link-local address shares the link. Over a link-local session it is the one to use.
+fn on_link(peer: &Peer, used: &Attributes) -> bool {
+    let is_link_local = match peer.address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    is_link_local && matches!(used.next_hop, NextHop::V6 { link_local: Some(_), .. })
 }
 
 /// What makes a route useless whatever the policy says.

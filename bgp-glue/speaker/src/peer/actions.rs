@@ -82,8 +82,8 @@ impl Neighbor {
             families: negotiated.families,
             enhanced_refresh: negotiated.enhanced_refresh,
             role: negotiated.role,
-            next_hop_v4: next_hops.choose(Family::Ipv4Unicast, local.ip()),
-            next_hop_v6: next_hops.choose(Family::Ipv6Unicast, local.ip()),
+            next_hop_v4: next_hops.choose(Family::Ipv4Unicast, local.ip(), negotiated.extended_next_hop),
+            next_hop_v6: next_hops.choose(Family::Ipv6Unicast, local.ip(), negotiated.extended_next_hop),
         };
         info!(neighbor = %self.key, remote_as = %negotiated.remote_as, router_id = %negotiated.router_id,
             %local, hold_time = %negotiated.hold_time, "neighbor up");

@@ -8,6 +8,7 @@ mod conformance;
 mod dissect;
 mod dynamic;
 mod frr;
+mod ipv6_next_hop;
 mod limits;
 mod matrix;
 mod monitor;

@@ -176,6 +176,7 @@ pub(super) fn read_session(
         allow_own_as: allow_own_as?.value,
         limits: limits?,
         add_path: add_path?.map(|add_path| add_path.value),
+        extended_next_hop: families.extended_next_hop,
         bfd: bfd?,
     })
 }
@@ -194,10 +195,12 @@ struct Families {
     ipv6: bool,
     next_hop_ipv4: Option<std::net::Ipv4Addr>,
     next_hop_ipv6: Option<std::net::Ipv6Addr>,
+    extended_next_hop: bool,
 }
 
 impl Families {
-    /// By default a session carries the family that it runs over; the other one needs a next hop of its own.
+    /// By default a session carries the family that it runs over; the other one needs a next hop of its own, or IPv4
+    /// the neighbour's word that it takes IPv6 ones (RFC 8950).
     fn read(s: &Section<'_, '_>, neighbor: &Result<Found<IpAddr>, Reported>) -> Result<Self, Reported> {
         let is_v4 = neighbor.as_ref().is_ok_and(|neighbor| neighbor.value.is_ipv4());
         let is_v6 = neighbor.as_ref().is_ok_and(|neighbor| neighbor.value.is_ipv6());
@@ -205,13 +208,19 @@ impl Families {
         let ipv6 = s.or_derived("ipv6", &Flag, is_v6, "true if the address is IPv6");
         let next_hop_ipv4 = s.optional("next-hop-ipv4", &AddressV4);
         let next_hop_ipv6 = s.optional("next-hop-ipv6", &AddressV6);
+        let extended = s.or("extended-next-hop", &Flag, false);
         neighbor.as_ref().map_err(|reported| *reported)?;
+        let extended = extended?;
         let (ipv4, ipv6, next_hop_ipv4, next_hop_ipv6) = (ipv4?, ipv6?, next_hop_ipv4?, next_hop_ipv6?);
         if !ipv4.value && !ipv6.value {
             return Err(s.report(&ipv4.at, Fault::NoFamily));
         }
         let v4 = next_hop_ipv4.as_ref().map(|next_hop| &next_hop.at);
-        check_next_hop(s, &ipv4, is_v4, v4, ("IPv4", "ipv4", "next-hop-ipv4"));
+        let has_next_hop = is_v4 || extended.value;
+        check_next_hop(s, &ipv4, has_next_hop, v4, ("IPv4", "ipv4", "next-hop-ipv4"));
+        if extended.value && !ipv4.value && s.is_own(&extended.at) {
+            s.report(&extended.at, Fault::FamilyUnused { family: "IPv4", key: "ipv4" });
+        }
         let v6 = next_hop_ipv6.as_ref().map(|next_hop| &next_hop.at);
         check_next_hop(s, &ipv6, is_v6, v6, ("IPv6", "ipv6", "next-hop-ipv6"));
         Ok(Self {
@@ -219,6 +228,7 @@ impl Families {
             ipv6: ipv6.value,
             next_hop_ipv4: next_hop_ipv4.filter(|_| ipv4.value).map(|next_hop| next_hop.value),
             next_hop_ipv6: next_hop_ipv6.filter(|_| ipv6.value).map(|next_hop| next_hop.value),
+            extended_next_hop: extended.value,
         })
     }
 
@@ -230,13 +240,13 @@ impl Families {
 fn check_next_hop(
     s: &Section<'_, '_>,
     exchanged: &Found<bool>,
-    runs_over: bool,
+    has_one: bool,
     next_hop: Option<&Place>,
     (family, key, next_hop_key): (&'static str, &'static str, &'static str),
 ) {
     match next_hop {
         Some(at) if !exchanged.value && s.is_own(at) => _ = s.report(at, Fault::FamilyUnused { family, key }),
-        None if exchanged.value && !runs_over => {
+        None if exchanged.value && !has_one => {
             s.report(&exchanged.at, Fault::NextHopMissing { family, key: next_hop_key });
         }
         Some(_) | None => {}

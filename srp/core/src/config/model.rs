@@ -362,6 +362,8 @@ pub struct NeighborConfig {
     pub allow_own_as: u8,
     /// How many routes it may announce, and is told.
     pub limits: PrefixLimits,
+    /// IPv4 routes may have IPv6 next hops, in both directions (RFC 8950).
+    pub extended_next_hop: bool,
     /// Several paths to a prefix, and in which direction (RFC 7911).
     pub add_path: Option<AddPath>,
     /// `[context.bgp.neighbor.bfd]`: BFD beside the session; `local_address` is there.

@@ -328,4 +328,5 @@ fn session(table: Table, neighbor: &NeighborConfig) -> Table {
         .maybe("maximum-prefixes-restart", neighbor.limits.restart)
         .maybe_bare("maximum-prefixes-out", neighbor.limits.out)
         .maybe("add-path", neighbor.add_path)
+        .bare("extended-next-hop", neighbor.extended_next_hop)
 }

@@ -150,6 +150,14 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        fact: "IPv6 next hops for IPv4 routes that are not exchanged",
+        from: "interface = \"eth1\"\n",
+        to: "interface = \"eth1\"\nextended-next-hop = true\n",
+        said: &[
+            "srp.toml:81: context[destination].bgp.neighbor[fe80::2].extended-next-hop = true: IPv4 unicast is not exchanged with this neighbour, so this has no effect\n    set ipv4 = true, or remove this",
+        ],
+    },
+    Row {
         fact: "a word that is not in the list",
         from: "chassis-mode = \"primary\"",
         to: "chassis-mode = \"Primary\"",

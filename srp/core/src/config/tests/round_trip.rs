@@ -268,6 +268,7 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
                 export,
                 prepends: if both { vec![0, 2, 3 + u8::from(passive)] } else { Vec::new() },
                 allow_own_as: u8::from(passive) * 3,
+                extended_next_hop: ipv4 && passive,
                 add_path: AddPath::WORDS.get(usize::from(port) % 5).map(|(_, way)| *way),
                 limits: PrefixLimits {
                     most: passive.then_some(u32::from(port)),
