@@ -160,6 +160,11 @@ impl AdjRibOut {
         self.context.announced().iter().map(|family| self.told.count(family)).sum()
     }
 
+    /// How many of them are of the family.
+    pub fn count(&self, family: Family) -> usize {
+        if self.context.announced().contains(family) { self.told.count(family) } else { 0 }
+    }
+
     /// Whether it knows none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

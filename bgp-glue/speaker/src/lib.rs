@@ -43,15 +43,16 @@ pub use bgp_proto::policy::{
 pub use bgp_proto::prefix::{BadPrefix, Prefix};
 pub use bgp_proto::prepends::{NotRising, Prepends};
 pub use bgp_proto::rib::{PrefixLimits, Reach};
-pub use bgp_proto::session::{DownReason, Offer, RestartOffer, State};
+pub use bgp_proto::session::{DownReason, Messages, Negotiated, Notifications, Offer, RestartOffer, State};
 pub use bgp_proto::types::{Asn, BadHoldTime, Families, Family, HoldTime, Millis, PeerKind, RouterId};
-pub use bgp_proto::wire::capability::{GracefulRestart, LongLived, Role};
+pub use bgp_proto::wire::capability::{Capability, GracefulRestart, LongLived, Role};
 pub use bgp_proto::wire::notification::Notification;
+pub use bgp_proto::wire::open::Open;
 
 pub use config::{BGP_PORT, ConfigError, Hops, NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 pub use event::{BestPath, BestPathChange, Event};
 pub use handle::{Flushed, Gone, Link, RouteFilter, Speaker, SpeakerHandle, StartError};
 pub use limits::Limits;
 pub use monitor::{MonitorConfig, MonitorSummary, MrtConfig, StationConfig};
-pub use summary::{NeighborSummary, RouteView, SpeakerSummary, Why};
+pub use summary::{NeighborDetails, NeighborSummary, RouteView, SpeakerSummary, Why};
 pub use tcp_auth::{BadMd5Key, Md5Key};

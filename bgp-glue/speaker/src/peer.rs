@@ -6,6 +6,7 @@
 //! octets wait, so a neighbor that does not read costs a fixed amount until its hold time ends it.
 
 mod actions;
+mod details;
 mod wake;
 
 use std::collections::VecDeque;
@@ -120,6 +121,10 @@ pub(crate) struct Neighbor {
     last_error: Option<DownReason>,
     updates_out: u64,
     malformed: u64,
+    /// Those of them whose routes were treated as withdrawn.
+    withdrawn: u64,
+    /// Why and when the last Established session ended.
+    last_loss: Option<(DownReason, Instant)>,
     stopping: bool,
     transient: bool,
 }
@@ -180,6 +185,8 @@ impl Neighbor {
             last_error: None,
             updates_out: 0,
             malformed: 0,
+            withdrawn: 0,
+            last_loss: None,
             stopping: false,
             transient,
         }
@@ -398,9 +405,9 @@ impl Neighbor {
             router_id: established.map(|negotiated| negotiated.router_id),
             hold_time: established.map(|negotiated| negotiated.hold_time),
             families: established.map_or(Families::NONE, |negotiated| negotiated.families),
-            messages_in: counters.messages_in,
-            messages_out: counters.messages_out + self.updates_out,
-            updates_in: counters.updates_in,
+            messages_in: counters.received.total(),
+            messages_out: counters.sent.total() + self.updates_out,
+            updates_in: counters.received.update,
             updates_out: self.updates_out,
             malformed_attributes: self.malformed,
             prefixes_received: self.counts.received.load(Ordering::Relaxed),
@@ -413,6 +420,7 @@ impl Neighbor {
             prefixes_sent: self.table.as_ref().map_or(0, |table| table.len() as u64),
             queued_octets: waiting,
             last_error: self.last_error.clone(),
+            details: Box::new(self.details()),
         }
     }
 }

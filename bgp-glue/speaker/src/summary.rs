@@ -1,14 +1,16 @@
 //! Snapshots for operators: neighbors and routes.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bgp_proto::attributes::Attributes;
 use bgp_proto::prefix::Prefix;
-use bgp_proto::session::{DownReason, State};
-use bgp_proto::types::{Asn, Families, HoldTime, PeerKind, RouterId};
+use bgp_proto::session::{DownReason, Messages, Negotiated, Notifications, State};
+use bgp_proto::types::{Asn, Families, Family, HoldTime, PeerKind, RouterId};
+use bgp_proto::wire::open::Open;
 
-use crate::config::NeighborKey;
+use crate::config::{NeighborConfig, NeighborKey};
 use crate::limits::Limits;
 use crate::monitor::MonitorSummary;
 
@@ -82,6 +84,45 @@ pub struct NeighborSummary {
     pub queued_octets: usize,
     /// Why the last session or attempt ended.
     pub last_error: Option<DownReason>,
+    /// The rest of it.
+    pub details: Box<NeighborDetails>,
+}
+
+/// What is of interest when one neighbor is looked at.
+#[derive(Clone, Debug)]
+pub struct NeighborDetails {
+    /// How it is configured.
+    pub config: NeighborConfig,
+    /// The AS that we are for it.
+    pub local_as: Asn,
+    /// Our end of the connection, while Established.
+    pub local: Option<SocketAddr>,
+    /// The neighbor's end.
+    pub remote: Option<SocketAddr>,
+    /// Whether we opened the connection.
+    pub opened_by_us: Option<bool>,
+    /// What the two OPENs agree on, while Established.
+    pub negotiated: Option<Negotiated>,
+    /// Messages received since the start.
+    pub received: Messages,
+    /// Messages sent since the start.
+    pub sent: Messages,
+    /// NOTIFICATIONs received since the start.
+    pub notifications_received: Notifications,
+    /// NOTIFICATIONs sent since the start.
+    pub notifications_sent: Notifications,
+    /// How often an Established session ended.
+    pub lost_count: u64,
+    /// Why and when the last one did.
+    pub last_loss: Option<(DownReason, Instant)>,
+    /// Malformed attributes whose routes were treated as withdrawn; the others were discarded.
+    pub treated_as_withdrawn: u64,
+    /// Routes announced of each family.
+    pub announced: Vec<(Family, u64)>,
+    /// Our OPEN.
+    pub our_open: Open,
+    /// The neighbor's last OPEN.
+    pub their_open: Option<Open>,
 }
 
 /// One path of the Loc-RIB and what the decision process made of it.

@@ -212,14 +212,14 @@ pub enum Direction {
 pub enum ShowBgp {
     /// Neighbours and originated prefixes of each context
     Summary,
-    /// The routes of one neighbour
+    /// Everything about all neighbours or one, or the routes of one
     Neighbors {
         /// Address of the neighbour
         #[arg(value_name = "NEIGHBOR")]
-        neighbor: String,
-        /// Which routes
-        #[arg(value_enum, default_value_t = NeighborRoutes::ReceivedRoutes)]
-        which: NeighborRoutes,
+        neighbor: Option<String>,
+        /// Its routes
+        #[arg(value_enum)]
+        which: Option<NeighborRoutes>,
     },
 }
 
@@ -345,6 +345,7 @@ impl Args {
             | Request::ShowSrpDetails
             | Request::ShowSrpMonitor
             | Request::ShowBgpSummary
+            | Request::ShowBgpNeighbors { .. }
             | Request::ShowBgpRoutes { .. }
             | Request::ShowBgpReceived { .. }
             | Request::ShowBgpAdvertised { .. }
@@ -364,9 +365,14 @@ fn bgp_request(to: Option<String>, what: Option<&ShowBgp>) -> Request {
         Some(ShowBgp::Summary) => Request::ShowBgpSummary,
         Some(ShowBgp::Neighbors { neighbor, which }) => {
             let neighbor = neighbor.clone();
-            match which {
-                NeighborRoutes::ReceivedRoutes => Request::ShowBgpReceived { neighbor },
-                NeighborRoutes::AdvertisedRoutes => Request::ShowBgpAdvertised { neighbor },
+            match (neighbor, which) {
+                (Some(neighbor), Some(NeighborRoutes::ReceivedRoutes)) => {
+                    Request::ShowBgpReceived { neighbor }
+                }
+                (Some(neighbor), Some(NeighborRoutes::AdvertisedRoutes)) => {
+                    Request::ShowBgpAdvertised { neighbor }
+                }
+                (neighbor, _) => Request::ShowBgpNeighbors { neighbor },
             }
         }
     }
@@ -414,6 +420,11 @@ mod tests {
             ("show ip bgp", Request::ShowBgpRoutes { to: None }),
             ("show ip bgp 10.9.0.0/16", Request::ShowBgpRoutes { to: Some("10.9.0.0/16".into()) }),
             ("show ip bgp 2001:db8::1", Request::ShowBgpRoutes { to: Some("2001:db8::1".into()) }),
+            ("show ip bgp neighbors", Request::ShowBgpNeighbors { neighbor: None }),
+            (
+                "show ip bgp neighbors 10.2.1.2",
+                Request::ShowBgpNeighbors { neighbor: Some("10.2.1.2".into()) },
+            ),
             (
                 "show ip bgp neighbors 10.2.1.2 received-routes",
                 Request::ShowBgpReceived { neighbor: "10.2.1.2".into() },

@@ -60,6 +60,7 @@ fn reasons(response: &Response) -> Vec<String> {
         Response::SrpInfo(_)
         | Response::Monitors(_)
         | Response::BgpSummary(_)
+        | Response::BgpNeighbors(_)
         | Response::BgpRoutes(_)
         | Response::BgpAdvertised(_)
         | Response::BgpCleared(_)

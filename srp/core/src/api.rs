@@ -4,6 +4,7 @@
 //! `docs/control-api.md` lists them, and a test holds it against this code.
 //! Times are wall time, microseconds since 1970 UTC (`*_us`), spans are milliseconds (`*_ms`).
 
+mod neighbors;
 #[cfg(test)]
 mod page;
 
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{ChassisMode, ChassisState};
+
+pub use neighbors::{BgpCapability, BgpFamily, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount};
 
 /// What an operator can ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,11 @@ pub enum Request {
     ShowSrpMonitor,
     /// `show ip bgp summary`.
     ShowBgpSummary,
+    /// `show ip bgp neighbors [A]`.
+    ShowBgpNeighbors {
+        /// Its address; all neighbours if absent.
+        neighbor: Option<String>,
+    },
     /// `show ip bgp [PREFIX | ADDRESS]`.
     ShowBgpRoutes {
         /// A prefix, or an address for the longest prefix that holds it; all routes if absent.
@@ -100,6 +108,8 @@ pub enum Response {
     Monitors(Vec<BgpMonitor>),
     /// To `ShowBgpSummary`.
     BgpSummary(Vec<BgpContext>),
+    /// To `ShowBgpNeighbors`.
+    BgpNeighbors(Vec<BgpNeighborDetails>),
     /// To `ShowBgpRoutes` and `ShowBgpReceived`.
     BgpRoutes(Vec<BgpTable>),
     /// To `ShowBgpAdvertised`.

@@ -1,6 +1,7 @@
 //! Requests of operators and their answers.
 
 mod bgp;
+mod neighbors;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -56,6 +57,9 @@ impl Answers {
                 Ok(Response::Monitors(show::monitors(&self.config(), &self.neighbors)))
             }
             Request::ShowBgpSummary => self.bgp().await.map(Response::BgpSummary),
+            Request::ShowBgpNeighbors { neighbor } => {
+                neighbors::show(&self.speakers, &self.config(), neighbor.as_deref()).await
+            }
             Request::ShowBgpRoutes { to } => bgp::routes(&self.speakers, to.as_deref()).await,
             Request::ShowBgpReceived { neighbor } => bgp::received(&self.speakers, &neighbor).await,
             Request::ShowBgpAdvertised { neighbor } => bgp::advertised(&self.speakers, &neighbor).await,

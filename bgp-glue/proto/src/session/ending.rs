@@ -3,7 +3,7 @@
 use super::connection::{Connection, Negotiated, PeerRestart, Progress, Side};
 use super::{Action, DownReason, Next, Outgoing, Phase, Session};
 use crate::types::Time;
-use crate::wire::header::push_notification;
+use crate::wire::header::{Kind, push_notification};
 use crate::wire::notification::Notification;
 
 impl Session {
@@ -141,7 +141,8 @@ impl Session {
     ) -> Option<Connection> {
         let connection = self.take_connection(side)?;
         if let Some(notification) = notification {
-            self.send(side, |octets| push_notification(octets, notification));
+            self.counters.notifications_sent.count(notification);
+            self.send(side, Kind::Notification, |octets| push_notification(octets, notification));
         }
         self.actions.push_back(Action::Close(side));
         Some(connection)

@@ -5,6 +5,7 @@ use super::{Action, COLLISION_WAIT, CROSSING_WAIT, DownReason, Next, Session};
 use crate::types::Time;
 use crate::wire::header::{Frame, Kind, MAX_MESSAGE_LEN, first_frame};
 use crate::wire::notification::{Notification, reason};
+use crate::wire::open::Open;
 use crate::wire::refresh::{RouteRefresh, Subtype};
 use crate::wire::update::Update;
 
@@ -19,7 +20,7 @@ impl Session {
             match first_frame(&input[used..], limit) {
                 Ok(Some(frame)) => {
                     used += frame.wire_len();
-                    self.counters.messages_in += 1;
+                    self.counters.received.count(frame.kind);
                     self.on_message(now, side, frame);
                 }
                 Ok(None) => break,
@@ -44,10 +45,13 @@ impl Session {
                 self.open_now(now, side);
                 self.on_message(now, side, frame);
             }
-            (Progress::OpenSent, Kind::Open) => match self.config.judge(frame.body) {
-                Ok(negotiated) => self.on_open(now, side, negotiated),
-                Err(notification) => self.fail(now, side, notification),
-            },
+            (Progress::OpenSent, Kind::Open) => {
+                self.their_open = Open::decode(frame.body).ok();
+                match self.config.judge(frame.body) {
+                    Ok(negotiated) => self.on_open(now, side, negotiated),
+                    Err(notification) => self.fail(now, side, notification),
+                }
+            }
             (Progress::Opened { heard, .. }, Kind::Keepalive) => {
                 *heard = true;
                 connection.restart_hold_timer(now);
@@ -56,7 +60,6 @@ impl Session {
             (Progress::Established { negotiated, .. }, Kind::Update) => {
                 let context = negotiated.update_context();
                 connection.restart_hold_timer(now);
-                self.counters.updates_in += 1;
                 match Update::decode(frame.body, context) {
                     Ok(update) => self.actions.push_back(Action::Update(update)),
                     Err(notification) => self.fail(now, side, notification),
@@ -98,6 +101,7 @@ impl Session {
 
     fn on_notification(&mut self, now: Time, side: Side, body: &[u8]) {
         let Some(notification) = Notification::decode(body) else { return };
+        self.counters.notifications_received.count(&notification);
         // RFC 4271 section 6.8: this is how the neighbor says that it kept the other connection.
         let collision = notification.is(reason::COLLISION);
         let reason = DownReason::NotificationReceived(notification);

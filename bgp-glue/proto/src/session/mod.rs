@@ -31,6 +31,7 @@ mod backoff;
 #[cfg(test)]
 mod bar_tests;
 mod connection;
+mod counters;
 mod down;
 mod ending;
 mod message;
@@ -43,14 +44,16 @@ mod tests;
 use std::collections::VecDeque;
 
 use crate::types::{Asn, Families, Family, HoldTime, Millis, RouterId, Time};
-use crate::wire::header::{push_keepalive, push_notification};
+use crate::wire::header::{Kind, push_keepalive, push_notification};
 use crate::wire::notification::{Notification, reason};
+use crate::wire::open::Open;
 use crate::wire::refresh::RouteRefresh;
 use crate::wire::update::Update;
 
 use backoff::{Backoff, Random};
 use connection::{Connection, Progress};
 pub use connection::{Negotiated, PeerRestart, Side};
+pub use counters::{Counters, Messages, Notifications};
 pub use down::{DownReason, State};
 pub use offer::{Offer, RestartOffer};
 
@@ -170,19 +173,6 @@ pub enum Action {
     },
 }
 
-/// What went over the session's connections since its making.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Messages received, whole and with a good header.
-    pub messages_in: u64,
-    /// UPDATE messages among them.
-    pub updates_in: u64,
-    /// Messages that the session sent: all but UPDATEs.
-    pub messages_out: u64,
-    /// Times that the session was Established.
-    pub established: u64,
-}
-
 /// The session with one neighbor.
 #[derive(Debug)]
 pub struct Session {
@@ -194,6 +184,7 @@ pub struct Session {
     random: Random,
     actions: VecDeque<Action>,
     counters: Counters,
+    their_open: Option<Open>,
     /// The last reason told, so that a neighbor that is not there is not reported with every attempt.
     told: Option<DownReason>,
 }
@@ -248,6 +239,7 @@ impl Session {
             random,
             actions: VecDeque::new(),
             counters: Counters::default(),
+            their_open: None,
             told: None,
         }
     }
@@ -346,8 +338,18 @@ impl Session {
     }
 
     /// What went over its connections.
-    pub const fn counters(&self) -> Counters {
-        self.counters
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The OPEN that we would send now.
+    pub fn our_open(&self, now: Time) -> Open {
+        self.config.open(now)
+    }
+
+    /// The last OPEN of the neighbor, taken or refused.
+    pub const fn their_open(&self) -> Option<&Open> {
+        self.their_open.as_ref()
     }
 
     fn connection(&self, side: Side) -> Option<&Connection> {
@@ -528,10 +530,10 @@ impl Session {
         }
     }
 
-    fn send(&mut self, side: Side, write: impl FnOnce(&mut Vec<u8>)) {
+    fn send(&mut self, side: Side, kind: Kind, write: impl FnOnce(&mut Vec<u8>)) {
         let mut octets = Vec::new();
         write(&mut octets);
-        self.counters.messages_out += 1;
+        self.counters.sent.count(kind);
         self.actions.push_back(Action::Send(side, octets));
     }
 
@@ -552,7 +554,7 @@ impl Session {
             connection.progress = Progress::OpenSent;
             connection.hold_at = Some(now + OPEN_WAIT);
             let open = self.config.open(now);
-            self.send(side, |octets| open.push(octets));
+            self.send(side, Kind::Open, |octets| open.push(octets));
         }
     }
 
@@ -561,7 +563,7 @@ impl Session {
         // RFC 2918 section 4: only a neighbor that said so is asked.
         if negotiated.route_refresh {
             for family in families.intersection(negotiated.families).iter() {
-                self.send(side, |octets| RouteRefresh::request(family).push(octets));
+                self.send(side, Kind::RouteRefresh, |octets| RouteRefresh::request(family).push(octets));
             }
         }
     }
@@ -574,7 +576,7 @@ impl Session {
         let next = interval.map(|interval| now + self.random.jittered(interval));
         if let Some(connection) = self.connection_mut(side) {
             connection.keepalive_at = next;
-            self.send(side, push_keepalive);
+            self.send(side, Kind::Keepalive, push_keepalive);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bgp_proto::adj_rib_out::{AdjRibOut, OutContext};
@@ -10,7 +11,7 @@ use bgp_proto::rib::Peer;
 use bgp_proto::session::{Action, DownReason, Event, Negotiated, PeerRestart, Side};
 use bgp_proto::types::Family;
 use bgp_proto::wire::bmp::BmpPeer;
-use bgp_proto::wire::update::Update;
+use bgp_proto::wire::update::{Disposition, Update};
 use tracing::{debug, info, warn};
 
 use super::Neighbor;
@@ -86,7 +87,7 @@ impl Neighbor {
             next_hop_v6: next_hops.choose(Family::Ipv6Unicast, local.ip(), negotiated.extended_next_hop),
         };
         info!(neighbor = %self.key, remote_as = %negotiated.remote_as, router_id = %negotiated.router_id,
-            %local, hold_time = %negotiated.hold_time, "neighbor up");
+            %local, hold_time = %negotiated.hold_time, times = self.session.counters().established, "neighbor up");
         for family in negotiated.families.iter() {
             let next_hop = match family {
                 Family::Ipv4Unicast => context.next_hop_v4,
@@ -152,10 +153,12 @@ impl Neighbor {
 
     fn down(&mut self, reason: DownReason, was_established: bool, retained: Option<PeerRestart>) {
         if was_established {
-            self.since = Instant::now();
-            self.table = None;
+            let lasted = std::mem::replace(&mut self.since, Instant::now()).elapsed();
+            let announced = self.table.take().map_or(0, |table| table.len());
             self.waiters.clear();
-            warn!(neighbor = %self.key, %reason, "neighbor down");
+            self.last_loss = Some((reason.clone(), self.since));
+            warn!(neighbor = %self.key, %reason, was_up_s = lasted.as_secs(), learned = self.counts.received.load(Relaxed),
+                announced, times = self.session.counters().established, "neighbor down");
         } else {
             info!(neighbor = %self.key, %reason, "no session with neighbor");
         }
@@ -188,6 +191,7 @@ impl Neighbor {
                 debug!(neighbor = %self.key, %fault, "malformed UPDATE");
             }
             self.malformed += 1;
+            self.withdrawn += u64::from(fault.disposition == Disposition::TreatAsWithdraw);
         }
         if let Some(family) = update.end_of_rib {
             debug!(neighbor = %self.key, %family, "End-of-RIB");

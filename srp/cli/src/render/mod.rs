@@ -8,6 +8,7 @@ mod configuration;
 mod details;
 mod info;
 mod monitor;
+mod neighbors;
 mod routes;
 mod statistics;
 mod switchover;
@@ -35,6 +36,7 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::SrpDetails(details) => details::details(details, now_us),
         Response::Monitors(monitors) => monitor::monitors(monitors, now_us),
         Response::BgpSummary(contexts) => bgp::summary(contexts, now_us),
+        Response::BgpNeighbors(all) => neighbors::neighbors(all, now_us),
         Response::BgpRoutes(tables) => routes::tables(tables),
         Response::BgpAdvertised(neighbors) => routes::advertised(neighbors),
         Response::BgpCleared(cleared) => {
@@ -64,6 +66,7 @@ pub fn json(response: &Response) -> String {
         Response::SrpInfo(info) => pretty(info),
         Response::Monitors(monitors) => pretty(monitors),
         Response::BgpSummary(contexts) => pretty(contexts),
+        Response::BgpNeighbors(all) => pretty(all),
         Response::BgpRoutes(tables) => pretty(tables),
         Response::BgpAdvertised(neighbors) => pretty(neighbors),
         Response::BgpCleared(cleared) => pretty(cleared),

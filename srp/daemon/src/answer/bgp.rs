@@ -120,7 +120,7 @@ async fn neighbors<'a>(
     Ok(found)
 }
 
-fn nobody(neighbor: &str) -> Response {
+pub(super) fn nobody(neighbor: &str) -> Response {
     refusal(format!("no context has a BGP neighbour {neighbor:?}: `show ip bgp summary` lists them"))
 }
 

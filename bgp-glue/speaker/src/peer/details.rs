@@ -1,0 +1,35 @@
+//! Everything about a neighbor that an operator may ask for.
+
+use bgp_proto::session::{Messages, Side};
+use bgp_proto::types::Family;
+
+use super::Neighbor;
+use crate::connection::Connection;
+use crate::summary::NeighborDetails;
+
+impl Neighbor {
+    pub(super) fn details(&self) -> NeighborDetails {
+        let counters = self.session.counters();
+        let established = self.session.established();
+        let stream = established.and_then(|(side, _)| self.connection(side)).map(Connection::stream);
+        let of_family = |family| (family, self.table.as_ref().map_or(0, |table| table.count(family) as u64));
+        NeighborDetails {
+            config: self.config.clone(),
+            local_as: self.local_as,
+            local: stream.and_then(|stream| stream.local_addr().ok()),
+            remote: stream.and_then(|stream| stream.peer_addr().ok()),
+            opened_by_us: established.map(|(side, _)| side == Side::Outgoing),
+            negotiated: established.map(|(_, negotiated)| *negotiated),
+            received: counters.received,
+            sent: Messages { update: self.updates_out, ..counters.sent },
+            notifications_received: counters.notifications_received.clone(),
+            notifications_sent: counters.notifications_sent.clone(),
+            lost_count: counters.established - u64::from(established.is_some()),
+            last_loss: self.last_loss.clone(),
+            treated_as_withdrawn: self.withdrawn,
+            announced: Family::ALL.map(of_family).to_vec(),
+            our_open: self.session.our_open(self.clock.now()),
+            their_open: self.session.their_open().cloned(),
+        }
+    }
+}

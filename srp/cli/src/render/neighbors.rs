@@ -1,0 +1,250 @@
+//! `show ip bgp neighbors`.
+
+use srp_core::api::BgpNeighborDetails;
+
+use super::clean;
+use super::table::{Edge, fields, indented, table};
+use super::time::{age, wall};
+
+pub fn neighbors(all: &[BgpNeighborDetails], now_us: u64) -> String {
+    if all.is_empty() {
+        return "No BGP neighbors.\n".into();
+    }
+    all.iter().map(|neighbor| one(neighbor, now_us)).collect::<Vec<_>>().join("\n")
+}
+
+fn one(neighbor: &BgpNeighborDetails, now_us: u64) -> String {
+    let dynamic = if neighbor.dynamic { ", dynamic" } else { "" };
+    let head = format!(
+        "BGP neighbor {}, context {}, remote AS {}, local AS {}, {}{dynamic}\n",
+        clean(&neighbor.address),
+        clean(&neighbor.context),
+        neighbor.remote_as,
+        neighbor.local_as,
+        clean(&neighbor.kind),
+    );
+    let body = fields(&lines(neighbor, now_us));
+    let body = indented("  ", body.lines().map(str::to_owned));
+    [head + &body, messages(neighbor), families(neighbor), capabilities(neighbor), notifications(neighbor)]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn lines(neighbor: &BgpNeighborDetails, now_us: u64) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        ("State", format!("{} for {}", neighbor.state, age(neighbor.since_us, now_us))),
+        ("Established", format!("{} times, {} lost", neighbor.established, neighbor.lost)),
+    ];
+    let loss = neighbor.last_loss_us.zip(neighbor.last_loss.as_ref());
+    lines.extend(loss.map(|(at, why)| ("Last loss", format!("{}: {why}", wall(at)))));
+    let error = neighbor.last_error.as_ref().filter(|error| neighbor.last_loss.as_ref() != Some(error));
+    lines.extend(error.map(|error| ("Last error", error.clone())));
+    lines.extend(neighbor.group.clone().map(|group| ("Group", group)));
+    lines.extend(neighbor.router_id.clone().map(|id| ("Router identifier", id)));
+    if let (Some(local), Some(remote)) = (&neighbor.local, &neighbor.remote) {
+        let by = if neighbor.opened_by_us == Some(true) { "us" } else { "the neighbor" };
+        lines.push(("Connection", format!("local {local}, remote {remote}, opened by {by}")));
+    }
+    if neighbor.passive {
+        lines.push(("Passive", "waits for the neighbor".into()));
+    }
+    let offered = seconds(neighbor.hold_time_ms);
+    lines.push(match neighbor.negotiated_hold_time_ms {
+        None => ("Hold time", format!("{offered} configured")),
+        Some(hold) => ("Hold time", format!("{}, {offered} configured", seconds(hold))),
+    });
+    lines.extend(neighbor.keepalive_ms.map(|time| ("Keepalive", seconds(time))));
+    lines.extend(neighbor.send_hold_time_ms.map(|time| ("Send hold time", seconds(time))));
+    if neighbor.delay_open_ms > 0 {
+        lines.push(("Delay of OPEN", seconds(neighbor.delay_open_ms)));
+    }
+    lines.push(("TTL", neighbor.ttl.clone()));
+    lines.push(("TCP-MD5", if neighbor.md5 { "signed" } else { "not signed" }.into()));
+    lines.push(("BFD", neighbor.bfd.clone().unwrap_or_else(|| "not configured".into())));
+    let prefixes =
+        format!("{} received, {} accepted", neighbor.prefixes_received, neighbor.prefixes_accepted);
+    lines.push(("Prefixes", prefixes));
+    lines.push(("Waiting to be sent", format!("{} octets", neighbor.queued_octets)));
+    let malformed = format!(
+        "{} discarded, {} with their routes treated as withdrawn",
+        neighbor.attributes_discarded, neighbor.treated_as_withdrawn
+    );
+    lines.push(("Malformed attributes", malformed));
+    lines
+}
+
+fn seconds(ms: u64) -> String {
+    match (ms / 1_000, ms % 1_000) {
+        (0, 0) => "never expires".into(),
+        (seconds, 0) => format!("{seconds} s"),
+        (seconds, rest) => format!("{seconds}.{rest:03} s"),
+    }
+}
+
+fn messages(neighbor: &BgpNeighborDetails) -> String {
+    let header = [("  Message", Edge::Left), ("Rcvd", Edge::Right), ("Sent", Edge::Right)];
+    let row = |(kind, received, sent): (&str, u64, u64)| {
+        vec![format!("  {kind}"), received.to_string(), sent.to_string()]
+    };
+    let mut rows: Vec<_> =
+        neighbor.messages.iter().map(|count| row((&count.kind, count.received, count.sent))).collect();
+    let (received, sent) = (neighbor.messages.iter().map(|count| count.received), neighbor.messages.iter());
+    rows.push(row(("Total", received.sum(), sent.map(|count| count.sent).sum())));
+    table(&header, &rows)
+}
+
+fn families(neighbor: &BgpNeighborDetails) -> String {
+    let header = [("  Family", Edge::Left), ("Exchanged", Edge::Left), ("PfxSnt", Edge::Right)];
+    let rows: Vec<_> = neighbor
+        .families
+        .iter()
+        .map(|family| {
+            let agreed = if family.agreed { "yes" } else { "no" };
+            vec![format!("  {}", family.family), agreed.to_owned(), family.announced.to_string()]
+        })
+        .collect();
+    table(&header, &rows)
+}
+
+fn capabilities(neighbor: &BgpNeighborDetails) -> String {
+    let header = [("  Capability", Edge::Left), ("Ours", Edge::Left), ("Theirs", Edge::Left)];
+    let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".into());
+    let rows: Vec<_> = neighbor
+        .capabilities
+        .iter()
+        .map(|row| vec![format!("  {}", row.name), said(&row.ours), said(&row.theirs)])
+        .collect();
+    table(&header, &rows)
+}
+
+fn notifications(neighbor: &BgpNeighborDetails) -> String {
+    if neighbor.notifications.is_empty() {
+        return String::new();
+    }
+    let header = [
+        ("  NOTIFICATION", Edge::Left),
+        ("Code", Edge::Right),
+        ("Count", Edge::Right),
+        ("Meaning", Edge::Left),
+    ];
+    let rows: Vec<_> = neighbor
+        .notifications
+        .iter()
+        .map(|row| {
+            let way = if row.sent { "  sent" } else { "  received" };
+            vec![
+                way.to_owned(),
+                format!("{}/{}", row.code, row.subcode),
+                row.count.to_string(),
+                row.name.clone(),
+            ]
+        })
+        .collect();
+    table(&header, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use srp_core::api::{BgpCapability, BgpFamily, BgpMessageCount, BgpNotificationCount};
+
+    use super::*;
+
+    fn neighbor() -> BgpNeighborDetails {
+        let of = |kind: &str, received, sent| BgpMessageCount { kind: kind.into(), received, sent };
+        BgpNeighborDetails {
+            context: "destination".into(),
+            address: "10.1.1.2".into(),
+            dynamic: false,
+            group: Some("transit".into()),
+            remote_as: 65_101,
+            local_as: 65_001,
+            kind: "external".into(),
+            state: "Established".into(),
+            since_us: 1_795_359_492_691_773,
+            established: 3,
+            lost: 2,
+            last_loss_us: Some(1_795_359_490_000_000),
+            last_loss: Some("we sent NOTIFICATION hold timer expired (4/0)".into()),
+            last_error: Some("we sent NOTIFICATION hold timer expired (4/0)".into()),
+            router_id: Some("10.1.1.2".into()),
+            local: Some("10.1.1.1:179".into()),
+            remote: Some("10.1.1.2:41234".into()),
+            opened_by_us: Some(false),
+            passive: false,
+            hold_time_ms: 9_000,
+            negotiated_hold_time_ms: Some(3_000),
+            keepalive_ms: Some(1_000),
+            send_hold_time_ms: None,
+            delay_open_ms: 0,
+            ttl: "1".into(),
+            md5: true,
+            bfd: Some("interval 50ms multiplier 3".into()),
+            messages: vec![of("OPEN", 3, 3), of("KEEPALIVE", 120, 118)],
+            families: vec![BgpFamily { family: "ipv4-unicast".into(), agreed: true, announced: 4 }],
+            prefixes_received: 7,
+            prefixes_accepted: 5,
+            capabilities: vec![
+                BgpCapability {
+                    name: "route refresh".into(),
+                    ours: Some("yes".into()),
+                    theirs: Some("yes".into()),
+                },
+                BgpCapability { name: "code 73".into(), ours: None, theirs: Some("12 octets".into()) },
+            ],
+            attributes_discarded: 1,
+            treated_as_withdrawn: 2,
+            notifications: vec![BgpNotificationCount {
+                sent: true,
+                code: 4,
+                subcode: 0,
+                name: "hold timer expired".into(),
+                count: 2,
+            }],
+            queued_octets: 0,
+        }
+    }
+
+    #[test]
+    fn neighbor_that_is_up() {
+        let expected = "\
+BGP neighbor 10.1.1.2, context destination, remote AS 65101, local AS 65001, external
+  State:                 Established for 00:01:00
+  Established:           3 times, 2 lost
+  Last loss:             2026-11-22 14:58:10.000000 UTC: we sent NOTIFICATION hold timer expired (4/0)
+  Group:                 transit
+  Router identifier:     10.1.1.2
+  Connection:            local 10.1.1.1:179, remote 10.1.1.2:41234, opened by the neighbor
+  Hold time:             3 s, 9 s configured
+  Keepalive:             1 s
+  TTL:                   1
+  TCP-MD5:               signed
+  BFD:                   interval 50ms multiplier 3
+  Prefixes:              7 received, 5 accepted
+  Waiting to be sent:    0 octets
+  Malformed attributes:  1 discarded, 2 with their routes treated as withdrawn
+
+  Message    Rcvd  Sent
+  OPEN          3     3
+  KEEPALIVE   120   118
+  Total       123   121
+
+  Family        Exchanged  PfxSnt
+  ipv4-unicast  yes             4
+
+  Capability     Ours  Theirs
+  route refresh  yes   yes
+  code 73        -     12 octets
+
+  NOTIFICATION  Code  Count  Meaning
+  sent           4/0      2  hold timer expired
+";
+        assert_eq!(neighbors(&[neighbor()], 1_795_359_552_691_773), expected);
+    }
+
+    #[test]
+    fn nobody_is_said_to_be_there() {
+        assert_eq!(neighbors(&[], 0), "No BGP neighbors.\n");
+    }
+}
