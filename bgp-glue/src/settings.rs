@@ -68,6 +68,9 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     let router_id = bgp.router_id.try_into().map_err(|_| SettingsError::RouterId(bgp.router_id))?;
     let mut speaker = SpeakerConfig::new(Asn(bgp.local_as), router_id);
     speaker.port = bgp.port;
+    if !bgp.listen.is_empty() {
+        speaker.listen.clone_from(&bgp.listen);
+    }
     speaker.watch_next_hops = true;
     speaker.multipath = Multipath { paths: bgp.multipath, relax: bgp.multipath_relax };
     speaker.monitors = monitors(bgp);

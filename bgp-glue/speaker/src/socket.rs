@@ -38,6 +38,13 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // RFC 5082: neighbors with TTL security drop what comes with less, and that includes the answer to their SYN, which
     // goes out before anything is known of the neighbor.
     set_hop_limit(&socket, address.ip(), MOST_HOPS)?;
+    // An address that is not here yet may come: its link may be down, or another chassis may have it.
+    if !address.ip().is_unspecified() {
+        match address {
+            SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
+            SocketAddr::V6(_) => socket.set_freebind_v6(true)?,
+        }
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::fault::{Fault, Place};
+use super::listen::{self, Listens};
 use super::model::BfdConfig;
 use super::reader::{Found, Reader, Section};
 use crate::types::Span;
@@ -44,6 +45,9 @@ pub(super) struct ContextClaims {
     /// Not every neighbour could be read: an address that is missing here may be in the file.
     pub neighbors_unread: bool,
     pub bgp_port: Option<Found<u16>>,
+    pub listens: Option<Listens>,
+    /// Each neighbour with our end of the session, where that is configured.
+    pub sessions: Vec<(Found<IpAddr>, Option<IpAddr>)>,
     /// Each `layer-2 = true`.
     pub layer_2: Vec<Place>,
     pub bfd: Vec<BfdClaim>,
@@ -96,6 +100,7 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     check_addresses(reader, ledger);
     check_layer_2(reader, ledger);
     check_ports(reader, ledger);
+    listen::check_contexts(reader, ledger);
     check_monitors(reader, ledger);
     check_bfd(reader, ledger);
 }

@@ -17,7 +17,7 @@ use super::limits;
 use super::model::{BgpConfig, BgpRole, NeighborConfig, NetworkConfig, PolicyRule};
 use super::onlooker;
 use super::reader::{Found, Reported, Section};
-use super::{prepends, range};
+use super::{listen, prepends, range};
 use crate::types::Span;
 
 pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<BgpConfig, Reported> {
@@ -25,9 +25,11 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
     let router_id = s.required("router-id", &RouterId);
     let port = s.or("port", &Integer::<u16>::new(1, 65_535), 179);
     claims.bgp_port = port.clone().ok();
+    let listen = listen::read(s, &port, claims);
     let instance = Instance {
         port: port.as_ref().map_or(179, |port| port.value),
         local_as: local_as.as_ref().ok().map(|local_as| local_as.value),
+        listen: listen.clone().unwrap_or_default(),
     };
     let multipath = s.or("multipath", &Integer::<u8>::new(1, 64), 1);
     let multipath_relax = s.or("multipath-relax", &Flag, false);
@@ -41,6 +43,7 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
         local_as: local_as?.value,
         router_id: router_id?.value,
         port: port?.value,
+        listen: listen?,
         multipath: multipath?.value,
         multipath_relax: multipath_relax?.value,
         mrt: mrt?,
@@ -57,6 +60,8 @@ pub(super) struct Instance {
     pub port: u16,
     /// `None` if it could not be read.
     pub local_as: Option<u32>,
+    /// Where it listens; everywhere if empty.
+    pub listen: Vec<IpAddr>,
 }
 
 const RULES: &str = "[\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]";
@@ -85,7 +90,11 @@ fn read_neighbor(
 ) -> Result<NeighborConfig, Reported> {
     let address = s.required("address", &Address);
     match &address {
-        Ok(address) => claims.neighbors.push(address.clone()),
+        Ok(address) => {
+            claims.neighbors.push(address.clone());
+            let local = s.peek_address("local-address");
+            claims.sessions.push((address.clone(), local));
+        }
         Err(_) => claims.neighbors_unread = true,
     }
     let interface = s.optional("interface", &Interface);
@@ -136,6 +145,7 @@ pub(super) fn read_session(
 
     if let Ok(address) = address {
         check_local_address(s, address, &local_address);
+        listen::check(s, address, &local_address, instance);
     }
     if let (Ok(families), Ok(import)) = (&families, &import) {
         check_rules(s, families, import, Direction::Import);

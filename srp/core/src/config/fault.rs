@@ -347,7 +347,7 @@ pub enum Fault {
         /// Names that are.
         known: Vec<String>,
     },
-    /// What is wrong with a BGP instance, its groups and ranges.
+    /// What is wrong with a BGP instance, its groups, ranges and listeners.
     #[error(transparent)]
     Instance(InstanceFault),
     /// A monitor for a neighbour that the context does not have.

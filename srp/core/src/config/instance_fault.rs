@@ -1,6 +1,6 @@
-//! What can be wrong with a BGP instance beyond its single values: groups, ranges and prepends.
+//! What can be wrong with a BGP instance beyond its single values: groups, ranges, listeners and prepends.
 
-use super::fault::Fault;
+use super::fault::{Fault, Place};
 
 /// What is wrong with it. Displays the reason; [`InstanceFault::remedy`] says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,23 @@ pub enum InstanceFault {
         "our own AS among those of external neighbours: a session is internal or external before it begins"
     )]
     InternalAlternate,
+    /// An instance that leaves no address for another.
+    #[error("listens on every address, port {port}, and so would {other}: the two cannot tell who is meant")]
+    ListensEverywhere {
+        /// The port.
+        port: u16,
+        /// The other instance.
+        other: Place,
+    },
+    /// Our end of a session, where nobody listens.
+    #[error("the instance does not listen on this address, so the neighbour could not connect")]
+    NotListened,
+    /// One neighbour in two contexts, and nothing to know it by.
+    #[error("the neighbour of another context, {first}, and the two sessions have no ends of their own")]
+    NotToldApart {
+        /// The other one.
+        first: Place,
+    },
 }
 
 impl From<InstanceFault> for Fault {
@@ -53,6 +70,11 @@ impl InstanceFault {
             Self::UnknownGroup { known } => format!("write one of: {}", known.join(", ")),
             Self::NamedOnly { .. } => "remove it, or name the neighbour in [[context.bgp.neighbor]]".into(),
             Self::InternalAlternate => "remove it; internal neighbours have a range of their own".into(),
+            Self::ListensEverywhere { .. } => {
+                "add listen = [\"ADDRESS\"] to both, or give one of them another port".into()
+            }
+            Self::NotListened => "add it to listen, or write one that is there".into(),
+            Self::NotToldApart { .. } => "give both a local-address, each another one".into(),
         }
     }
 }

@@ -21,6 +21,7 @@ mod host;
 mod instance_fault;
 mod kind;
 mod limits;
+mod listen;
 mod model;
 mod nearest;
 mod onlooker;

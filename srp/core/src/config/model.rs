@@ -269,6 +269,8 @@ pub struct BgpConfig {
     pub router_id: Ipv4Addr,
     /// Listen port, and the neighbours' default port; default 179.
     pub port: u16,
+    /// Addresses to listen on; every address if empty.
+    pub listen: Vec<IpAddr>,
     /// 1 ..= 64; default 1: how many equal paths to a prefix are used.
     pub multipath: u8,
     /// Equal paths need AS paths of one length only, not the same; default false.

@@ -178,6 +178,11 @@ impl<'r, 'd> Section<'r, 'd> {
         self.table.get(key).and_then(|value| value.get_ref().as_str())
     }
 
+    /// An address of this table or the one behind it, before it is read; none if it is none.
+    pub fn peek_address(&self, key: &str) -> Option<std::net::IpAddr> {
+        self.find(key)?.value.get_ref().as_str()?.parse().ok()
+    }
+
     /// Reads more of this table, under the name that the reference page has for such keys. `is_part`: what is required there
     /// may be absent here.
     pub fn read_like<T>(&self, shape: &str, is_part: bool, body: impl FnOnce(&Self) -> T) -> T {

@@ -236,6 +236,7 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
         .bare("as", bgp.local_as)
         .text("router-id", bgp.router_id)
         .bare("port", bgp.port)
+        .bare("listen", Value::from(bgp.listen.iter().map(ToString::to_string).collect::<Vec<_>>()))
         .bare("multipath", bgp.multipath)
         .bare("multipath-relax", bgp.multipath_relax);
     let path = head.path();

@@ -1,6 +1,7 @@
 //! The daemon as a process: in network namespaces of the test, with real kernel state, driven by its control socket.
 
 mod bad_input;
+mod contexts;
 mod flood;
 mod layer_2;
 mod neighbor_bfd;

@@ -63,8 +63,9 @@ struct Scene {
     router: Router,
 }
 
-struct Router {
-    netns: Netns,
+/// FRR in a namespace.
+pub struct Router {
+    pub netns: Netns,
     folder: tempfile::TempDir,
     daemons: Vec<Child>,
 }
@@ -123,6 +124,16 @@ impl Scene {
 
 impl Router {
     fn start(netns: Netns) -> Self {
+        let mut router = Self::begin(netns);
+        let control = router.folder.path().join("bfdd.sock").display().to_string();
+        router.daemon("bfdd", BFDD, &["--bfdctl", &control]);
+        router.await_that("bfdd answers", |router| router.asks("bfdd", "show bfd peers json").is_some());
+        router.bgpd(BGPD);
+        router
+    }
+
+    /// zebra alone.
+    pub fn begin(netns: Netns) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the router");
         let user = User::from_name("frr").expect("users can be looked up");
         let user = user.expect("FRR (package frr) is installed");
@@ -131,12 +142,12 @@ impl Router {
         router.daemon("zebra", "", &[]);
         let zebra = router.folder.path().join("zserv");
         router.await_that("zebra listens", |_| zebra.exists());
-        let control = router.folder.path().join("bfdd.sock").display().to_string();
-        router.daemon("bfdd", BFDD, &["--bfdctl", &control]);
-        router.await_that("bfdd answers", |router| router.asks("bfdd", "show bfd peers json").is_some());
-        router.daemon("bgpd", BGPD, &["-p", "179"]);
-        router.await_that("bgpd answers", |router| router.asks("bgpd", "show bgp summary json").is_some());
         router
+    }
+
+    pub fn bgpd(&mut self, configuration: &str) {
+        self.daemon("bgpd", configuration, &["-p", "179"]);
+        self.await_that("bgpd answers", |router| router.asks("bgpd", "show bgp summary json").is_some());
     }
 
     fn daemon(&mut self, name: &str, configuration: &str, more: &[&str]) {
@@ -164,7 +175,7 @@ impl Router {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn asks(&self, daemon: &str, question: &str) -> Option<Value> {
+    pub fn asks(&self, daemon: &str, question: &str) -> Option<Value> {
         serde_json::from_str(&self.vtysh(daemon, &[question])).ok()
     }
 
@@ -177,7 +188,7 @@ impl Router {
         self.asks("bfdd", "show bfd peers json").is_some_and(|peers| peers[0]["status"] == "up")
     }
 
-    fn await_that(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub fn await_that(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         until(what, PATIENCE, Duration::from_millis(20), || {
             Ok(if holds(self) {
                 Seen::Done(())

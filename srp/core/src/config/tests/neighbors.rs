@@ -161,6 +161,44 @@ const ROWS: &[Row] = &[
         said: &["5|context[a].bgp.range[10.5.0.0/16].prefix = \"10.5.0.0/16\"|the same prefix as \
              context[a].bgp.range[10.5.0.0/16].prefix (line 11)|give each its own prefix, or remove one of the two"],
     },
+    Row {
+        fact: "two instances that both listen everywhere",
+        text: "[[context]]\nname = \"b\"\ntable = 300\n[context.bgp]\nas = 65002\nrouter-id = \"192.0.2.2\"\n",
+        said: &[
+            "4|context[b].bgp|listens on every address, port 179, and so would context[a].bgp (line 7): the two cannot \
+             tell who is meant|add listen = [\"ADDRESS\"] to both, or give one of them another port",
+        ],
+    },
+    Row {
+        fact: "an end of a session where nobody listens",
+        text: "listen = [\"10.1.1.1\"]\n[[context.bgp.neighbor]]\naddress = \"10.1.2.2\"\nremote-as = 65101\n\
+               local-address = \"10.1.2.1\"\n",
+        said: &[
+            "5|context[a].bgp.neighbor[10.1.2.2].local-address = \"10.1.2.1\"|the instance does not listen on this \
+             address, so the neighbour could not connect|add it to listen, or write one that is there",
+        ],
+    },
+    Row {
+        fact: "a link-local address to listen on",
+        text: "listen = [\"10.1.1.1\", \"fe80::1\"]\n",
+        said: &[
+            "1|context[a].bgp.listen[1] = \"fe80::1\"|a link-local address, which means nothing without an interface|\
+             write an IPv4, a global or a unique-local IPv6 address",
+        ],
+    },
+    Row {
+        fact: "one address of two instances, and one neighbour that cannot be told apart",
+        text: "listen = [\"10.1.1.1\"]\n[[context.bgp.neighbor]]\naddress = \"10.1.1.2\"\nremote-as = 65101\n\
+               [[context]]\nname = \"b\"\ntable = 300\n[context.bgp]\nas = 65002\nrouter-id = \"192.0.2.2\"\n\
+               listen = [\"10.1.1.1\"]\n[[context.bgp.neighbor]]\naddress = \"10.1.1.2\"\nremote-as = 65101\n",
+        said: &[
+            "11|context[b].bgp.listen[0] = \"10.1.1.1\"|the same address to listen on as context[a].bgp.listen[0] \
+             (line 10)|remove one of the two",
+            "13|context[b].bgp.neighbor[10.1.1.2].address = \"10.1.1.2\"|the neighbour of another context, \
+             context[a].bgp.neighbor[10.1.1.2].address (line 12), and the two sessions have no ends of their own|\
+             give both a local-address, each another one",
+        ],
+    },
 ];
 
 #[test]

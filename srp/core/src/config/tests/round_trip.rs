@@ -47,6 +47,22 @@ fn any_config() -> impl Strategy<Value = Config> {
                 // Addresses repeat from context to context, and a path has one BFD session whichever asks for it.
                 let neighbors = context.bgp.iter_mut().flat_map(|bgp| &mut bgp.neighbors);
                 neighbors.filter(|_| table > 300).for_each(|neighbor| neighbor.bfd = None);
+                // So do ports; our ends of the sessions tell the neighbours apart.
+                if let Some(bgp) = &mut context.bgp {
+                    bgp.port = 2_000 + u16::try_from(table).expect("few contexts");
+                    bgp.ranges.iter_mut().for_each(|range| range.session.port = bgp.port);
+                    let last = u8::try_from(table - 300).expect("few contexts");
+                    for neighbor in &mut bgp.neighbors {
+                        let local = numbered(neighbor.address.is_ipv6(), 11, last).ip();
+                        neighbor.local_address = Some(local);
+                        if bgp.multipath > 1 && !bgp.listen.contains(&local) {
+                            bgp.listen.push(local);
+                        }
+                    }
+                    for range in &mut bgp.ranges {
+                        range.session.local_address = None;
+                    }
+                }
                 // A Standby that announces has no layer-2 addresses.
                 let may_have = !srp.advertise_routes_in_standby_state;
                 context.loopbacks.iter_mut().for_each(|loopback| loopback.layer_2 &= may_have);
@@ -180,6 +196,7 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
             local_as: a,
             router_id: Ipv4Addr::from(id),
             port,
+            listen: Vec::new(),
             multipath: 1 + networks,
             multipath_relax: networks > 1,
             mrt: (networks > 0).then(|| MrtConfig {
