@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::left_over::LeftOver;
 use crate::links::{Links, SharedLinks};
 use crate::names::{LinkName, Mac};
 use crate::report::{KernelEvent, Report};
@@ -59,6 +60,7 @@ pub enum RequestError {
 pub struct Kernel {
     requests: Requests,
     links: SharedLinks,
+    left_over: LeftOver,
 }
 
 impl Kernel {
@@ -69,8 +71,13 @@ impl Kernel {
     pub fn start(settings: Settings) -> Result<(Self, EventReceiver), StartError> {
         settings.check()?;
         let links = SharedLinks::default();
-        let (requests, events) = worker::spawn(settings, links.clone())?;
-        Ok((Self { requests, links }, EventReceiver { events }))
+        let (requests, events, left_over) = worker::spawn(settings, links.clone())?;
+        Ok((Self { requests, links, left_over }, EventReceiver { events }))
+    }
+
+    /// What an earlier life of the process had left when this one started.
+    pub fn left_over(&self) -> &LeftOver {
+        &self.left_over
     }
 
     /// Makes `want` the whole of the SRP section. Overtakes learned routes that are waiting their turn.

@@ -32,6 +32,7 @@ mod job;
 mod kernel;
 mod learned_book;
 mod ledger;
+mod left_over;
 mod links;
 mod names;
 pub mod plan;
@@ -46,6 +47,7 @@ mod worker;
 
 pub use gratuitous::{Gratuitous, GratuitousError};
 pub use kernel::{EventReceiver, Kernel, RequestError, StartError};
+pub use left_over::LeftOver;
 pub use links::{Link, LinkAddress, Links};
 pub use names::{LinkIndex, LinkName, LinkNameError, Mac, TableId};
 pub use prefix::{Prefix, PrefixError};

@@ -21,6 +21,7 @@ use crate::codec::Mark;
 use crate::job::Job;
 use crate::kernel::{RequestError, StartError};
 use crate::ledger::{self, Book, Ledger};
+use crate::left_over::LeftOver;
 use crate::links::{Links, SharedLinks};
 use crate::plan::Op;
 use crate::report::{CompareCause, KernelEvent, Refused, Report};
@@ -103,7 +104,10 @@ impl Outlet {
 }
 
 /// Opens the sockets in the calling thread's network namespace, reads what is there, and starts the thread.
-pub(crate) fn spawn(settings: Settings, shared: SharedLinks) -> Result<(Requests, EventSource), StartError> {
+pub(crate) fn spawn(
+    settings: Settings,
+    shared: SharedLinks,
+) -> Result<(Requests, EventSource, LeftOver), StartError> {
     let doing = |doing: &'static str| move |source: io::Error| StartError::Io { doing, source };
     let writer = WriteSocket::open().map_err(doing("open the netlink socket for writing"))?;
     let reader = DumpSocket::open().map_err(doing("open the netlink socket for reading"))?;
@@ -118,6 +122,7 @@ pub(crate) fn spawn(settings: Settings, shared: SharedLinks) -> Result<(Requests
     let (links, consistent) = hands.links().map_err(doing("read the links"))?;
     let found = hands.all_ours().map_err(doing("read the addresses and routes"))?;
     shared.publish(&links);
+    let left_over = LeftOver::of(&found, settings.learned_metric);
 
     let (queue, requests) = mpsc::channel();
     let (bell, wake) = UnixStream::pair().map_err(doing("make a socket pair"))?;
@@ -145,7 +150,7 @@ pub(crate) fn spawn(settings: Settings, shared: SharedLinks) -> Result<(Requests
         .name(name)
         .spawn(move || worker.run(&requests, &wake))
         .map_err(doing("start the netlink thread"))?;
-    Ok((Requests { queue, bell }, EventSource(source)))
+    Ok((Requests { queue, bell }, EventSource(source), left_over))
 }
 
 /// Everything the thread owns.

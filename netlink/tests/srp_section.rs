@@ -78,9 +78,12 @@ fn a_new_life_adopts_what_matches_and_removes_what_is_stale() {
     namespace.run(|| async {
         let (kernel, _events) = start();
         kernel.set_srp(section().with_route(blackhole("10.99.0.0/16"))).await.unwrap();
+        assert!(kernel.left_over().is_empty());
         // Dropping the handle removes nothing, as SIGKILL would not.
         drop(kernel);
         let (kernel, _events) = start();
+        let left = kernel.left_over();
+        assert_eq!((left.addresses.len(), left.routes.len(), left.learned.len()), (2, 3, 0));
         assert_eq!(namespace.our_routes().len(), 3, "nothing goes before the SRP side has spoken");
         let report = kernel.compare().await.unwrap();
         assert_eq!((report.added, report.removed), (0, 0), "nor by a comparison");
