@@ -13,18 +13,21 @@ use std::time::Duration;
 
 use bgp_proto::originate::OriginatedSet;
 use bgp_proto::rib::{Local, PeerId};
+use bgp_proto::types::Time;
 use bgp_proto::wire::notification::{Notification, reason};
 use ipnetwork::IpNetwork;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::{NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
+use crate::deferral::Deferral;
 use crate::event::Event;
 use crate::flush;
-use crate::handle::{Command, Flushed, Link, SpeakerHandle, StartError};
+use crate::handle::{Command, Flushed, Link, Restarted, SpeakerHandle, StartError};
 use crate::monitor::Monitor;
 use crate::peer::{Neighbor, Order, PeerSetup};
 use crate::rib_task::{RibMessage, RibTask};
@@ -42,7 +45,10 @@ const ACCEPT_QUEUE: usize = 16;
 /// How long the end of the speaker waits for its connections.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
 
-pub(crate) fn start(config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Receiver<Event>), StartError> {
+pub(crate) fn start(
+    config: SpeakerConfig,
+    restarted: Option<Restarted>,
+) -> Result<(SpeakerHandle, mpsc::Receiver<Event>), StartError> {
     let io = runtime()?;
     let table = runtime()?;
     let (commands, command_receiver) = mpsc::unbounded_channel();
@@ -54,9 +60,16 @@ pub(crate) fn start(config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Recei
         rib_task.watch_next_hops();
     }
 
+    if let Some(restarted) = restarted {
+        let restarts = |neighbor: &&NeighborConfig| neighbor.offer.graceful_restart.is_some();
+        let awaited = config.neighbors.iter().filter(restarts);
+        let awaited = awaited.map(|neighbor| (neighbor.key(), neighbor.families));
+        rib_task.defer(Deferral::new(awaited, Instant::now() + restarted.window));
+    }
+
     let mut engine = {
         let _inside = io.enter();
-        Engine::new(config, seed, rib)?
+        Engine::new(config, restarted, seed, rib)?
     };
     spawn("bgp-rib", move || table.block_on(rib_task.run(rib_receiver)))?;
     spawn("bgp-io", move || {
@@ -86,6 +99,8 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), StartEr
 struct Engine {
     config: SpeakerConfig,
     clock: Clock,
+    /// What is known of an earlier life.
+    restarted: Option<Restarted>,
     seed: u64,
     next_id: u32,
     listeners: BTreeMap<SocketAddr, Listener>,
@@ -134,10 +149,16 @@ enum End {
 }
 
 impl Engine {
-    fn new(config: SpeakerConfig, seed: u64, rib: mpsc::Sender<RibMessage>) -> Result<Self, StartError> {
+    fn new(
+        config: SpeakerConfig,
+        restarted: Option<Restarted>,
+        seed: u64,
+        rib: mpsc::Sender<RibMessage>,
+    ) -> Result<Self, StartError> {
         let (accept, accepted) = mpsc::channel(ACCEPT_QUEUE);
         let mut engine = Self {
             clock: Clock::start(),
+            restarted,
             seed,
             next_id: 0,
             listeners: BTreeMap::new(),
@@ -194,10 +215,10 @@ impl Engine {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::SetOriginated { routes, bound, done } => {
+            Command::SetOriginated { routes, bound, awaits_return, done } => {
                 self.originated = Arc::new(routes.into_iter().collect());
                 self.has_originated = true;
-                self.set_originated(bound, done);
+                self.set_originated(bound, awaits_return, done);
             }
             Command::Reload { config, done } => {
                 let _ = done.send(self.reload(config));
@@ -250,13 +271,14 @@ impl Engine {
         tokio::spawn(async move { rib.send(message).await });
     }
 
-    fn set_originated(&mut self, bound: Duration, done: oneshot::Sender<Flushed>) {
+    fn set_originated(&mut self, bound: Duration, awaits_return: bool, done: oneshot::Sender<Flushed>) {
         let mut reports = Vec::new();
         let mut exports = Exports::new(&self.originated);
         for running in self.neighbors.values_mut() {
             let (report, receiver) = oneshot::channel();
             running.originated = exports.by(&running.config);
-            running.order(Order::Originate { routes: Arc::clone(&running.originated), report });
+            let routes = Arc::clone(&running.originated);
+            running.order(Order::Originate { routes, report, awaits_return });
             reports.push(receiver);
         }
         tokio::spawn(flush::collect(reports, bound, done));
@@ -325,6 +347,20 @@ impl Engine {
         self.neighbors.retain(|_, running| running.range.is_none() || !running.task.is_finished());
     }
 
+    /// The neighbor as it is spoken to: it is told of our restart. Not part of what is configured, which a reload compares.
+    fn as_restarted(&self, config: &NeighborConfig) -> NeighborConfig {
+        let mut config = config.clone();
+        if let (Some(offer), Some(restarted)) = (&mut config.offer.graceful_restart, self.restarted) {
+            let window = u64::try_from(restarted.window.as_millis()).unwrap_or(u64::MAX);
+            offer.restarted_until = Some(Time::from_millis(window));
+            offer.forwarding = restarted.forwarding;
+            if let Some(long_lived) = &mut config.offer.long_lived {
+                long_lived.forwarding = restarted.forwarding;
+            }
+        }
+        config
+    }
+
     fn listen(&self, listener: TcpListener) -> Listener {
         let accept = self.accept.clone();
         let socket = Arc::new(listener);
@@ -388,7 +424,7 @@ impl Engine {
         let originated = Exports::new(&self.originated).by(&config);
         let neighbor = Neighbor::new(PeerSetup {
             id,
-            config: config.clone(),
+            config: self.as_restarted(&config),
             local_as: config.our_as(self.config.local_as),
             router_id: self.config.router_id,
             seed: self.seed.wrapping_add(u64::from(self.next_id)),

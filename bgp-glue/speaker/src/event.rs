@@ -38,6 +38,12 @@ pub enum Event {
     /// Routes lead to these next hops, and it is not known yet whether they can be reached. Only with
     /// [`crate::SpeakerConfig::watch_next_hops`]; the answer goes to [`crate::SpeakerHandle::set_next_hops`].
     NextHopsWanted(Vec<IpAddr>),
+    /// The wait of a restarted speaker is over (see [`crate::Speaker::start_again`]), and every best path of now has been
+    /// told. Comes once, and not at all without a restart.
+    Converged {
+        /// Whether every neighbor has told all of its routes; otherwise time has ended the wait, or a neighbor cannot say it.
+        complete: bool,
+    },
 }
 
 /// The new state of one prefix.

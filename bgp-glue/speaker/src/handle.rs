@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bgp_proto::originate::Originated;
 use bgp_proto::prefix::Prefix;
 use bgp_proto::rib::Reach;
+use bgp_proto::types::Families;
 use ipnetwork::IpNetwork;
 use tokio::sync::{mpsc, oneshot};
 
@@ -69,6 +70,15 @@ pub struct Link {
     pub subnets: Vec<IpNetwork>,
 }
 
+/// What a process knows of its earlier life. See [`Speaker::start_again`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restarted {
+    /// The families of which the kernel kept every route of ours.
+    pub forwarding: Families,
+    /// How long from now neighbors are told of the restart and waited for.
+    pub window: Duration,
+}
+
 /// Which paths are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteFilter {
@@ -83,21 +93,61 @@ pub enum RouteFilter {
 }
 
 pub(crate) enum Command {
-    SetOriginated { routes: Vec<Originated>, bound: Duration, done: oneshot::Sender<Flushed> },
-    Reload { config: SpeakerConfig, done: oneshot::Sender<Result<(), StartError>> },
-    Clear { neighbor: NeighborKey, done: oneshot::Sender<bool> },
-    BfdDown { neighbor: NeighborKey },
-    LinkDown { link: Link },
-    LinkUp { link: Link },
-    Summary { done: oneshot::Sender<SpeakerSummary> },
-    Routes { filter: RouteFilter, done: oneshot::Sender<Vec<RouteView>> },
-    Announced { neighbor: NeighborKey, done: oneshot::Sender<Option<Vec<Originated>>> },
-    SoftIn { neighbor: NeighborKey, done: oneshot::Sender<bool> },
-    SoftOut { neighbor: NeighborKey, done: oneshot::Sender<bool> },
+    SetOriginated {
+        routes: Vec<Originated>,
+        bound: Duration,
+        /// Neighbors count as Established that are still expected back after our restart.
+        awaits_return: bool,
+        done: oneshot::Sender<Flushed>,
+    },
+    Reload {
+        config: SpeakerConfig,
+        done: oneshot::Sender<Result<(), StartError>>,
+    },
+    Clear {
+        neighbor: NeighborKey,
+        done: oneshot::Sender<bool>,
+    },
+    BfdDown {
+        neighbor: NeighborKey,
+    },
+    LinkDown {
+        link: Link,
+    },
+    LinkUp {
+        link: Link,
+    },
+    Summary {
+        done: oneshot::Sender<SpeakerSummary>,
+    },
+    Routes {
+        filter: RouteFilter,
+        done: oneshot::Sender<Vec<RouteView>>,
+    },
+    Announced {
+        neighbor: NeighborKey,
+        done: oneshot::Sender<Option<Vec<Originated>>>,
+    },
+    SoftIn {
+        neighbor: NeighborKey,
+        done: oneshot::Sender<bool>,
+    },
+    SoftOut {
+        neighbor: NeighborKey,
+        done: oneshot::Sender<bool>,
+    },
     NextHops(Vec<(IpAddr, Reach)>),
-    AllNextHops { done: oneshot::Sender<Vec<IpAddr>> },
-    DumpTable { view: String, done: oneshot::Sender<Vec<u8>> },
-    Shutdown { text: String, done: oneshot::Sender<()> },
+    AllNextHops {
+        done: oneshot::Sender<Vec<IpAddr>>,
+    },
+    DumpTable {
+        view: String,
+        done: oneshot::Sender<Vec<u8>>,
+    },
+    Shutdown {
+        text: String,
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// Orders and questions to a running speaker. Cheap to clone; may be used from any thread.
@@ -123,7 +173,17 @@ impl SpeakerHandle {
     /// The answer comes when every UPDATE is acknowledged by the TCP of every neighbor that is Established now, or
     /// those that did not acknowledge are down, or `bound` has passed.
     pub fn set_originated(&self, routes: Vec<Originated>, bound: Duration) -> oneshot::Receiver<Flushed> {
-        self.ask(|done| Command::SetOriginated { routes, bound, done })
+        self.ask(|done| Command::SetOriginated { routes, bound, awaits_return: false, done })
+    }
+
+    /// The same, and waits also for neighbors that have not been back since our restart: until then they may hold what
+    /// our earlier life announced. Without a restart, it is the same.
+    pub fn set_originated_for_all(
+        &self,
+        routes: Vec<Originated>,
+        bound: Duration,
+    ) -> oneshot::Receiver<Flushed> {
+        self.ask(|done| Command::SetOriginated { routes, bound, awaits_return: true, done })
     }
 
     /// Takes over a new configuration. Neighbors that did not change keep their sessions; a changed import policy
@@ -213,6 +273,17 @@ impl Speaker {
     /// async runtime around it. Sessions are attempted at once.
     pub fn start(config: SpeakerConfig) -> Result<(SpeakerHandle, mpsc::Receiver<Event>), StartError> {
         config.check().map_err(StartError::Config)?;
-        crate::engine::start(config)
+        crate::engine::start(config, None)
+    }
+
+    /// The same, for a process whose earlier life ended without a word while the kernel went on forwarding (RFC 4724
+    /// section 4.1). Neighbors with graceful restart are told so; End-of-RIB waits for the first set of routes, and the
+    /// decision on theirs for their End-of-RIB: [`Event::Converged`].
+    pub fn start_again(
+        config: SpeakerConfig,
+        restarted: Restarted,
+    ) -> Result<(SpeakerHandle, mpsc::Receiver<Event>), StartError> {
+        config.check().map_err(StartError::Config)?;
+        crate::engine::start(config, Some(restarted))
     }
 }

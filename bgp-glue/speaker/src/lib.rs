@@ -18,6 +18,7 @@
 mod clock;
 mod config;
 mod connection;
+mod deferral;
 mod engine;
 mod event;
 mod flush;
@@ -51,7 +52,7 @@ pub use bgp_proto::wire::open::Open;
 
 pub use config::{BGP_PORT, ConfigError, Hops, NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 pub use event::{BestPath, BestPathChange, Event};
-pub use handle::{Flushed, Gone, Link, RouteFilter, Speaker, SpeakerHandle, StartError};
+pub use handle::{Flushed, Gone, Link, Restarted, RouteFilter, Speaker, SpeakerHandle, StartError};
 pub use limits::Limits;
 pub use monitor::{MonitorConfig, MonitorSummary, MrtConfig, StationConfig};
 pub use summary::{NeighborDetails, NeighborSummary, RouteView, SpeakerSummary, Why};

@@ -47,7 +47,12 @@ pub(crate) enum Order {
     /// The neighbor has opened a connection.
     Accepted(TcpStream),
     /// This is to be announced from now on.
-    Originate { routes: Arc<OriginatedSet>, report: oneshot::Sender<Report> },
+    Originate {
+        routes: Arc<OriginatedSet>,
+        report: oneshot::Sender<Report>,
+        /// A neighbor that is expected back after our restart reports when it is back.
+        awaits_return: bool,
+    },
     /// What may be learned changed.
     Policy { policy: Arc<Policy>, allow_own_as: u8 },
     /// It may announce, or is told, another number of routes.
@@ -201,7 +206,7 @@ impl Neighbor {
             let wake = self.wait().await;
             self.wake(wake);
         }
-        self.backlog.push_back(RibMessage::Gone(self.id));
+        self.backlog.push_back(RibMessage::Gone { id: self.id, neighbor: self.key.clone() });
         for message in std::mem::take(&mut self.backlog) {
             if self.rib.send(message).await.is_err() {
                 break;
@@ -248,7 +253,7 @@ impl Neighbor {
                     self.handle(Event::Accepted);
                 }
             }
-            Order::Originate { routes, report } => {
+            Order::Originate { routes, report, awaits_return } => {
                 let before = std::mem::replace(&mut self.originated, Arc::clone(&routes)).held_back();
                 limits::log_held_back(&self.key, self.config.limits.outbound, before, routes.held_back());
                 let is_first = !std::mem::replace(&mut self.has_originated, true);
@@ -257,6 +262,8 @@ impl Neighbor {
                     if is_first && self.config.offer.has_restarted() {
                         table.end_of_rib();
                     }
+                    self.waiters.push(Waiter::new(report));
+                } else if awaits_return && self.is_expected_back() {
                     self.waiters.push(Waiter::new(report));
                 } else {
                     let _ = report.send(Report::NotEstablished);
@@ -311,6 +318,11 @@ impl Neighbor {
 
     pub(crate) const fn idle_after_limit(&self) -> Option<Millis> {
         self.config.limits.idle
+    }
+
+    /// We have restarted, and the neighbor may hold what our earlier life announced: it has not been here since.
+    fn is_expected_back(&self) -> bool {
+        self.config.offer.has_restarted() && self.session.counters().established == 0
     }
 
     fn kind(&self) -> PeerKind {

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::config::NeighborKey;
+use crate::deferral::Deferral;
 use crate::event::{BestPath, BestPathChange, Event};
 use crate::handle::RouteFilter;
 use crate::limits;
@@ -56,7 +57,10 @@ pub(crate) enum RibMessage {
         retained: Option<PeerRestart>,
     },
     /// The neighbor is not one any more.
-    Gone(PeerId),
+    Gone {
+        id: PeerId,
+        neighbor: NeighborKey,
+    },
     EndOfRib {
         id: PeerId,
         family: Family,
@@ -122,6 +126,10 @@ pub(crate) struct RibTask {
     restarts: Restarts,
     observer: Observer,
     local: Local,
+    /// While it lasts, no best path is told.
+    deferral: Option<Deferral>,
+    /// The deferral has ended, which is told after the best paths; whether it was complete.
+    converged: Option<bool>,
     /// Events that do not come from the table, in their order.
     pending: VecDeque<Event>,
     /// `None` when the owner does not listen any more.
@@ -136,6 +144,8 @@ impl RibTask {
             observer: Observer::default(),
             neighbors: HashMap::new(),
             restarts: Restarts::default(),
+            deferral: None,
+            converged: None,
             pending: VecDeque::new(),
             events: Some(events),
         }
@@ -146,10 +156,18 @@ impl RibTask {
         self.rib.watch_next_hops();
     }
 
+    /// This speaker has restarted: no best path is told before the neighbors have said theirs.
+    pub(crate) fn defer(&mut self, deferral: Deferral) {
+        self.deferral = Some(deferral);
+    }
+
     /// Runs until every sender of messages is gone.
     pub(crate) async fn run(mut self, mut messages: mpsc::Receiver<RibMessage>) {
         loop {
-            let something_to_tell = !self.pending.is_empty() || self.rib.has_changes();
+            self.end_deferral();
+            let something_to_tell = !self.pending.is_empty()
+                || self.deferral.is_none() && (self.rib.has_changes() || self.converged.is_some());
+            let deferred_until = self.deferral.as_ref().map(Deferral::until);
             let message = tokio::select! {
                 biased;
                 room = room(self.events.clone().filter(|_| something_to_tell)) => {
@@ -164,6 +182,7 @@ impl RibTask {
                     continue;
                 }
                 message = messages.recv() => message,
+                () = until(deferred_until) => continue,
                 () = until(self.restarts.next_deadline()) => {
                     for id in self.restarts.run(&mut self.rib, Instant::now()) {
                         self.publish_counts(id);
@@ -179,6 +198,9 @@ impl RibTask {
             }
             let wanted = self.rib.take_unresolved();
             if !wanted.is_empty() {
+                if let Some(deferral) = &mut self.deferral {
+                    deferral.asked(&wanted);
+                }
                 self.pending.push_back(Event::NextHopsWanted(wanted));
             }
             if self.events.is_none() {
@@ -199,7 +221,13 @@ impl RibTask {
         if let Some(event) = self.pending.pop_front() {
             return Some(event);
         }
+        if self.deferral.is_some() {
+            return None;
+        }
         let changes = self.rib.take_changes(CHANGES_AT_ONCE);
+        if changes.is_empty() {
+            return self.converged.take().map(|complete| Event::Converged { complete });
+        }
         let changes: Vec<_> = changes
             .into_iter()
             .map(|change| {
@@ -213,7 +241,44 @@ impl RibTask {
         (!changes.is_empty()).then_some(Event::BestPathsChanged(changes))
     }
 
+    fn end_deferral(&mut self) {
+        if let Some(over) = self.deferral.take_if(|deferral| deferral.is_over(Instant::now())) {
+            self.converged = Some(over.is_complete());
+        }
+    }
+
+    /// What the deferral has to know of a message.
+    fn note(&mut self, message: &RibMessage) {
+        let Some(deferral) = &mut self.deferral else { return };
+        let key = |id| self.neighbors.get(id).map(|known| &known.key);
+        match message {
+            RibMessage::Up { neighbor, negotiated, .. } => deferral.up(neighbor, negotiated),
+            RibMessage::EndOfRib { id, family } => {
+                if let Some(key) = key(id) {
+                    deferral.told(key, *family);
+                }
+            }
+            RibMessage::Gone { neighbor, .. } => deferral.gone(neighbor),
+            RibMessage::NextHops(next_hops) => {
+                deferral.answered(next_hops.iter().map(|(next_hop, _)| *next_hop));
+            }
+            RibMessage::Down { .. }
+            | RibMessage::RefreshMark { .. }
+            | RibMessage::Update { .. }
+            | RibMessage::Policy { .. }
+            | RibMessage::Limits { .. }
+            | RibMessage::JudgeAgain(_)
+            | RibMessage::Local(_)
+            | RibMessage::AllNextHops(_)
+            | RibMessage::Watch(_)
+            | RibMessage::Unwatch(_)
+            | RibMessage::DumpTable(..)
+            | RibMessage::Routes(..) => {}
+        }
+    }
+
     fn take(&mut self, message: RibMessage) {
+        self.note(&message);
         match message {
             RibMessage::Up { id, seen, neighbor, peer, local, negotiated, counts, session, orders } => {
                 self.observer.up(id, seen);
@@ -244,7 +309,7 @@ impl RibTask {
                 }
                 self.pending.push_back(Event::NeighborDown { neighbor, reason, was_established });
             }
-            RibMessage::Gone(id) => self.remove(id),
+            RibMessage::Gone { id, .. } => self.remove(id),
             RibMessage::EndOfRib { id, family } => {
                 self.observer.end_of_rib(id, family);
                 self.told(id, family);

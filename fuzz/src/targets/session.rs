@@ -31,6 +31,7 @@ fn session(program: &[u8], features: &mut Features) {
     let restart = RestartOffer {
         time_secs: 9,
         notification: program.len().is_multiple_of(2),
+        families: Families::ALL,
         restarted_until: None,
         forwarding: Families::ALL,
     };

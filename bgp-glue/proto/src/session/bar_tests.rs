@@ -54,8 +54,13 @@ fn barred_session_can_be_stopped() {
 
 #[test]
 fn neighbor_that_keeps_routes_over_a_notification_hears_a_hard_reset() {
-    let restart =
-        RestartOffer { time_secs: 90, notification: true, restarted_until: None, forwarding: Families::ALL };
+    let restart = RestartOffer {
+        time_secs: 90,
+        notification: true,
+        families: Families::ALL,
+        restarted_until: None,
+        forwarding: Families::ALL,
+    };
     let offer = Offer { graceful_restart: Some(restart), ..Offer::default() };
     let mut bench = Bench::new(SessionConfig { offer, ..config() });
     bench.event(Event::Start);

@@ -38,6 +38,8 @@ pub struct RestartOffer {
     pub time_secs: u16,
     /// Whether a NOTIFICATION leaves routes standing (RFC 8538).
     pub notification: bool,
+    /// The families whose routes the neighbor is asked to keep; none from one who only waits for others.
+    pub families: Families,
     /// Until when we say that we have restarted; `None` when we have not.
     pub restarted_until: Option<Time>,
     /// The families whose routes the kernel kept meanwhile.
@@ -97,7 +99,7 @@ impl SessionConfig {
                 restarted,
                 notification: restart.notification,
                 time_secs: restart.time_secs,
-                families: self.families,
+                families: restart.families.intersection(self.families),
                 forwarding: if restarted {
                     restart.forwarding.intersection(self.families)
                 } else {

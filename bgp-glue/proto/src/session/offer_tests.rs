@@ -46,8 +46,13 @@ fn restart(notification: bool) -> GracefulRestart {
 }
 
 fn restarting(notification: bool) -> Offer {
-    let offer =
-        RestartOffer { time_secs: 90, notification, restarted_until: None, forwarding: Families::ALL };
+    let offer = RestartOffer {
+        time_secs: 90,
+        notification,
+        families: Families::ALL,
+        restarted_until: None,
+        forwarding: Families::ALL,
+    };
     Offer { graceful_restart: Some(offer), ..Offer::default() }
 }
 
@@ -157,6 +162,7 @@ fn we_say_that_we_have_restarted_for_a_while() {
         let restart = RestartOffer {
             time_secs: 90,
             notification: false,
+            families: Families::ALL,
             restarted_until: Some(Time::from_millis(90_000)),
             forwarding: V6,
         };

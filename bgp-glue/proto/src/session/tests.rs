@@ -563,7 +563,7 @@ proptest! {
     /// neighbor's octets stays below one message.
     #[test]
     fn any_octets_in_any_state_keep_the_promises(steps in proptest::collection::vec(any_step(), 0..60), seed: u64) {
-        let restart = RestartOffer { time_secs: 9, notification: seed & 8 != 0, restarted_until: None, forwarding: Families::ALL };
+        let restart = RestartOffer { time_secs: 9, notification: seed & 8 != 0, families: Families::ALL, restarted_until: None, forwarding: Families::ALL };
         let offer = Offer { graceful_restart: (seed & 4 != 0).then_some(restart), ..Offer::default() };
         let delay_open = Millis::new((seed & 3) * 700);
         let mut session = Session::new(SessionConfig { delay_open, offer, seed, ..config() });

@@ -79,7 +79,8 @@ impl Engine {
                 if Told::of(&running.config) != Told::of(&neighbor) {
                     running.originated = Exports::new(&self.originated).by(&neighbor);
                     let (report, _nobody_waits) = oneshot::channel();
-                    running.order(Order::Originate { routes: Arc::clone(&running.originated), report });
+                    let routes = Arc::clone(&running.originated);
+                    running.order(Order::Originate { routes, report, awaits_return: false });
                 }
                 running.order(Order::Policy {
                     policy: Arc::new(neighbor.import.clone()),

@@ -44,8 +44,13 @@ fn tshark_reads_everything_that_is_sent_without_a_malformed_mark() {
     let directory = tempfile::tempdir().expect("there is a directory for temporary files");
     let file = directory.path().join("session.pcapng");
     let capturing = capture(&there, &file);
-    let restart =
-        RestartOffer { time_secs: 120, notification: true, restarted_until: None, forwarding: Families::ALL };
+    let restart = RestartOffer {
+        time_secs: 120,
+        notification: true,
+        families: Families::ALL,
+        restarted_until: None,
+        forwarding: Families::ALL,
+    };
     let offer = Offer {
         // tshark 4.0 does not know RFC 8654, and FRR does.
         extended_message: false,

@@ -3,6 +3,7 @@
 //! tshark for the tests that name them.
 
 mod add_path;
+mod again;
 mod bird;
 mod conformance;
 mod dissect;
@@ -10,6 +11,7 @@ mod dynamic;
 mod frr;
 mod ipv6_next_hop;
 mod limits;
+mod long_lived;
 mod matrix;
 mod monitor;
 mod netns;

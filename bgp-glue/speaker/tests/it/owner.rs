@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bgp_speaker::{
     Asn, BestPathChange, Event, Families, Flushed, NeighborConfig, NeighborSummary, Originated, Policy,
-    PrefixRange, Rule, Speaker, SpeakerConfig, SpeakerHandle, SpeakerSummary,
+    PrefixRange, Restarted, Rule, Speaker, SpeakerConfig, SpeakerHandle, SpeakerSummary,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -51,6 +51,14 @@ impl Owner {
         Self { handle, events, runtime }
     }
 
+    /// A process whose earlier life ended a moment ago.
+    pub fn start_again(netns: &Netns, config: SpeakerConfig, restarted: Restarted) -> Self {
+        let (handle, events) =
+            netns.run(|| Speaker::start_again(config, restarted)).expect("the speaker starts");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { handle, events, runtime }
+    }
+
     pub fn answer<T>(&self, receiver: oneshot::Receiver<T>) -> T {
         let answer = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, receiver).await });
         answer.expect("the speaker answers in time").expect("the speaker runs")
@@ -79,7 +87,10 @@ impl Owner {
     pub fn until_down(&mut self) -> String {
         self.until(|event| match event {
             Event::NeighborDown { reason, .. } => Some(reason.to_string()),
-            Event::NeighborUp { .. } | Event::BestPathsChanged(_) | Event::NextHopsWanted(_) => None,
+            Event::NeighborUp { .. }
+            | Event::BestPathsChanged(_)
+            | Event::NextHopsWanted(_)
+            | Event::Converged { .. } => None,
         })
     }
 
@@ -91,7 +102,10 @@ impl Owner {
                 .into_iter()
                 .find(|change| change.prefix == prefix)
                 .map(|BestPathChange { paths, .. }| paths.first().map(|path| path.next_hop.to_string())),
-            Event::NeighborUp { .. } | Event::NeighborDown { .. } | Event::NextHopsWanted(_) => None,
+            Event::NeighborUp { .. }
+            | Event::NeighborDown { .. }
+            | Event::NextHopsWanted(_)
+            | Event::Converged { .. } => None,
         })
     }
 

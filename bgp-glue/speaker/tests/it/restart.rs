@@ -26,6 +26,7 @@ fn told_two_routes(bench: &Bench, time_secs: u16) -> (Owner, ScriptedPeer) {
     let restart = RestartOffer {
         time_secs: 120,
         notification: false,
+        families: Families::ALL,
         restarted_until: None,
         forwarding: Families::NONE,
     };

@@ -26,6 +26,11 @@ impl Bench {
         Self { here, there }
     }
 
+    /// Where the speaker is.
+    pub fn here(&self) -> &Netns {
+        &self.here
+    }
+
     pub fn start(&self, neighbor: NeighborConfig) -> Owner {
         Owner::start(&self.here, SpeakerConfig { neighbors: vec![neighbor], ..config(65000, 1) })
     }
@@ -298,6 +303,7 @@ fn end_of_rib_waits_after_a_restart_until_the_owner_has_originated() {
     let restart = RestartOffer {
         time_secs: 120,
         notification: false,
+        families: Families::ALL,
         restarted_until: Some(bgp_proto::types::Time::from_millis(120_000)),
         forwarding: Families::ALL,
     };
@@ -456,7 +462,10 @@ fn full_table_is_read_while_keepalives_flow_with_the_shortest_hold_time() {
     while told < 400_000 {
         told += owner.until(|event| match event {
             Event::BestPathsChanged(changes) => Some(changes.len()),
-            Event::NeighborUp { .. } | Event::NeighborDown { .. } | Event::NextHopsWanted(_) => {
+            Event::NeighborUp { .. }
+            | Event::NeighborDown { .. }
+            | Event::NextHopsWanted(_)
+            | Event::Converged { .. } => {
                 panic!("the session stays: {event:?}")
             }
         });
