@@ -347,6 +347,7 @@ impl Beat {
             Action::Announce { ticket, modifier } => {
                 self.hand_over(now, "announcing", Step::Announce { ticket, modifier });
             }
+            Action::Retire => self.hand_over(now, "retiring", Step::Retire),
             // No step of a switchover, and nothing waits for it.
             Action::TellHosts => self.begin(Step::TellHosts),
             Action::Withdraw { ticket } => self.hand_over(now, "withdrawing", Step::Withdraw { ticket }),

@@ -29,6 +29,9 @@ pub struct Settings {
     pub advertise_in_standby: bool,
     /// Keeps forwarding this long after its withdraw.
     pub drain_interval: Span,
+    /// Announces itself as the last choice so long before its withdraw; not at all if zero.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub graceful_shutdown: Span,
     /// A switchover that takes longer falls back.
     pub switchover_timeout: Span,
     /// Digest of the configuration items that must be equal (CH-12).
@@ -59,6 +62,7 @@ impl Settings {
             delta_route_modifier: 1,
             advertise_in_standby: false,
             drain_interval: Span::secs(2),
+            graceful_shutdown: Span::ZERO,
             switchover_timeout: Span::secs(5),
             config_digest: [0; 32],
             peer_bfd: None,
@@ -69,6 +73,11 @@ impl Settings {
     pub fn initial_modifier(&self) -> RouteModifier {
         RouteModifier::initial(self.identity.mode, self.threshold, self.delta_route_modifier)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(span: &Span) -> bool {
+    *span == Span::ZERO
 }
 
 fn one() -> u16 {
@@ -183,6 +192,9 @@ pub enum Action {
         /// Prepends.
         modifier: RouteModifier,
     },
+    /// Announce what is announced as the last choice (RFC 8326): the peer serves. Not answered; ends with the next
+    /// `Announce` or `Withdraw`.
+    Retire,
     /// The peer had the services too and now stands by: tell those who keep one answer of two, the hosts of layer-2 links,
     /// once more that they are here.
     TellHosts,

@@ -439,6 +439,7 @@ impl Chassis {
             None => return,
             Some(Step::Install(ticket)) => Action::Install { ticket },
             Some(Step::Announce(ticket, modifier)) => Action::Announce { ticket, modifier },
+            Some(Step::Retire) => Action::Retire,
             Some(Step::Withdraw(ticket)) => Action::Withdraw { ticket },
             Some(Step::Remove(ticket)) => Action::Remove { ticket },
         };

@@ -4,11 +4,14 @@
 //! where it wants to be ([`Target`]); this one takes the steps, one at a time, and waits for each to be reported done.
 //!
 //! ```text
-//! Absent -> Installing -> Announcing -> Announced
-//!   ^           |                           |
-//!   |           v                           |
-//!   +-- Removing <- Draining <- Withdrawing +
+//! Absent -> Installing -> Announcing -> Announced -> Retiring
+//!   ^           |                           |           |
+//!   |           v                           |           |
+//!   +-- Removing <- Draining <- Withdrawing +-----------+
 //! ```
+//!
+//! Retiring (RFC 8326): still announced and still forwarding, but as the last choice, so that routers turn to the other
+//! chassis before they lose this one. It lasts its time, answered or not.
 //!
 //! A withdraw comes before every remove, also where this life has announced nothing: an earlier one may have.
 
@@ -40,6 +43,7 @@ enum Stage {
     Installing(Ticket),
     Announcing(Ticket, RouteModifier),
     Announced(RouteModifier),
+    Retiring { until: Time, modifier: RouteModifier },
     Withdrawing(Ticket),
     Draining { until: Time },
     Removing(Ticket),
@@ -50,6 +54,8 @@ enum Stage {
 pub(super) enum Step {
     Install(Ticket),
     Announce(Ticket, RouteModifier),
+    /// Not reported: it lasts its time.
+    Retire,
     Withdraw(Ticket),
     Remove(Ticket),
 }
@@ -80,7 +86,27 @@ impl Presence {
     /// Changes the target and returns the step to take now, if any.
     pub(super) fn aim(&mut self, now: Time, target: Target) -> Option<Step> {
         self.target = target;
+        // A change of mind waits for nothing.
+        if let (Stage::Retiring { modifier, .. }, Target::Absent { .. }) = (self.stage, target) {
+            self.stage = Stage::Announced(modifier);
+        }
+        if let (Stage::Retiring { .. }, Target::Present(modifier)) = (self.stage, target) {
+            return Some(self.announce(modifier));
+        }
         self.advance(now)
+    }
+
+    /// The same for one who leaves service while another chassis serves: what is announced is the last choice for so long,
+    /// and only then goes, or is announced with its longer path.
+    pub(super) fn retire(&mut self, now: Time, time: Span, target: Target) -> Option<Step> {
+        match self.stage {
+            Stage::Announcing(_, modifier) | Stage::Announced(modifier) if time > Span::ZERO => {
+                self.target = target;
+                self.stage = Stage::Retiring { until: now + time, modifier };
+                Some(Step::Retire)
+            }
+            _ => self.aim(now, target),
+        }
     }
 
     /// A step was reported done: the next one, if any. `None` also for a report that no longer matters.
@@ -111,6 +137,10 @@ impl Presence {
             (Target::Present(modifier), Stage::Announcing(_, old) | Stage::Announced(old)) => {
                 (old != modifier).then(|| self.announce(modifier))
             }
+            (Target::Present(modifier), Stage::Retiring { until, .. }) => {
+                (now >= until).then(|| self.announce(modifier))
+            }
+            (Target::Absent { .. }, Stage::Retiring { until, .. }) if now < until => None,
             // Still installed: announcing again is all it takes.
             (Target::Present(modifier), Stage::Withdrawing(_) | Stage::Draining { .. }) if self.installed => {
                 Some(self.announce(modifier))
@@ -129,12 +159,12 @@ impl Presence {
             }
             (
                 Target::Absent { .. },
-                Stage::AsFound | Stage::Installing(_) | Stage::Announcing(..) | Stage::Announced(_),
-            ) => {
-                let ticket = self.next_ticket();
-                self.stage = Stage::Withdrawing(ticket);
-                Some(Step::Withdraw(ticket))
-            }
+                Stage::AsFound
+                | Stage::Installing(_)
+                | Stage::Announcing(..)
+                | Stage::Announced(_)
+                | Stage::Retiring { .. },
+            ) => Some(self.withdraw()),
             (Target::Absent { .. }, Stage::Draining { until }) => (now >= until).then(|| self.remove()),
             (Target::Present(_), Stage::Installing(_))
             | (Target::Absent { .. }, Stage::Absent | Stage::Withdrawing(_) | Stage::Removing(_))
@@ -145,13 +175,16 @@ impl Presence {
     /// Ends the drain, or lets it not begin. True if there was one, with the step that this allows: none while the
     /// withdraw is not reported done.
     pub(super) fn end_drain(&mut self) -> (bool, Option<Step>) {
-        let (Target::Absent { drain }, Stage::Withdrawing(_) | Stage::Draining { .. }) =
-            (self.target, self.stage)
+        let (
+            Target::Absent { drain },
+            Stage::Retiring { .. } | Stage::Withdrawing(_) | Stage::Draining { .. },
+        ) = (self.target, self.stage)
         else {
             return (false, None);
         };
         self.target = Target::Absent { drain: Span::ZERO };
         match self.stage {
+            Stage::Retiring { .. } => (true, Some(self.withdraw())),
             Stage::Draining { .. } => (true, Some(self.remove())),
             _ => (drain > Span::ZERO, None),
         }
@@ -163,6 +196,12 @@ impl Presence {
         // From now on a router may hold either value: the worse one is what we answer for.
         self.announced = Some(self.announced.map_or(modifier, |old| old.max(modifier)));
         Step::Announce(ticket, modifier)
+    }
+
+    fn withdraw(&mut self) -> Step {
+        let ticket = self.next_ticket();
+        self.stage = Stage::Withdrawing(ticket);
+        Step::Withdraw(ticket)
     }
 
     fn remove(&mut self) -> Step {
@@ -188,6 +227,9 @@ impl Presence {
             Stage::AsFound | Stage::Absent | Stage::Announced(_) => self.stage,
             Stage::Installing(ticket) => Stage::Installing(origin.ticket(ticket)),
             Stage::Announcing(ticket, modifier) => Stage::Announcing(origin.ticket(ticket), modifier),
+            Stage::Retiring { until, modifier } => {
+                Stage::Retiring { until: origin.time(until, Span::ZERO), modifier }
+            }
             Stage::Withdrawing(ticket) => Stage::Withdrawing(origin.ticket(ticket)),
             Stage::Draining { until } => Stage::Draining { until: origin.time(until, Span::ZERO) },
             Stage::Removing(ticket) => Stage::Removing(origin.ticket(ticket)),
@@ -230,7 +272,9 @@ impl Presence {
     /// When time alone allows the next step.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         match (self.target, self.stage) {
-            (Target::Absent { .. }, Stage::Draining { until }) => Some(until),
+            (Target::Absent { .. }, Stage::Draining { until }) | (_, Stage::Retiring { until, .. }) => {
+                Some(until)
+            }
             _ => None,
         }
     }
@@ -247,6 +291,7 @@ mod tests {
     fn ticket(step: Option<Step>) -> Ticket {
         match step.expect("a step") {
             Step::Install(t) | Step::Announce(t, _) | Step::Withdraw(t) | Step::Remove(t) => t,
+            Step::Retire => panic!("it has no ticket"),
         }
     }
 
@@ -277,6 +322,51 @@ mod tests {
         assert_eq!(presence.advance(Time(4) + Span::secs(2)), Some(Step::Remove(Ticket(4))));
         assert_eq!(presence.done(Time(6), Ticket(4)), None);
         assert!(presence.reached());
+    }
+
+    #[test]
+    fn what_retires_is_still_announced_until_its_time_is_over_and_then_withdrawn() {
+        let second = Span::secs(1);
+        let mut presence = present(LOW);
+        assert_eq!(presence.retire(Time(3), second, DRAIN), Some(Step::Retire));
+        assert_eq!((presence.announced(), presence.reached()), (Some(LOW), false));
+        assert_eq!(presence.next_deadline(), Some(Time(3) + second));
+        assert_eq!(presence.advance(Time(4)), None);
+        assert_eq!(presence.advance(Time(3) + second), Some(Step::Withdraw(Ticket(3))));
+        assert_eq!(presence.done(Time(4) + second, Ticket(3)), None);
+        assert_eq!(presence.announced(), None);
+    }
+
+    #[test]
+    fn a_standby_that_announces_retires_before_its_path_gets_longer() {
+        let second = Span::secs(1);
+        let mut presence = present(LOW);
+        assert_eq!(presence.retire(Time(3), second, Target::Present(HIGH)), Some(Step::Retire));
+        assert_eq!(presence.advance(Time(4)), None);
+        assert_eq!(presence.advance(Time(3) + second), Some(Step::Announce(Ticket(3), HIGH)));
+    }
+
+    #[test]
+    fn nothing_retires_without_time_or_without_an_announcement() {
+        let mut presence = present(LOW);
+        assert_eq!(presence.retire(Time(3), Span::ZERO, DRAIN), Some(Step::Withdraw(Ticket(3))));
+        let mut presence = Presence::new();
+        let target = Target::Absent { drain: Span::ZERO };
+        assert_eq!(presence.retire(Time(3), Span::secs(1), target), Some(Step::Withdraw(Ticket(1))));
+    }
+
+    #[test]
+    fn change_of_mind_or_an_operator_ends_retiring_at_once() {
+        let retiring = || {
+            let mut presence = present(LOW);
+            presence.retire(Time(3), Span::secs(1), DRAIN);
+            presence
+        };
+        let back = retiring().aim(Time(4), Target::Present(LOW));
+        assert_eq!(back, Some(Step::Announce(Ticket(3), LOW)), "also with what was announced before");
+        let gone = retiring().aim(Time(4), Target::Absent { drain: Span::ZERO });
+        assert_eq!(gone, Some(Step::Withdraw(Ticket(3))));
+        assert_eq!(retiring().end_drain(), (true, Some(Step::Withdraw(Ticket(3)))));
     }
 
     #[test]

@@ -299,11 +299,19 @@ impl Chassis {
             self.out.push_back(Action::Record(self.switchover_began(reason)));
         }
         self.set_modifier(modifier, "steps behind the new Active");
-        self.leave(now, reason, self.standby_target(drain));
+        // Where nobody serves instead, there is nobody to turn to.
+        let other_serves = self.peer().is_some_and(|peer| peer.state == ChassisState::Active);
+        let retires = if other_serves { self.settings.graceful_shutdown } else { Span::ZERO };
+        self.leave_after(now, reason, retires, self.standby_target(drain));
     }
 
     /// Standby as soon as no router holds what a Standby must not announce.
     pub(super) fn leave(&mut self, now: Time, reason: SwitchReason, target: Target) {
+        self.leave_after(now, reason, Span::ZERO, target);
+    }
+
+    /// The same, as the last choice for so long before.
+    fn leave_after(&mut self, now: Time, reason: SwitchReason, retires: Span, target: Target) {
         if self.presence.announced().is_some() {
             // A hand-over has one bound; what is left of it is at least a dead-interval.
             let until = match self.role {
@@ -312,11 +320,15 @@ impl Chassis {
                     now + self.settings.switchover_timeout
                 }
             };
+            let until = until + retires;
             self.enter(Role::PendingStandby { until, reason, step: HandOver::Leaving }, reason);
         } else {
             self.enter(Role::Standby, reason);
         }
-        self.aim(now, target);
+        if self.presence.target() != target {
+            let step = self.presence.retire(now, retires, target);
+            self.take(step);
+        }
     }
 
     fn standby_target(&self, drain: Span) -> Target {

@@ -60,10 +60,10 @@ pub fn name(number: usize) -> IpNetwork {
 }
 
 /// What is originated with this modifier, of what the kernel has taken.
-pub fn originated(modifier: Option<u16>, holds: [bool; PREFIXES]) -> Arc<OriginatedSet> {
+pub fn originated(modifier: Option<u16>, retiring: bool, holds: [bool; PREFIXES]) -> Arc<OriginatedSet> {
     let installed: BTreeSet<IpNetwork> =
         NETWORKS.iter().zip(holds).filter(|(_, holds)| *holds).map(|(network, _)| *network).collect();
-    let now = Announcement { modifier: modifier.map(RouteModifier), installed: &installed };
+    let now = Announcement { modifier: modifier.map(RouteModifier), retiring, installed: &installed };
     Arc::new(announced(&CONTEXT, &now).into_iter().collect())
 }
 

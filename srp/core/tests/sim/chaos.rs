@@ -238,6 +238,7 @@ pub fn pair(rng: &mut Rng) -> [Settings; 2] {
         delta_route_modifier,
         advertise_in_standby,
         drain_interval,
+        graceful_shutdown: if threshold % 3 == 0 { Span::millis(120) } else { Span::ZERO },
         switchover_timeout: Span::secs(1),
         ..Settings::new(identity)
     })

@@ -229,6 +229,11 @@ impl World {
                 self.note(side, format_args!("announces with {modifier}"));
                 self.speak(side, Some(modifier.0), Event::Announced { ticket });
             }
+            Action::Retire => {
+                self.check_withdraw(side);
+                self.note(side, "announces itself as the last choice");
+                self.retire(side);
+            }
             // Routers keep both answers; there are no hosts here.
             Action::TellHosts => {}
             Action::Withdraw { ticket } => {

@@ -100,6 +100,7 @@ fn pair(words: &str) -> Result<World, String> {
                         "dead" => settings.dead_interval = span(value)?,
                         "delay" => settings.delay_interval = span(value)?,
                         "drain" => settings.drain_interval = span(value)?,
+                        "graceful-shutdown" => settings.graceful_shutdown = span(value)?,
                         "timeout" => settings.switchover_timeout = span(value)?,
                         "threshold" => settings.threshold = value.parse().map_err(|_| "a number")?,
                         "delta" => settings.delta_route_modifier = value.parse().map_err(|_| "a number")?,

@@ -15,6 +15,8 @@ use super::world::{Due, ROUTERS, World};
 pub struct Speaker {
     /// The modifier that it announces with.
     pub rib: Option<u16>,
+    /// As the last choice.
+    pub retiring: bool,
     /// What the kernel is known to hold, in this life.
     pub installed: [bool; PREFIXES],
     /// An announcement or a withdraw was asked for in this life; before, neighbours are told nothing.
@@ -30,6 +32,7 @@ impl World {
     pub fn speak(&mut self, side: usize, rib: Option<u16>, done: Event) {
         let speaker = &mut self.nodes[side].speaker;
         speaker.rib = rib;
+        speaker.retiring = false;
         speaker.decided = true;
         speaker.ops += 1;
         let op = speaker.ops;
@@ -44,11 +47,22 @@ impl World {
         self.after(self.pace.ack.low, Due::Ack { side, life, router: None, op });
     }
 
+    /// What is announced becomes the last choice of those who know what that means: the internal router, by LOCAL_PREF. The
+    /// external one is one that does not look at the community.
+    pub fn retire(&mut self, side: usize) {
+        self.nodes[side].speaker.retiring = true;
+        for router in 0..ROUTERS {
+            if self.routers[router].sessions[side].up {
+                self.update(side, router, 0);
+            }
+        }
+    }
+
     /// Brings one router up to what is originated now. Where that is no news for it, nothing arrives but the
     /// acknowledgement, after all that was sent before.
     fn update(&mut self, side: usize, router: usize, op: u64) {
         let speaker = &mut self.nodes[side].speaker;
-        let set = originated(speaker.rib, speaker.installed);
+        let set = originated(speaker.rib, speaker.retiring, speaker.installed);
         let told = &mut speaker.told[router];
         match told {
             Some(told) => told.want(set),
