@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bgp_speaker::Originated;
+use bgp_speaker::{Community, Originated};
 use ipnetwork::IpNetwork;
 use srp_core::config::ContextConfig;
-use srp_core::types::RouteModifier;
+use srp_core::types::{RouteModifier, Span};
 
 /// LOCAL_PREF of modifier 0; every step costs one. Above the default of 100 for every modifier there is.
 const BEST_LOCAL_PREF: u32 = 1_000;
@@ -15,6 +15,8 @@ const BEST_LOCAL_PREF: u32 = 1_000;
 pub struct Announcement<'a> {
     /// Modifier of the srp-activated routes; `None` while they are not announced.
     pub modifier: Option<RouteModifier>,
+    /// The other chassis serves, and this one is about to withdraw: its srp-activated routes are the last choice.
+    pub retiring: bool,
     /// What the kernel holds: a loopback or pool that it refused is not announced (invariant 5).
     pub installed: &'a BTreeSet<IpNetwork>,
 }
@@ -31,8 +33,12 @@ pub fn announced(context: &ContextConfig, now: &Announcement<'_>) -> Vec<Origina
     let networks = context.bgp.iter().flat_map(|bgp| &bgp.networks);
     let most = context.loopbacks.len() + context.pools.len() + networks.clone().count();
     let mut routes = Vec::with_capacity(most);
+    let gives_notice = context.bgp.as_ref().is_none_or(|bgp| bgp.graceful_shutdown > Span::ZERO);
     let held = loopbacks.chain(pools).filter(|(prefix, _)| now.installed.contains(prefix));
     routes.extend(held.filter_map(|(prefix, srp_activate)| match (srp_activate, now.modifier) {
+        (true, Some(modifier)) if now.retiring && gives_notice => {
+            Some(as_last_choice(with_modifier(prefix, modifier)))
+        }
         (true, Some(modifier)) => Some(with_modifier(prefix, modifier)),
         (true, None) => None,
         (false, _) => Some(Originated::new(prefix.into())),
@@ -50,9 +56,15 @@ fn with_modifier(prefix: IpNetwork, modifier: RouteModifier) -> Originated {
     }
 }
 
+/// RFC 8326 section 4.1: the community for neighbours outside, who lower their preference for it, and the lowest preference
+/// for those inside, who may not know the community.
+fn as_last_choice(route: Originated) -> Originated {
+    Originated { local_pref: Some(0), communities: vec![Community::GRACEFUL_SHUTDOWN], ..route }
+}
+
 #[cfg(test)]
 mod tests {
-    use srp_core::config::{Action, BgpConfig, LoopbackConfig, NetworkConfig, PoolConfig};
+    use srp_core::config::{Action, BgpConfig, LoopbackConfig, NetworkConfig, PoolConfig, RestartConfig};
 
     use super::*;
 
@@ -92,7 +104,7 @@ mod tests {
     #[test]
     fn bgp_2_the_modifier_is_the_prepend_count_of_srp_activated_routes_only() {
         let installed = [net("203.0.113.1/32"), net("198.51.100.1/32"), net("172.18.0.0/16")].into();
-        let now = Announcement { modifier: Some(RouteModifier(3)), installed: &installed };
+        let now = Announcement { modifier: Some(RouteModifier(3)), retiring: false, installed: &installed };
         let routes = announced(&context(), &now);
         assert_eq!(prefixes(&routes), ["203.0.113.1/32 +3", "198.51.100.1/32 +0", "172.18.0.0/16 +3"]);
     }
@@ -100,7 +112,8 @@ mod tests {
     #[test]
     fn bgp_1_a_standby_announces_no_srp_activated_route() {
         let installed = [net("198.51.100.1/32")].into();
-        let routes = announced(&context(), &Announcement { modifier: None, installed: &installed });
+        let routes =
+            announced(&context(), &Announcement { modifier: None, retiring: false, installed: &installed });
         assert_eq!(prefixes(&routes), ["198.51.100.1/32 +0"]);
     }
 
@@ -116,21 +129,36 @@ mod tests {
             mrt: None,
             bmp: Vec::new(),
             groups: Vec::new(),
+            restart: RestartConfig::default(),
+            graceful_shutdown: Span::ZERO,
             neighbors: Vec::new(),
             ranges: Vec::new(),
             networks: vec![NetworkConfig { prefix: net("198.51.100.0/24") }],
         };
         let context = ContextConfig { bgp: Some(bgp), ..context() };
         for modifier in [None, Some(RouteModifier(3))] {
-            let routes = announced(&context, &Announcement { modifier, installed: &BTreeSet::new() });
+            let routes =
+                announced(&context, &Announcement { modifier, retiring: false, installed: &BTreeSet::new() });
             assert_eq!(prefixes(&routes), ["198.51.100.0/24 +0"]);
         }
     }
 
     #[test]
+    fn what_retires_is_the_last_choice_outside_and_inside_and_networks_stay_as_they_are() {
+        let installed = [net("203.0.113.1/32"), net("198.51.100.1/32")].into();
+        let now = Announcement { modifier: Some(RouteModifier(1)), retiring: true, installed: &installed };
+        let routes = announced(&context(), &now);
+        let leaving = |route: &Originated| {
+            (route.local_pref, route.communities.contains(&Community::GRACEFUL_SHUTDOWN))
+        };
+        assert_eq!(routes.iter().map(leaving).collect::<Vec<_>>(), [(Some(0), true), (None, false)]);
+        assert_eq!(routes[0].prepend, 1, "where nobody knows the community, the path decides as before");
+    }
+
+    #[test]
     fn what_the_kernel_refused_is_not_announced() {
         let installed = [net("203.0.113.1/32")].into();
-        let now = Announcement { modifier: Some(RouteModifier(1)), installed: &installed };
+        let now = Announcement { modifier: Some(RouteModifier(1)), retiring: false, installed: &installed };
         assert_eq!(prefixes(&announced(&context(), &now)), ["203.0.113.1/32 +1"]);
     }
 

@@ -9,8 +9,10 @@ pub use bgp_speaker as speaker;
 
 mod announce;
 mod neighbors;
+mod restart;
 mod settings;
 
 pub use announce::{Announcement, announced};
 pub use neighbors::{Neighbors, Standing};
+pub use restart::{Left, restarted};
 pub use settings::{SettingsError, speaker_config};

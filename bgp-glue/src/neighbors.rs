@@ -58,7 +58,7 @@ impl Neighbors {
         let (neighbor, up) = match event {
             Event::NeighborUp { neighbor, .. } => (neighbor, true),
             Event::NeighborDown { neighbor, .. } => (neighbor, false),
-            Event::BestPathsChanged(_) | Event::NextHopsWanted(_) => return false,
+            Event::BestPathsChanged(_) | Event::NextHopsWanted(_) | Event::Converged { .. } => return false,
         };
         let key = (context.to_owned(), neighbor.address);
         if let Some(standing) = self.named.get_mut(&key) {

@@ -76,6 +76,10 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     speaker.monitors = monitors(bgp);
     speaker.neighbors = bgp.neighbors.iter().map(neighbor_config).collect::<Result<_, _>>()?;
     speaker.ranges = bgp.ranges.iter().map(range).collect::<Result<_, _>>()?;
+    let ranges = speaker.ranges.iter_mut().map(|range| &mut range.neighbor);
+    for neighbor in speaker.neighbors.iter_mut().chain(ranges) {
+        crate::restart::offer(&bgp.restart, &mut neighbor.offer);
+    }
     Ok(speaker)
 }
 

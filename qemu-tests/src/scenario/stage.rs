@@ -12,7 +12,7 @@ use srp_core::types::ChassisState;
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::lab::Lab;
-use crate::node::{Kind, Node};
+use crate::node::{Kind, Node, Signal};
 use crate::observe::Observer;
 use crate::pair::{Keys, Srpd};
 use crate::probe;
@@ -98,6 +98,28 @@ impl<'a> Stage<'a> {
         })?;
         probe::run::respond(node, &self.loopbacks()?)?;
         let srpd = Srpd::start(node, configuration, &self.keys, &self.peer_of(chassis))?;
+        self.srpd.insert(chassis.to_owned(), srpd);
+        Ok(())
+    }
+
+    /// Kills `srpd` of a chassis (SIGKILL); its kernel and the responder go on. `between` runs while nobody is there, then
+    /// `srpd` is started again. Does not wait for it.
+    pub fn restart(
+        &mut self,
+        chassis: &str,
+        between: impl FnOnce(&Self) -> Result<(), LabError>,
+    ) -> Result<(), LabError> {
+        let killed = self.srpd.remove(chassis).ok_or_else(|| LabError::Topology {
+            topology: self.lab.topology.name.clone(),
+            reason: format!("srpd was not started on {chassis}"),
+        })?;
+        killed.node().signal(killed.process(), Signal::Kill)?;
+        wait::until_true(&format!("the end of srpd on {chassis}"), LIMIT, LOOK, || {
+            Ok(!killed.node().is_running(killed.process())?)
+        })?;
+        between(self)?;
+        let configuration = self.settings.configurations.get(chassis).map_or("", String::as_str);
+        let srpd = Srpd::start(killed.node(), configuration, &self.keys, &self.peer_of(chassis))?;
         self.srpd.insert(chassis.to_owned(), srpd);
         Ok(())
     }

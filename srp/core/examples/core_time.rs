@@ -168,7 +168,7 @@ fn time_origination(prefixes: u32) {
             }
         }
         let core = nanos(begin);
-        let routes = announced(&context, &Announcement { modifier, installed: &installed });
+        let routes = announced(&context, &Announcement { modifier, retiring: false, installed: &installed });
         let plan = nanos(begin);
         let set: Arc<OriginatedSet> = Arc::new(routes.into_iter().collect());
         let set_made = nanos(begin);

@@ -6,7 +6,7 @@
 //!      | steps (in order)              ^ reports, operators' requests                                    [inbox]
 //!      |                               |        (and every event and action to the srpd-record thread)  [record]
 //!      v                               |
-//!  srpd-steps thread     install, announce, withdraw, remove                                             [steps]
+//!  srpd-steps thread     install, announce, withdraw, remove                                      [steps, restart]
 //!      |              |
 //!  netlink thread   bgp-io and bgp-rib threads of each context
 //!      |              |
@@ -30,6 +30,7 @@ pub mod realtime;
 pub mod record;
 pub mod reload;
 pub mod replay;
+pub mod restart;
 pub mod section;
 pub mod show;
 pub mod start;

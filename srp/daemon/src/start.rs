@@ -16,7 +16,7 @@ use mio::{Poll, Registry, Waker};
 use netlink::{Kernel, TableId};
 use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
 use srp_core::config::{BgpConfig, Config, digest};
-use srp_core::types::{BootId, Identity, Mac};
+use srp_core::types::{BootId, Identity, Mac, Span};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
@@ -32,15 +32,13 @@ use crate::link::{Link, LinkError, LinkSettings, TOKENS};
 use crate::paths::{self, Paths};
 use crate::record::Recording;
 use crate::reload::{self, Held};
+use crate::restart::{self, Again};
 use crate::section;
 use crate::steps::{self, SharedPublished, Steps};
 use crate::watch::{self, SharedNeighbors};
 
 /// Beyond what the state machine allows itself, an orderly stop takes no longer than this.
 const STOP_SLACK: Duration = Duration::from_secs(5);
-
-/// Learned routes of an earlier life that no neighbour has announced again by then are removed.
-const CONVERGED_AFTER: Duration = Duration::from_mins(1);
 
 /// How long neighbours get to hear that we shut down.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -125,11 +123,25 @@ pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
         delta_route_modifier: srp.delta_route_modifier,
         advertise_in_standby: srp.advertise_routes_in_standby_state,
         drain_interval: srp.drain_interval,
+        graceful_shutdown: graceful_shutdown(config),
         switchover_timeout: srp.switchover_timeout,
         config_digest: digest(&config.comparison_items()),
         peer_bfd: (!srp.bfd.is_empty())
             .then_some(PeerBfdSettings { ignore_dead_interval: srp.bfd_mon_ignore_dead_interval }),
     }
+}
+
+/// Handing over, withdrawing, and what is left: one timeout for each, a notice and a drain.
+fn stop_within(config: &Config) -> Duration {
+    let srp = &config.srp;
+    let once = Duration::from(graceful_shutdown(config)) + Duration::from(srp.drain_interval);
+    Duration::from(srp.switchover_timeout) * 3 + once + STOP_SLACK
+}
+
+/// The longest of its contexts: they are withdrawn together.
+fn graceful_shutdown(config: &Config) -> Span {
+    let instances = config.contexts.iter().filter_map(|context| context.bgp.as_ref());
+    instances.map(|bgp| bgp.graceful_shutdown).max().unwrap_or(Span::ZERO)
 }
 
 /// Runs a chassis until it is told to stop.
@@ -151,7 +163,8 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
 
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
-    let speakers = start_speakers(&config, &kernel, &neighbors, &inbox)?;
+    let again = restart::find(&config.contexts, kernel.left_over());
+    let (speakers, converged) = start_speakers(&config, &again, &kernel, &neighbors, &inbox)?;
     tokio::spawn(watch::kernel(
         kernel_events,
         Arc::clone(&kernel),
@@ -161,7 +174,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let paths = open_paths(&config, poll.registry(), speakers.clone())?;
     let ears = Ears { alarm: Alarm::new(poll.registry(), ALARM)?, poll, link, paths };
 
-    tokio::spawn(sweep(Arc::clone(&kernel)));
+    tokio::spawn(restart::sweep(Arc::clone(&kernel), speakers.len(), again.len(), converged));
 
     let (step_sender, step_receiver) = mpsc::unbounded_channel();
     let published = SharedPublished::default();
@@ -174,7 +187,8 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         bound,
         inbox.clone(),
         published.clone(),
-    );
+    )
+    .after_restart(restart::first_step(&config, &again));
     steps::spawn(performer, step_receiver)?;
 
     let (stopped_sender, mut stopped) = oneshot::channel();
@@ -192,7 +206,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let (configured, established) = watch::lock(&neighbors).count();
     tell(&inbox, Event::BgpNeighbors { configured, established });
 
-    let drain = Duration::from(config.srp.drain_interval);
+    let stop_within = stop_within(&config);
     info!(
         mode = %config.srp.chassis_mode, priority = %config.srp.priority, %mac, boot_id = %boot,
         bind = %config.srp.bind_address, peer = %config.srp.peer_address, "srpd runs"
@@ -225,8 +239,6 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     info!("stopping: handing over if the peer is ready");
     crate::notify::stopping();
     tell(&inbox, Event::Stop);
-    // Handing over, withdrawing, and what is left: one timeout for each, and a drain.
-    let stop_within = bound * 3 + drain + STOP_SLACK;
     if tokio::time::timeout(stop_within, &mut stopped).await.is_err() {
         return Err(StartError::SlowStop(stop_within));
     }
@@ -275,44 +287,40 @@ async fn leave(speakers: &BTreeMap<String, SpeakerHandle>, kernel: &Kernel, boun
     }
 }
 
-/// Removes what BGP had learned in an earlier life of the daemon, once it has had time to learn it again.
-async fn sweep(kernel: Arc<Kernel>) {
-    tokio::time::sleep(CONVERGED_AFTER).await;
-    match kernel.sweep_learned().await {
-        Ok(report) if report.removed > 0 => info!(removed = report.removed, "stale learned routes removed"),
-        Ok(_) => {}
-        Err(error) => warn!(%error, "stale learned routes not removed"),
-    }
-}
-
-/// A speaker for each context with BGP, and a task that follows it.
+/// A speaker for each context with BGP, and a task that follows it; and where those that restarted say that they converged.
 fn start_speakers(
     config: &Config,
+    again: &Again,
     kernel: &Arc<Kernel>,
     neighbors: &SharedNeighbors,
     inbox: &Inbox,
-) -> Result<BTreeMap<String, SpeakerHandle>, StartError> {
+) -> Result<(BTreeMap<String, SpeakerHandle>, mpsc::Receiver<bool>), StartError> {
+    let (converged, has_converged) = mpsc::channel(config.contexts.len().max(1));
     let mut speakers = BTreeMap::new();
     for context in &config.contexts {
         let Some(bgp) = &context.bgp else { continue };
         let name = context.name.clone();
         let speaker = checked_speaker(&name, bgp)?;
-        let (handle, events) = Speaker::start(speaker)
-            .map_err(|source| StartError::Speaker { context: name.clone(), source })?;
+        let started = match again.get(&name) {
+            Some(restarted) => Speaker::start_again(speaker, *restarted),
+            None => Speaker::start(speaker),
+        };
+        let (handle, events) =
+            started.map_err(|source| StartError::Speaker { context: name.clone(), source })?;
         let table = TableId::new(context.table).unwrap_or(TableId::MAIN);
-        let (kernel, neighbors) = (Arc::clone(kernel), Arc::clone(neighbors));
-        tokio::spawn(watch::bgp(
-            name.clone(),
+        let watched = watch::Watched {
+            context: name.clone(),
             table,
-            events,
-            handle.clone(),
-            kernel,
-            neighbors,
-            inbox.clone(),
-        ));
+            speaker: handle.clone(),
+            kernel: Arc::clone(kernel),
+            neighbors: Arc::clone(neighbors),
+            inbox: inbox.clone(),
+            converged: converged.clone(),
+        };
+        tokio::spawn(watched.follow(events));
         speakers.insert(name, handle);
     }
-    Ok(speakers)
+    Ok((speakers, has_converged))
 }
 
 fn tell(inbox: &Inbox, event: Event) {

@@ -3,7 +3,8 @@
 //! Kernel steps are waited for one by one. BGP steps are begun in order, but their acknowledgement by the neighbours'
 //! TCP is awaited aside: a withdraw never waits for a neighbour that does not answer an announcement.
 //!
-//! Always: each step is reported within the switchover-timeout, answered or not. A kernel that does not answer has
+//! Always: each step is reported within the switchover-timeout, answered or not; the first withdraw after a restart alone
+//! within the restart-time, since neighbours that are not back yet still send their packets here. A kernel that does not answer has
 //! installed nothing as far as anyone knows; what it still does in the end, the next comparison finds.
 
 use std::collections::BTreeSet;
@@ -26,10 +27,14 @@ use tracing::{error, info, warn};
 use crate::clock;
 use crate::hosts::Hosts;
 use crate::inbox::{Inbox, Input, Noted};
+use crate::restart::FirstStep;
 use crate::section::{Holding, address, held, prefixes, section};
 
 /// A neighbour whose TCP has not acknowledged an UPDATE after this long is not waited for.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(1);
+
+/// The answer of a speaker to a set of routes.
+type Acknowledgement = oneshot::Receiver<bgp_glue::speaker::Flushed>;
 
 /// What the chassis thread wants done.
 #[derive(Debug)]
@@ -46,6 +51,8 @@ pub enum Step {
         /// Prepends.
         modifier: RouteModifier,
     },
+    /// What is announced is the last choice from now on. Not reported.
+    Retire,
     /// Where the layer-2 addresses are, to the hosts of their links.
     TellHosts,
     /// Nothing srp-activated to the neighbours.
@@ -74,6 +81,7 @@ impl fmt::Display for Step {
         match self {
             Self::Install { .. } => f.write_str("loopbacks and pools into the kernel"),
             Self::Announce { modifier, .. } => write!(f, "{modifier} prepends"),
+            Self::Retire => f.write_str("srp-activated routes as the last choice"),
             Self::TellHosts => f.write_str("where the layer-2 addresses are"),
             Self::Withdraw { .. } => f.write_str("srp-activated routes"),
             Self::Remove { .. } => f.write_str("loopbacks and pools out of the kernel"),
@@ -112,6 +120,9 @@ pub struct Steps {
     installed: Vec<BTreeSet<IpNetwork>>,
     holding: Holding,
     modifier: Option<RouteModifier>,
+    retiring: bool,
+    /// Nothing is decided yet, and neighbours may hold what an earlier life announced.
+    first: Option<FirstStep>,
     hosts: Hosts,
     /// No step takes longer.
     bound: Duration,
@@ -140,6 +151,8 @@ impl Steps {
             installed,
             holding,
             modifier: None,
+            retiring: false,
+            first: None,
             hosts,
             bound,
             inbox,
@@ -147,9 +160,18 @@ impl Steps {
         }
     }
 
+    /// Neighbours may hold what an earlier life announced: they are told nothing before it is decided what holds now, and
+    /// what they hold stays in the kernel until they were told otherwise.
+    #[must_use]
+    pub fn after_restart(self, first: Option<FirstStep>) -> Self {
+        Self { first, ..self }
+    }
+
     /// Runs until the chassis thread ends.
     pub async fn run(mut self, mut steps: UnboundedReceiver<Step>) {
-        self.advertise();
+        if self.first.is_none() {
+            self.advertise();
+        }
         while let Some(step) = steps.recv().await {
             self.perform(step).await;
         }
@@ -170,11 +192,13 @@ impl Steps {
             }
             Step::Announce { ticket, modifier } => {
                 self.modifier = Some(modifier);
+                self.retiring = false;
                 if self.holding == Holding::Draining {
                     // It changed its mind before the remove: what hosts look for is missing.
                     self.holding = Holding::Everything;
                     self.bring_kernel_up_to_date("installed").await;
                 }
+                self.first = None;
                 let acknowledged = self.advertise();
                 let told = self.tell_hosts();
                 self.report_later(
@@ -184,6 +208,10 @@ impl Steps {
                     told,
                 );
             }
+            Step::Retire => {
+                self.retiring = true;
+                drop(self.advertise()); // it lasts its time, acknowledged or not
+            }
             Step::TellHosts => {
                 if let Some(Noted { detail, .. }) = self.tell_hosts() {
                     info!(detail, "hosts told again");
@@ -191,18 +219,30 @@ impl Steps {
             }
             Step::Withdraw { ticket } => {
                 self.modifier = None;
-                let acknowledged = self.advertise();
+                self.retiring = false;
                 self.hosts.end();
-                self.report_later(
-                    acknowledged,
-                    Event::Withdrawn { ticket },
-                    ["withdraw-written", "withdrawn"],
-                    None,
-                );
+                let (event, steps) = (Event::Withdrawn { ticket }, ["withdraw-written", "withdrawn"]);
+                if let Some(FirstStep { until, drain }) = self.first.take() {
+                    // Those who are not back yet still send their packets here.
+                    let within = until.saturating_duration_since(tokio::time::Instant::now());
+                    let acknowledged =
+                        self.advertise_with(|speaker, set| speaker.set_originated_for_all(set, within));
+                    self.report_within(within + ACKNOWLEDGE_WITHIN, drain, acknowledged, event, steps, None);
+                } else {
+                    let acknowledged = self.advertise();
+                    self.report_later(acknowledged, event, steps, None);
+                }
                 if self.holding == Holding::Everything && !self.layer_2().is_empty() {
                     self.holding = Holding::Draining;
                     self.bring_kernel_up_to_date("silent-on-links").await;
                 }
+            }
+            // What is decided first brings kernel and neighbours up to it.
+            Step::Reconfigure { contexts, bound, done } if self.first.is_some() => {
+                self.bound = bound;
+                self.hosts.prepare(&contexts);
+                self.contexts = contexts;
+                let _ = done.send(()); // the reload goes on without its reporter
             }
             Step::Reconfigure { contexts, bound, done } => {
                 self.bound = bound;
@@ -280,20 +320,26 @@ impl Steps {
     }
 
     /// Gives every speaker its present set, at once and in order.
-    fn advertise(&self) -> Vec<oneshot::Receiver<bgp_glue::speaker::Flushed>> {
+    fn advertise(&self) -> Vec<Acknowledgement> {
+        self.advertise_with(|speaker, set| speaker.set_originated(set, ACKNOWLEDGE_WITHIN))
+    }
+
+    fn advertise_with(
+        &self,
+        give: impl Fn(&SpeakerHandle, Vec<Originated>) -> Acknowledgement,
+    ) -> Vec<Acknowledgement> {
         let parts = self.contexts.iter().zip(&self.installed);
         let sets: Vec<Vec<Originated>> = parts
             .map(|(context, installed)| {
-                announced(context, &Announcement { modifier: self.modifier, installed })
+                let now = Announcement { modifier: self.modifier, retiring: self.retiring, installed };
+                announced(context, &now)
             })
             .collect();
         let answers = self
             .speakers
             .iter()
             .zip(&sets)
-            .filter_map(|(speaker, set)| {
-                Some(speaker.as_ref()?.set_originated(set.clone(), ACKNOWLEDGE_WITHIN))
-            })
+            .filter_map(|(speaker, set)| Some(give(speaker.as_ref()?, set.clone())))
             .collect();
         self.published.lock().originated = sets;
         answers
@@ -308,14 +354,27 @@ impl Steps {
     /// Reports once every speaker has its acknowledgements, or gives up waiting for them.
     fn report_later(
         &self,
-        answers: Vec<oneshot::Receiver<bgp_glue::speaker::Flushed>>,
+        answers: Vec<Acknowledgement>,
+        event: Event,
+        steps: [&'static str; 2],
+        before: Option<Noted>,
+    ) {
+        self.report_within(self.bound, Duration::ZERO, answers, event, steps, before);
+    }
+
+    /// The same within a time of its own, and so much later than that.
+    fn report_within(
+        &self,
+        within: Duration,
+        linger: Duration,
+        answers: Vec<Acknowledgement>,
         event: Event,
         [written, acknowledged]: [&'static str; 2],
         before: Option<Noted>,
     ) {
         let inbox = self.inbox.clone();
         let begun = clock::now();
-        let until = tokio::time::Instant::now() + self.bound;
+        let until = tokio::time::Instant::now() + within;
         tokio::task::spawn_local(async move {
             let (mut written_at, mut acked_at, mut all, mut acks) = (begun, begun, 0, 0);
             for answer in answers {
@@ -339,6 +398,7 @@ impl Steps {
             let settled = Noted { at: settled_at, step: acknowledged, detail: format!("by {acks} of {all}") };
             let mut noted: Vec<Noted> = before.into_iter().chain([written, settled]).collect();
             noted.sort_by_key(|noted| noted.at);
+            tokio::time::sleep(linger).await;
             if let Err(error) = inbox.send(Input::Event(event, noted)) {
                 warn!(%error, "step not reported");
             }

@@ -25,17 +25,34 @@ pub fn lock(neighbors: &SharedNeighbors) -> std::sync::MutexGuard<'_, Neighbors>
     neighbors.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Follows one speaker: neighbours up and down to the chassis, best paths into the kernel.
-pub async fn bgp(
-    context: String,
-    table: TableId,
-    mut events: mpsc::Receiver<BgpEvent>,
-    speaker: SpeakerHandle,
-    kernel: Arc<Kernel>,
-    neighbors: SharedNeighbors,
-    inbox: Inbox,
-) {
-    while let Some(event) = events.recv().await {
+/// One speaker, and whom to tell of it.
+pub struct Watched {
+    /// Its context.
+    pub context: String,
+    /// Where its routes go.
+    pub table: TableId,
+    /// Itself.
+    pub speaker: SpeakerHandle,
+    /// The kernel.
+    pub kernel: Arc<Kernel>,
+    /// All neighbours.
+    pub neighbors: SharedNeighbors,
+    /// The chassis.
+    pub inbox: Inbox,
+    /// Who sweeps learned routes of an earlier life: told once, after a restart, whether all neighbours told everything.
+    pub converged: mpsc::Sender<bool>,
+}
+
+impl Watched {
+    /// Follows it: neighbours up and down to the chassis, best paths into the kernel.
+    pub async fn follow(self, mut events: mpsc::Receiver<BgpEvent>) {
+        while let Some(event) = events.recv().await {
+            self.take(event).await;
+        }
+    }
+
+    async fn take(&self, event: BgpEvent) {
+        let Self { context, speaker, kernel, .. } = self;
         match &event {
             BgpEvent::NeighborUp { neighbor, local, hold_time, .. } => {
                 info!(context, %neighbor, %local, ?hold_time, "BGP neighbour up");
@@ -49,26 +66,33 @@ pub async fn bgp(
             BgpEvent::NextHopsWanted(wanted) => {
                 speaker.set_next_hops(next_hop::resolve(&kernel.links(), wanted));
             }
-            BgpEvent::BestPathsChanged(changes) => {
-                let links = kernel.links();
-                let changes =
-                    changes.iter().filter_map(|change| route_change(table, change, &links)).collect();
-                match kernel.update_learned(changes).await {
-                    Ok(report) => {
-                        for refused in report.refused {
-                            warn!(context, object = %refused.object, "learned route not installed: {refused}");
-                        }
-                    }
-                    Err(stopped) => warn!(context, %stopped, "learned routes not installed"),
-                }
+            BgpEvent::BestPathsChanged(changes) => self.install(changes).await,
+            BgpEvent::Converged { complete } => {
+                info!(context, complete, "BGP has converged after the restart");
+                // Who sweeps waits for as many as there are contexts that restarted.
+                let _ = self.converged.send(*complete).await;
             }
         }
         let count = {
-            let mut neighbors = lock(&neighbors);
-            neighbors.note(clock::now(), &context, &event).then(|| neighbors.count())
+            let mut neighbors = lock(&self.neighbors);
+            neighbors.note(clock::now(), context, &event).then(|| neighbors.count())
         };
         if let Some((configured, established)) = count {
-            tell(&inbox, Event::BgpNeighbors { configured, established });
+            tell(&self.inbox, Event::BgpNeighbors { configured, established });
+        }
+    }
+
+    async fn install(&self, changes: &[BestPathChange]) {
+        let Self { context, table, kernel, .. } = self;
+        let links = kernel.links();
+        let changes = changes.iter().filter_map(|change| route_change(*table, change, &links)).collect();
+        match kernel.update_learned(changes).await {
+            Ok(report) => {
+                for refused in report.refused {
+                    warn!(context, object = %refused.object, "learned route not installed: {refused}");
+                }
+            }
+            Err(stopped) => warn!(context, %stopped, "learned routes not installed"),
         }
     }
 }

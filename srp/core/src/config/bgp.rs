@@ -17,7 +17,7 @@ use super::limits;
 use super::model::{BgpConfig, BgpRole, NeighborConfig, NetworkConfig, PolicyRule};
 use super::onlooker;
 use super::reader::{Found, Reported, Section};
-use super::{listen, prepends, range};
+use super::{listen, prepends, range, restart};
 use crate::types::Span;
 
 pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<BgpConfig, Reported> {
@@ -38,6 +38,9 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
     let groups = group::read(s, &instance);
     let neighbors = read_neighbors(s, &instance, &groups, claims);
     let ranges = range::read(s, &instance, &groups, claims);
+    let restart = restart::read(s);
+    let graceful_shutdown =
+        s.or("graceful-shutdown", &Duration { min: Span::ZERO, max: Span::secs(10) }, Span::secs(1));
     let networks = read_networks(s, claims);
     Ok(BgpConfig {
         local_as: local_as?.value,
@@ -49,6 +52,8 @@ pub(super) fn read(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Bg
         mrt: mrt?,
         bmp: bmp?,
         groups: groups.configs?,
+        restart: restart?,
+        graceful_shutdown: graceful_shutdown?.value,
         neighbors: neighbors?,
         ranges: ranges?,
         networks: networks?,

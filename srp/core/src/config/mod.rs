@@ -29,6 +29,7 @@ mod prepends;
 mod range;
 mod reader;
 mod reload;
+mod restart;
 mod srp;
 #[cfg(test)]
 mod tests;
@@ -48,7 +49,8 @@ pub use limits::{LimitAction, PrefixLimits};
 pub use model::{
     Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
     GroupConfig, KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig,
-    NetworkConfig, Octets, PolicyRule, PoolConfig, RangeConfig, RecordConfig, Security, SrpConfig,
+    NetworkConfig, Octets, PolicyRule, PoolConfig, RangeConfig, RecordConfig, RestartConfig, RestartMode,
+    Security, SrpConfig,
 };
 pub use onlooker::{BmpConfig, MrtConfig};
 pub use reload::{Change, Reload, changes};

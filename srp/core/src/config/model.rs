@@ -281,6 +281,11 @@ pub struct BgpConfig {
     pub bmp: Vec<BmpConfig>,
     /// `[[context.bgp.group]]`; what neighbours have from them is in the neighbours.
     pub groups: Vec<GroupConfig>,
+    /// Who keeps whose routes over a restart.
+    pub restart: RestartConfig,
+    /// How long srp-activated routes are announced as the last choice (RFC 8326) before a hand-over withdraws them, 0 ..= 10 s;
+    /// default 1 s.
+    pub graceful_shutdown: Span,
     /// Neighbours; addresses are unique.
     pub neighbors: Vec<NeighborConfig>,
     /// `[[context.bgp.range]]`: neighbours that are taken as they come; prefixes are unique.
@@ -307,6 +312,54 @@ pub struct RangeConfig {
     pub alternate_as: Vec<u32>,
     /// What each of them is like; its address is that of the prefix and means nothing, `passive` is true and `bfd` absent.
     pub session: NeighborConfig,
+}
+
+/// Restarts of the instance and of its neighbours (RFC 4724, RFC 8538, RFC 9494).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartConfig {
+    /// Who keeps whose routes; default aware.
+    pub mode: RestartMode,
+    /// How long neighbours keep ours, 0 ..= 4095 s; default 30 s.
+    pub time: Span,
+    /// Routes are kept over a NOTIFICATION and an expired hold time too; default false.
+    pub over_notification: bool,
+    /// How long neighbours keep ours after that as the last choice, 0 ..= 16777215 s; default 0.
+    pub long_lived: Span,
+}
+
+impl Default for RestartConfig {
+    fn default() -> Self {
+        Self {
+            mode: RestartMode::Aware,
+            time: Span::secs(30),
+            over_notification: false,
+            long_lived: Span::ZERO,
+        }
+    }
+}
+
+/// Who keeps whose routes over a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartMode {
+    /// Nobody.
+    Off,
+    /// We keep those of a neighbour that restarts gracefully.
+    Aware,
+    /// The neighbours keep ours too.
+    On,
+}
+
+impl RestartMode {
+    /// Each with its word in the configuration.
+    pub const WORDS: &'static [(&'static str, Self)] =
+        &[("off", Self::Off), ("aware", Self::Aware), ("on", Self::On)];
+}
+
+impl fmt::Display for RestartMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::WORDS.iter().find(|(_, mode)| mode == self).map_or("", |(word, _)| word);
+        f.write_str(word)
+    }
 }
 
 /// A BGP neighbour.

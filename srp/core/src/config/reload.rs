@@ -75,12 +75,26 @@ fn changed_keys(was: &Table, is: &Table) -> Vec<Change> {
         let live = is_live_table(is)
             || is.header == "srp.tls"
             || is.header == "srp" && is_live_key(key)
-            || is.header == "context.bgp" && matches!(key, "multipath" | "multipath-relax");
+            || is.header == "context.bgp" && is_live_bgp_key(key);
         let what = |value: Option<&str>| value.map_or_else(|| "(absent)".to_owned(), str::to_owned);
         let what = format!("{}.{key}: {} -> {}", is.path(), what(old), what(new));
         (old != new).then_some(Change { what, live })
     };
     keys.into_iter().filter_map(change).collect()
+}
+
+/// Keys of a BGP instance that are not part of who the speaker is.
+fn is_live_bgp_key(key: &str) -> bool {
+    matches!(
+        key,
+        "multipath"
+            | "multipath-relax"
+            | "graceful-restart"
+            | "restart-time"
+            | "restart-over-notification"
+            | "long-lived-time"
+            | "graceful-shutdown"
+    )
 }
 
 /// Tables whose every key, coming and going can change in a running `srpd`.

@@ -238,7 +238,12 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
         .bare("port", bgp.port)
         .bare("listen", Value::from(bgp.listen.iter().map(ToString::to_string).collect::<Vec<_>>()))
         .bare("multipath", bgp.multipath)
-        .bare("multipath-relax", bgp.multipath_relax);
+        .bare("multipath-relax", bgp.multipath_relax)
+        .text("graceful-restart", bgp.restart.mode)
+        .span("restart-time", bgp.restart.time)
+        .bare("restart-over-notification", bgp.restart.over_notification)
+        .span("long-lived-time", bgp.restart.long_lived)
+        .span("graceful-shutdown", bgp.graceful_shutdown);
     let path = head.path();
     let mut tables = vec![head];
     let table = |header| Table { parent: path.clone(), ..Table::new(header) };

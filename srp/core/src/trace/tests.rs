@@ -28,6 +28,7 @@ fn settings() -> Settings {
         delta_route_modifier: 1,
         advertise_in_standby: false,
         drain_interval: Span::millis(20),
+        graceful_shutdown: Span::ZERO,
         switchover_timeout: Span::millis(500),
         config_digest: [7; 32],
         peer_bfd: Some(PeerBfdSettings { ignore_dead_interval: true }),

@@ -12,6 +12,14 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row {
+        fact: "neighbours that keep nothing keep nothing long",
+        from: "router-id = \"192.0.2.1\"",
+        to: "router-id = \"192.0.2.1\"\nlong-lived-time = \"60s\"",
+        said: &[
+            "srp.toml:63: context[destination].bgp.long-lived-time = \"60s\": this has no effect without graceful-restart = \"on\"\n    set graceful-restart = \"on\", or remove this",
+        ],
+    },
+    Row {
         fact: "a text that is not TOML is not checked further",
         from: "priority = 10",
         to: "priority 10",

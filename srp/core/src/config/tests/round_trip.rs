@@ -217,6 +217,13 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
                 .take(usize::from(networks % 2))
                 .map(|like| any_range(like, port))
                 .collect(),
+            restart: RestartConfig {
+                mode: if port % 2 == 0 { RestartMode::On } else { RestartMode::Aware },
+                time: Span::secs(u64::from(port) % 4_096),
+                over_notification: networks > 2,
+                long_lived: Span::secs(if port % 2 == 0 { u64::from(id >> 8) } else { 0 }),
+            },
+            graceful_shutdown: Span::secs(u64::from(networks)),
             neighbors,
             networks: (1..=networks)
                 .map(|number| NetworkConfig { prefix: numbered(number % 2 == 0, 198, number) })
