@@ -1,5 +1,5 @@
-//! `srpd` is killed on the Active and started again under graceful restart (RFC 4724), with FRR as its helper: the steady
-//! flows of the lab lose nothing. What the host dropped of its own accord is taken off, as everywhere in the lab.
+//! `srpd` is killed on the Active and started again under graceful restart (RFC 4724), with FRR or BIRD as its helper: the
+//! steady flows of the lab lose nothing. What the host dropped of its own accord is taken off, as everywhere in the lab.
 
 mod support;
 
@@ -9,6 +9,7 @@ use lab::lab::Lab;
 use lab::node::Node;
 use lab::probe::gaps::Outcome;
 use lab::probe::run::Running;
+use lab::routing::Software;
 use lab::scenario::measure::STEADY;
 use lab::scenario::stage::{LIMIT, Settings, Stage, View};
 use lab::topology::Topology;
@@ -33,7 +34,7 @@ fn configured(mut settings: Settings, dead_interval: &str) -> Settings {
 /// FRR that also restarts gracefully itself, not only helps.
 fn routers_restart_too(lab: &Lab) {
     for router in &lab.routers {
-        let router_as = router.frr.vtysh("show running-config").expect("FRR answers");
+        let router_as = router.routing.frr().expect("FRR").vtysh("show running-config").expect("answers");
         let router_as =
             router_as.lines().find(|line| line.starts_with("router bgp ")).expect("BGP").to_owned();
         let job =
@@ -109,6 +110,17 @@ fn routers_that_restart_gracefully_themselves_help_as_well() {
     let out = tempfile::tempdir().expect("a folder");
     let (lab, settings) = build(Topology::pair(), out.path(), None);
     routers_restart_too(&lab);
+    let mut stage = start(&lab, configured(settings, "30s"));
+    without_loss(&mut stage, "east", |stage| {
+        restart(stage, |_| Ok(()));
+        resumed(stage);
+    });
+}
+
+#[test]
+fn bird_helps_as_well() {
+    let out = tempfile::tempdir().expect("a folder");
+    let (lab, settings) = build(Topology::pair().with_routers(Software::Bird), out.path(), None);
     let mut stage = start(&lab, configured(settings, "30s"));
     without_loss(&mut stage, "east", |stage| {
         restart(stage, |_| Ok(()));
