@@ -106,7 +106,9 @@ mod tests {
                 bmp: Vec::new(),
                 restart: config(mode),
                 graceful_shutdown: Span::ZERO,
+                groups: Vec::new(),
                 neighbors: Vec::new(),
+                ranges: Vec::new(),
                 networks: Vec::new(),
             }),
         }

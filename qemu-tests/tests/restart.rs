@@ -45,7 +45,7 @@ fn routers_restart_too(lab: &Lab) {
     }
 }
 
-fn start<'a>(lab: &'a Lab, settings: Settings) -> Stage<'a> {
+fn start(lab: &Lab, settings: Settings) -> Stage<'_> {
     let mut stage = Stage::new(lab, settings).expect("a stage");
     for chassis in stage.names() {
         stage.start(&chassis).expect("starts");

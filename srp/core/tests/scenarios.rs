@@ -111,6 +111,7 @@ scenarios! {
     sw_13_the_old_active_ends_its_own_forwarding
     sw_13_the_withdraw_is_waited_for_all_the_same
     sw_1_both_chassis_are_asked_at_once
+    sw_1_old_active_gives_notice_before_it_withdraws
     sw_1_only_the_active_accepts_a_switchover
     sw_1_planned_switchover_makes_before_it_breaks
     sw_1_switchover_and_back

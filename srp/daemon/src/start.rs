@@ -243,6 +243,13 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         return Err(StartError::SlowStop(stop_within));
     }
     leave(&speakers, &kernel, bound).await;
+    finish(beat, held, bound).await;
+    drop(step_sender);
+    Ok(())
+}
+
+/// Waits for what still runs, but not for ever.
+async fn finish(beat: JoinHandle<()>, mut held: Held, bound: Duration) {
     // It has said goodbye to the peer, or has waited long enough for it to listen.
     let joined = tokio::task::spawn_blocking(move || beat.join());
     if tokio::time::timeout(GOODBYE, joined).await.is_err() {
@@ -251,8 +258,6 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     if tokio::time::timeout(bound, held.recording.finish()).await.is_err() {
         warn!("the record is not complete: its disk does not answer");
     }
-    drop(step_sender);
-    Ok(())
 }
 
 fn spawn_beat(beat: Beat) -> std::io::Result<JoinHandle<()>> {

@@ -52,7 +52,7 @@ fn outlives_by_its_long_lived_time(owner: &mut Owner) {
         | Event::NextHopsWanted(_)
         | Event::Converged { .. } => None,
     });
-    assert_eq!(view(owner), None);
+    assert!(view(owner).is_none());
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn routes_of_a_killed_bird_become_the_last_choice_and_end_after_its_time() {
         "router id 192.0.2.2;\nprotocol device {}\nprotocol direct { ipv4; ipv6; }\n\
          protocol static s4 { ipv4; route 10.9.0.0/16 blackhole; }\n\
          protocol bgp b { local 192.0.2.2 as 65001; neighbor 192.0.2.1 as 65000; connect delay time 1; \
-         graceful restart on; graceful restart time 1; \
+         graceful restart on; graceful restart time 3; \
          long lived graceful restart on; long lived stale time 2; \
          ipv4 { import all; export all; next hop address 192.0.2.2; }; }\n",
     );
@@ -77,7 +77,7 @@ fn routes_of_a_killed_bird_become_the_last_choice_and_end_after_its_time() {
 #[test]
 fn routes_of_a_killed_frr_become_the_last_choice_and_end_after_its_time() {
     let (here, there) = Netns::pair();
-    let restarts = " bgp graceful-restart\n bgp graceful-restart restart-time 1\n \
+    let restarts = " bgp graceful-restart\n bgp graceful-restart restart-time 3\n \
                     bgp long-lived-graceful-restart stale-time 2\n";
     let mut frr = Frr::start(&there, 65001, &format!("{restarts}{}", activated("192.0.2.1", 65000, "")));
     let mut owner = keeping(&here, 65001);

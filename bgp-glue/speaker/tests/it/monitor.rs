@@ -209,6 +209,8 @@ fn dump_gives_way_to_a_new_file_and_a_reload_ends_it() {
 fn full_disk_stops_the_dump_and_not_the_speaker() {
     let watched = Watched::new();
     let mut owner = watched.start(vec![mrt("/dev/full".into(), 1 << 20)]);
+    // A session that is up before it looks on gives it nothing to write.
+    until_monitor(&owner, |monitor| monitor.works);
     let mut peer = watched.established(&mut owner);
     let monitor = until_monitor(&owner, |monitor| monitor.state.starts_with("stopped"));
     assert!(monitor.state.contains("No space left on device"), "{monitor:?}");

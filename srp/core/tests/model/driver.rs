@@ -190,10 +190,8 @@ impl World {
                 self.note(side, format_args!("announces with {modifier}"));
                 self.nodes[side].session.speak(Some(modifier.0), Event::Announced { ticket });
             }
-            // Routers here do not look at the community, and nothing retires in the settings of this model.
-            Action::Retire => {}
-            // Routers keep both answers; there are no hosts here.
-            Action::TellHosts => {}
+            // Routers here do not look at the community, and keep both answers; there are no hosts here.
+            Action::Retire | Action::TellHosts => {}
             Action::Withdraw { ticket } => {
                 if self.nodes[side].session.rib.is_some() {
                     self.check_withdraw(side);

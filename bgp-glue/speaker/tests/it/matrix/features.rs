@@ -157,7 +157,10 @@ fn helps(bout: &mut Bout) {
                 let lost = changes.iter().find(|change| change.paths.is_empty());
                 assert_eq!(lost, None, "a route was taken away although the peer was only restarting");
             }
-            Event::NeighborUp { .. } | Event::NeighborDown { .. } | Event::NextHopsWanted(_) => {}
+            Event::NeighborUp { .. }
+            | Event::NeighborDown { .. }
+            | Event::NextHopsWanted(_)
+            | Event::Converged { .. } => {}
         }
     }
 }

@@ -63,7 +63,7 @@ fn ours(session: &Session) -> SpeakerConfig {
     let restart = RestartOffer {
         time_secs: 60,
         notification: false,
-        families: bgp_speaker::Families::ALL,
+        families: Families::ALL,
         restarted_until: None,
         forwarding: Families::NONE,
     };
