@@ -100,6 +100,7 @@ mod tests {
                 local_as: 65_001,
                 router_id: [192, 0, 2, 1].into(),
                 port: 179,
+                listen: Vec::new(),
                 multipath: 1,
                 multipath_relax: false,
                 mrt: None,
