@@ -3,6 +3,7 @@
 .PHONY: help setup demo test fuzz lint fmt build static image bench clean
 
 OUT ?= out
+ROUTERS ?= frr
 SECONDS ?= 30
 SEED ?=
 CARGO ?= cargo
@@ -14,19 +15,19 @@ help: ## this list
 setup: ## install what is missing from Debian's packages (root)
 	@scripts/setup
 
-demo: setup ## two chassis, two FRR routers, four faults, one report (root); VM=1: chassis as QEMU machines; KEEP=1: leave it up
+demo: setup ## two chassis, two FRR routers, four faults, one report (root); ROUTERS=bird|gobgp; VM=1: chassis as QEMU machines; KEEP=1: leave it up
 	$(CARGO) build --release --locked -p srpd -p srpctl -p lab
 	$(if $(VM),scripts/build-static,@true)
-	target/release/lab demo --out $(OUT)/demo $(if $(VM),--vm) $(if $(KEEP),--keep)
+	target/release/lab demo --routers $(ROUTERS) --out $(OUT)/demo $(if $(VM),--vm) $(if $(KEEP),--keep)
 
 test: ## set-up and all tests: unit, property, scenario, namespace labs, VM boot (root)
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory lint
 	scripts/build-static
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
-	@$(MAKE) --no-print-directory fuzz SECONDS=10 SEED=1
+	@$(MAKE) --no-print-directory fuzz SECONDS=30 SEED=1
 
-fuzz: ## octets that nobody would send, at every decoder of BGP: SECONDS=30 each, SEED= to repeat
+fuzz: ## octets that nobody would send, at every decoder and at the BGP session: SECONDS=30 each, SEED= to repeat
 	$(CARGO) run --locked -q -p fuzz -- all $(SECONDS) $(SEED)
 
 lint: ## formatting and clippy, warnings are errors
