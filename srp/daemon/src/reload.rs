@@ -1,11 +1,9 @@
 //! Reload of the configuration: as a whole, or not at all.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use bgp_glue::speaker::SpeakerConfig;
 use netlink::Kernel;
 use srp_core::config::{Config, Security, changes};
 use srp_core::types::{BootId, Mac};
@@ -19,7 +17,7 @@ use crate::link::{Credentials, CredentialsError};
 use crate::paths;
 use crate::record::Recording;
 use crate::start::{
-    StartError, chassis_settings, check_machine, checked_speaker, load, warn_of_local_addresses,
+    StartError, Told, chassis_settings, check_machine, checked_speakers, load, warn_of_local_addresses,
 };
 use crate::steps::Step;
 use crate::watch;
@@ -46,6 +44,8 @@ pub struct Held {
     pub recording: Recording,
     /// What new connections of the link prove themselves with; `None` in plaintext.
     pub credentials: Option<Credentials>,
+    /// What the speakers were told last, with the keys that stood in files then.
+    pub told: Told,
 }
 
 impl Held {
@@ -79,7 +79,14 @@ impl Reload<'_> {
                 return;
             }
         };
-        if differences.is_empty() && credentials.is_none() {
+        let told = match self.speakers(&new) {
+            Ok(told) => told,
+            Err(error) => {
+                error!("reload refused, the running configuration stays: {error}");
+                return;
+            }
+        };
+        if differences.is_empty() && credentials.is_none() && told == held.told {
             info!("reload: nothing has changed");
             return;
         }
@@ -92,13 +99,6 @@ impl Reload<'_> {
             );
             return;
         }
-        let speakers = match self.speakers(&new) {
-            Ok(speakers) => speakers,
-            Err(error) => {
-                error!("reload refused, the running configuration stays: {error}");
-                return;
-            }
-        };
         if let Err(error) = self.change_paths(&new).await {
             error!("reload refused, the running configuration stays: {error}");
             return;
@@ -106,22 +106,24 @@ impl Reload<'_> {
         for change in &differences {
             info!("reload: {}", change.what);
         }
+        if differences.is_empty() && told != held.told {
+            info!("reload: other keys for BGP neighbours");
+        }
         if let Some(credentials) = credentials {
             self.exchange(held, credentials);
         }
         if old.record != new.record {
             held.recording.change(&self.answers.inbox, new.record.as_ref()).await;
         }
-        self.apply(new, speakers).await;
+        held.told.clone_from(&told);
+        self.apply(new, told).await;
     }
 
     /// What each speaker is to be told. Keys that cannot be read and interfaces that do not exist are found here, before
     /// anything is touched.
-    fn speakers(&self, new: &Config) -> Result<BTreeMap<String, SpeakerConfig>, StartError> {
+    fn speakers(&self, new: &Config) -> Result<Told, StartError> {
         check_machine(new, self.kernel)?;
-        let with_bgp = new.contexts.iter().filter_map(|context| Some((&context.name, context.bgp.as_ref()?)));
-        let speakers = with_bgp.map(|(name, bgp)| Ok((name.clone(), checked_speaker(name, bgp)?)));
-        speakers.collect()
+        checked_speakers(new)
     }
 
     /// The only part that the system can refuse, so it comes first. Sessions that stay are not touched.
@@ -149,9 +151,9 @@ impl Reload<'_> {
         }
     }
 
-    async fn apply(self, new: Config, speakers: BTreeMap<String, SpeakerConfig>) {
+    async fn apply(self, new: Config, told: Told) {
         warn_of_local_addresses(&new, self.kernel);
-        for (context, config) in speakers {
+        for (context, config) in told {
             let Some(speaker) = self.answers.speakers.get(&context) else { continue };
             match within(&new, speaker.reload(config)).await {
                 Some(Ok(Ok(()))) => {}

@@ -163,8 +163,9 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
 
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
+    let told = checked_speakers(&config)?;
     let again = restart::find(&config.contexts, kernel.left_over());
-    let (speakers, converged) = start_speakers(&config, &again, &kernel, &neighbors, &inbox)?;
+    let (speakers, converged) = start_speakers(&config, &told, &again, &kernel, &neighbors, &inbox)?;
     tokio::spawn(watch::kernel(
         kernel_events,
         Arc::clone(&kernel),
@@ -193,7 +194,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
 
     let (stopped_sender, mut stopped) = oneshot::channel();
     let (recording, mut recorder) = Recording::begin(config.record.as_ref())?;
-    let mut held = Held { recording, credentials };
+    let mut held = Held { recording, credentials, told };
     let now = clock::now();
     if let Some(recorder) = &mut recorder {
         recorder.start(now, &settings);
@@ -295,6 +296,7 @@ async fn leave(speakers: &BTreeMap<String, SpeakerHandle>, kernel: &Kernel, boun
 /// A speaker for each context with BGP, and a task that follows it; and where those that restarted say that they converged.
 fn start_speakers(
     config: &Config,
+    told: &Told,
     again: &Again,
     kernel: &Arc<Kernel>,
     neighbors: &SharedNeighbors,
@@ -303,9 +305,8 @@ fn start_speakers(
     let (converged, has_converged) = mpsc::channel(config.contexts.len().max(1));
     let mut speakers = BTreeMap::new();
     for context in &config.contexts {
-        let Some(bgp) = &context.bgp else { continue };
+        let Some(speaker) = told.get(&context.name).cloned() else { continue };
         let name = context.name.clone();
-        let speaker = checked_speaker(&name, bgp)?;
         let started = match again.get(&name) {
             Some(restarted) => Speaker::start_again(speaker, *restarted),
             None => Speaker::start(speaker),
@@ -343,8 +344,17 @@ fn kernel_settings(config: &Config) -> netlink::Settings {
     }
 }
 
+/// What the speaker of each context is told, by the context's name.
+pub type Told = BTreeMap<String, SpeakerConfig>;
+
+/// What the speakers are to be told. Keys are read from their files here.
+pub fn checked_speakers(config: &Config) -> Result<Told, StartError> {
+    let with_bgp = config.contexts.iter().filter_map(|context| Some((&context.name, context.bgp.as_ref()?)));
+    with_bgp.map(|(name, bgp)| Ok((name.clone(), checked_speaker(name, bgp)?))).collect()
+}
+
 /// What the speaker of a context is told. Files with keys are read here.
-pub fn checked_speaker(context: &str, bgp: &BgpConfig) -> Result<SpeakerConfig, StartError> {
+fn checked_speaker(context: &str, bgp: &BgpConfig) -> Result<SpeakerConfig, StartError> {
     let context = || context.to_owned();
     let speaker =
         speaker_config(bgp).map_err(|source| StartError::SpeakerSettings { context: context(), source })?;

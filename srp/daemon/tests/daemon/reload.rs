@@ -67,3 +67,29 @@ fn reload_that_names_an_interface_that_is_not_there_changes_nothing() {
         "[[context.loopback]]\nname = \"elsewhere\"\naddress = \"192.0.2.77/32\"\ninterface = \"lost0\"\n";
     changes_nothing(&LONELY.replace("[context.bgp]", &format!("{loopback}[context.bgp]")), "\"lost0\"");
 }
+
+#[test]
+fn reload_takes_over_a_key_that_has_changed_in_its_file_alone() {
+    let pair = Pair::new();
+    let log = pair.file("east.log");
+    let key = pair.file("neighbour.key");
+    std::fs::write(&key, "first\n").expect("a key file");
+    let file = pair.east.configure(&Keys::None, &format!("{LONELY}md5-key-file = \"neighbour.key\"\n"));
+    let sink = std::fs::File::create(&log).expect("a log file");
+    let daemon = pair.east.start_logging_to(&file, sink.into());
+    daemon.await_state(ChassisState::Active);
+    let said = |wanted: &str| {
+        daemon.signal(Signal::SIGHUP);
+        until(wanted, PATIENCE, Duration::from_millis(20), || {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            Ok(if text.contains(wanted) { Seen::Done(()) } else { Seen::NotYet(text) })
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+    };
+    said("nothing has changed");
+    std::fs::write(&key, "second\n").expect("a key file");
+    said("other keys for BGP neighbours");
+    said("reload done");
+    let text = std::fs::read_to_string(&log).expect("the log");
+    assert!(!text.contains("second"), "a key does not belong into a log: {text}");
+}
