@@ -10,23 +10,24 @@ use tempfile::TempDir;
 use super::peer::{Heard, Peer, Session};
 use crate::netns::{Daemon, Debian, Netns};
 
-/// What ExaBGP starts: writes down what it is told, and tells what is written into the file of commands.
+/// What ExaBGP starts: writes down what it is told, and tells what is written into the file of commands. It ends when nothing
+/// more can be told, which is with ExaBGP.
 const API: &str = r#"
 import sys, threading, time
 folder = sys.argv[1]
-def listen():
-    with open(folder + "/heard", "a", buffering=1) as heard:
-        for line in sys.stdin:
-            heard.write(line)
-threading.Thread(target=listen, daemon=True).start()
-with open(folder + "/commands") as commands:
-    while True:
-        line = commands.readline()
-        if line:
-            sys.stdout.write(line)
-            sys.stdout.flush()
-        else:
-            time.sleep(0.02)
+def tell():
+    with open(folder + "/commands") as commands:
+        while True:
+            line = commands.readline()
+            if line:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+            else:
+                time.sleep(0.02)
+threading.Thread(target=tell, daemon=True).start()
+with open(folder + "/heard", "a", buffering=1) as heard:
+    for line in sys.stdin:
+        heard.write(line)
 "#;
 
 pub struct ExaBgp<'a> {
