@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use bgp_proto::session::{Action, Event, Offer, Session, SessionConfig, Side};
-use bgp_proto::types::{Asn, Families, HoldTime, Millis, Time};
+use bgp_proto::session::{Action, Event, Session, SessionConfig, Side};
+use bgp_proto::types::{Asn, Millis, Time};
 
 /// A packet on its way. Connections are numbered; the speaker that opened one has it as `Outgoing`.
 enum Packet {
@@ -39,19 +39,9 @@ struct Network {
 
 fn speaker(index: usize, seed: u64) -> Session {
     let id = [1, 2][index];
-    Session::new(SessionConfig {
-        local_as: Asn(65000 + u32::from(id)),
-        router_id: Ipv4Addr::new(192, 0, 2, id).try_into().unwrap(),
-        remote_as: Asn(65003 - u32::from(id)),
-        alternate_as: Vec::new(),
-        hold_time: HoldTime::DEFAULT,
-        families: Families::ALL,
-        passive: false,
-        delay_open: Millis::new(0),
-        send_hold: None,
-        offer: Offer::default(),
-        seed: seed * 2 + u64::from(id),
-    })
+    let router_id = Ipv4Addr::new(192, 0, 2, id).try_into().unwrap();
+    let (ours, theirs) = (Asn(65000 + u32::from(id)), Asn(65003 - u32::from(id)));
+    Session::new(SessionConfig::new(ours, router_id, theirs, seed * 2 + u64::from(id)))
 }
 
 impl Network {

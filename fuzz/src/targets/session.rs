@@ -1,7 +1,7 @@
 //! The state machine of a BGP session: any events in any order.
 
 use bgp_proto::session::{Action, Event, Offer, RestartOffer, Session, SessionConfig, Side, State};
-use bgp_proto::types::{Asn, Families, HoldTime, Millis, Time};
+use bgp_proto::types::{Asn, Families, Millis, Time};
 use bgp_proto::wire::header::Kind;
 use bgp_proto::wire::notification::{Notification, reason};
 
@@ -37,17 +37,9 @@ fn session(program: &[u8], features: &mut Features) {
     };
     let mut run = Run {
         session: Session::new(SessionConfig {
-            local_as: Asn(65000),
-            router_id: router_id(5),
-            remote_as: Asn(65001),
-            alternate_as: Vec::new(),
-            hold_time: HoldTime::DEFAULT,
-            families: Families::ALL,
-            passive: false,
             delay_open: Millis::new((program.len() as u64 % 3) * 500),
-            send_hold: None,
             offer: Offer { graceful_restart: Some(restart), ..Offer::default() },
-            seed: program.len() as u64,
+            ..SessionConfig::new(Asn(65000), router_id(5), Asn(65001), program.len() as u64)
         }),
         now: Time::from_millis(0),
         up: false,

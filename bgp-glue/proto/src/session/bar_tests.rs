@@ -2,6 +2,7 @@
 
 use super::tests::{Bench, config, keepalive, open_of, router_id};
 use super::*;
+use crate::types::{Asn, HoldTime};
 use crate::wire::capability::{Capability, GracefulRestart};
 use crate::wire::open::Open;
 

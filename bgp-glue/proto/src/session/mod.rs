@@ -30,6 +30,7 @@
 mod backoff;
 #[cfg(test)]
 mod bar_tests;
+mod config;
 mod connection;
 mod counters;
 mod down;
@@ -40,10 +41,11 @@ mod offer;
 mod offer_tests;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 use std::collections::VecDeque;
 
-use crate::types::{Asn, Families, Family, HoldTime, Millis, RouterId, Time};
+use crate::types::{Families, Family, Millis, Time};
 use crate::wire::header::{Kind, push_keepalive, push_notification};
 use crate::wire::notification::{Notification, reason};
 use crate::wire::open::Open;
@@ -51,6 +53,7 @@ use crate::wire::refresh::RouteRefresh;
 use crate::wire::update::Update;
 
 use backoff::{Backoff, Random};
+pub use config::SessionConfig;
 use connection::{Connection, Progress};
 pub use connection::{Negotiated, PeerRestart, Side};
 pub use counters::{Counters, Messages, Notifications};
@@ -66,33 +69,6 @@ const OPEN_WAIT: Millis = Millis::from_secs(30);
 const COLLISION_WAIT: Millis = Millis::from_secs(1);
 /// How long a connection of ours that has brought an OPEN waits for one of the neighbor's that crosses it.
 const CROSSING_WAIT: Millis = Millis::new(50);
-
-/// What the session has to know about both ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionConfig {
-    /// Our AS.
-    pub local_as: Asn,
-    /// Our identifier.
-    pub router_id: RouterId,
-    /// The neighbor's AS.
-    pub remote_as: Asn,
-    /// AS numbers that it may have instead; all of them as external or internal as `remote_as`.
-    pub alternate_as: Vec<Asn>,
-    /// The hold time that we propose.
-    pub hold_time: HoldTime,
-    /// The families that we offer.
-    pub families: Families,
-    /// Whether we only wait for the neighbor to connect.
-    pub passive: bool,
-    /// How long our OPEN waits for the neighbor's (RFC 4271 section 8.1.1, `DelayOpenTime`); zero not to wait.
-    pub delay_open: Millis,
-    /// How long the neighbor may take nothing of what we send; `None` for what RFC 9687 says.
-    pub send_hold: Option<Millis>,
-    /// What we offer besides families.
-    pub offer: Offer,
-    /// Where the jitter comes from. Different for every neighbor and every start.
-    pub seed: u64,
-}
 
 /// What happens to a session.
 #[derive(Clone, Debug)]
@@ -280,30 +256,6 @@ impl Session {
         self.actions.pop_front()
     }
 
-    /// When [`Event::DeadlineReached`] is due; `None` when time alone changes nothing.
-    pub fn next_deadline(&self) -> Option<Time> {
-        let phase = match self.phase {
-            Phase::Stopped => None,
-            Phase::HeldDown { until } => Some(until),
-            Phase::Barred { until } => until,
-            Phase::Running { retry_at } => retry_at,
-        };
-        let connecting = match &self.outgoing {
-            Outgoing::Connecting { give_up_at } => Some(*give_up_at),
-            Outgoing::None | Outgoing::Open(_) => None,
-        };
-        let connections =
-            [Side::Outgoing, Side::Incoming].into_iter().filter_map(|side| self.connection(side));
-        let timers = connections.flat_map(|connection| {
-            let open_at = match connection.progress {
-                Progress::Delayed { open_at } => Some(open_at),
-                Progress::OpenSent | Progress::Opened { .. } | Progress::Established { .. } => None,
-            };
-            [connection.hold_at, connection.keepalive_at, connection.send_hold_at, open_at]
-        });
-        timers.chain([phase, connecting, self.collision_wait_until()]).flatten().min()
-    }
-
     /// The state as an operator knows it.
     pub fn state(&self) -> State {
         let of = |connection: &Connection| match connection.progress {
@@ -414,52 +366,6 @@ impl Session {
 
     fn has_connection(&self) -> bool {
         self.incoming.is_some() || matches!(self.outgoing, Outgoing::Open(_))
-    }
-
-    fn run_timers(&mut self, now: Time) {
-        for side in [Side::Outgoing, Side::Incoming] {
-            self.run_connection_timers(now, side);
-        }
-        if matches!(self.outgoing, Outgoing::Connecting { give_up_at } if give_up_at <= now) {
-            self.actions.push_back(Action::AbandonConnect);
-            self.connect_failed(now, format!("no answer within {} s", CONNECT_TIMEOUT.get() / 1000));
-        }
-        let due = match self.phase {
-            Phase::HeldDown { until } | Phase::Barred { until: Some(until) } => until <= now,
-            Phase::Stopped | Phase::Barred { until: None } | Phase::Running { .. } => false,
-        };
-        if due {
-            self.begin(now, Next::AtOnce);
-        }
-        if matches!(self.phase, Phase::Running { retry_at: Some(at) } if at <= now) {
-            self.phase = Phase::Running { retry_at: None };
-            if matches!(self.outgoing, Outgoing::None) && self.incoming.is_none() {
-                self.outgoing = Outgoing::Connecting { give_up_at: now + CONNECT_TIMEOUT };
-                self.actions.push_back(Action::Connect);
-            }
-        }
-    }
-
-    fn run_connection_timers(&mut self, now: Time, side: Side) {
-        let Some(connection) = self.connection(side) else { return };
-        if connection.hold_at.is_some_and(|at| at <= now) {
-            return self.fail(now, side, Notification::new(reason::HOLD_TIMER_EXPIRED));
-        }
-        if connection.send_hold_at.is_some_and(|at| at <= now) {
-            return self.fail(now, side, Notification::new(reason::SEND_HOLD_TIMER_EXPIRED));
-        }
-        let keepalive_is_due = connection.keepalive_at.is_some_and(|at| at <= now);
-        match connection.progress {
-            Progress::Delayed { open_at } if open_at <= now => self.open_now(now, side),
-            Progress::Delayed { .. }
-            | Progress::OpenSent
-            | Progress::Opened { .. }
-            | Progress::Established { .. } => {}
-        }
-        if keepalive_is_due {
-            self.send_keepalive(now, side);
-        }
-        self.advance(now, side);
     }
 
     fn connected(&mut self, now: Time) {

@@ -2,6 +2,7 @@
 
 use super::tests::{Bench, config, keepalive, notification, open_of, router_id};
 use super::*;
+use crate::types::{Asn, HoldTime};
 use crate::wire::capability::{Capability, GracefulRestart, Role};
 use crate::wire::header::{Kind, push_message};
 use crate::wire::open::Open;

@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::*;
+use crate::types::{Asn, RouterId};
 use crate::wire::header::{Kind, first_frame, push_message};
 use crate::wire::open::Open;
 
@@ -16,19 +17,7 @@ pub(super) fn router_id(last: u8) -> RouterId {
 }
 
 pub(super) fn config() -> SessionConfig {
-    SessionConfig {
-        local_as: Asn(65000),
-        router_id: router_id(5),
-        remote_as: Asn(65001),
-        alternate_as: Vec::new(),
-        hold_time: HoldTime::DEFAULT,
-        families: Families::ALL,
-        passive: false,
-        delay_open: Millis::new(0),
-        send_hold: None,
-        offer: Offer::default(),
-        seed: 1,
-    }
+    SessionConfig::new(Asn(65000), router_id(5), Asn(65001), 1)
 }
 
 pub(super) fn open_of(asn: u32, hold_secs: u16, id: u8) -> Vec<u8> {
