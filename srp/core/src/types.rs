@@ -59,6 +59,16 @@ impl Span {
         Self(secs.saturating_mul(1_000_000))
     }
 
+    /// Whole milliseconds.
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1_000
+    }
+
+    /// Whole seconds.
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
     /// Milliseconds with their fraction, for people to read.
     #[expect(clippy::cast_precision_loss, reason = "spans shown to people are far below 2^52 microseconds")]
     pub fn as_millis_f64(self) -> f64 {

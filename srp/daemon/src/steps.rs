@@ -4,8 +4,8 @@
 //! TCP is awaited aside: a withdraw never waits for a neighbour that does not answer an announcement.
 //!
 //! Always: each step is reported within the switchover-timeout, answered or not; the first withdraw after a restart alone
-//! within the restart-time, since neighbours that are not back yet still send their packets here. A kernel that does not answer has
-//! installed nothing as far as anyone knows; what it still does in the end, the next comparison finds.
+//! within the restart-time, since neighbours that are not back yet still send their packets here. A kernel that does not
+//! answer has installed nothing as far as anyone knows; what it still does in the end, the next comparison finds.
 
 use std::collections::BTreeSet;
 use std::fmt;

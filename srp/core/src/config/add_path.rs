@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::kind::word;
+
 /// In which direction path identifiers are offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddPath {
@@ -37,7 +39,6 @@ impl AddPath {
 
 impl fmt::Display for AddPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::WORDS.iter().find(|(_, way)| way == self).map_or("", |(word, _)| word);
-        f.write_str(word)
+        f.write_str(word(Self::WORDS, self))
     }
 }

@@ -7,7 +7,6 @@
 use super::bgp::{Instance, read_session};
 use super::instance_fault::InstanceFault;
 use super::kind::Name;
-use super::model::GroupConfig;
 use super::reader::{Behind, Found, Reported, Section};
 
 /// Where the reference page has the keys of a neighbour.
@@ -15,6 +14,13 @@ pub(super) const NEIGHBOR: &str = "context.bgp.neighbor";
 
 /// Keys of a group, or of one neighbour, that others cannot take from it.
 const OWN: &[&str] = &["name", "address", "interface", "group", "prefix", "limit", "alternate-as"];
+
+/// Keys that several neighbours have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// Unique name within the instance.
+    pub name: String,
+}
 
 /// The groups of an instance.
 pub(super) struct Groups<'r, 'd> {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::fault::Fault;
-use super::kind::{Choice, Duration, Integer};
+use super::kind::{Choice, Duration, Integer, word};
 use super::reader::{Reported, Section};
 use crate::types::Span;
 
@@ -47,17 +47,17 @@ impl LimitAction {
 
 impl fmt::Display for LimitAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::WORDS.iter().find(|(_, action)| action == self).map_or("", |(word, _)| word);
-        f.write_str(word)
+        f.write_str(word(Self::WORDS, self))
     }
 }
 
 pub(super) fn read(s: &Section<'_, '_>) -> Result<PrefixLimits, Reported> {
+    let usual = PrefixLimits::default();
     let number = Integer::<u32>::new(1, u32::MAX);
     let most = s.optional("maximum-prefixes", &number);
     let most_ipv6 = s.optional("maximum-prefixes-ipv6", &number);
-    let warning = s.or("maximum-prefixes-warning", &Integer::<u8>::new(1, 100), 75);
-    let action = s.or("maximum-prefixes-action", &Choice(LimitAction::WORDS), LimitAction::End);
+    let warning = s.or("maximum-prefixes-warning", &Integer::<u8>::new(1, 100), usual.warning);
+    let action = s.or("maximum-prefixes-action", &Choice(LimitAction::WORDS), usual.action);
     let restart =
         s.optional("maximum-prefixes-restart", &Duration { min: Span::secs(1), max: Span::secs(86_400) });
     let out = s.optional("maximum-prefixes-out", &number);

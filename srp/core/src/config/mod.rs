@@ -43,17 +43,19 @@ pub use add_path::AddPath;
 pub use compare::{differences, digest};
 pub use dscp::Dscp;
 pub use fault::{ConfigError, Fault, Place};
+pub use group::GroupConfig;
 pub use host::DEFAULT_SOCKET;
 pub use instance_fault::InstanceFault;
 pub use limits::{LimitAction, PrefixLimits};
 pub use model::{
     Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
-    GroupConfig, KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig,
-    NetworkConfig, Octets, PolicyRule, PoolConfig, RangeConfig, RecordConfig, RestartConfig, RestartMode,
-    Security, SrpConfig,
+    KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
+    PolicyRule, PoolConfig, RecordConfig, Security, SrpConfig,
 };
 pub use onlooker::{BmpConfig, MrtConfig};
+pub use range::RangeConfig;
 pub use reload::{Change, Reload, changes};
+pub use restart::{RestartConfig, RestartMode};
 
 use across::Ledger;
 use reader::{Reader, Reported, Section};

@@ -8,8 +8,12 @@ use ipnetwork::IpNetwork;
 
 use super::add_path::AddPath;
 use super::dscp::Dscp;
+use super::group::GroupConfig;
+use super::kind::word;
 use super::limits::PrefixLimits;
 use super::onlooker::{BmpConfig, MrtConfig};
+use super::range::RangeConfig;
+use super::restart::RestartConfig;
 use crate::types::{ChassisMode, Mac, Priority, Span};
 
 /// One configuration file, checked as a whole.
@@ -294,71 +298,25 @@ pub struct BgpConfig {
     pub networks: Vec<NetworkConfig>,
 }
 
-/// Keys that several neighbours have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupConfig {
-    /// Unique name within the instance.
-    pub name: String,
-}
-
-/// Neighbours that are not named one by one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RangeConfig {
-    /// Where they come from; a named neighbour in it goes before, and of two ranges the longer one.
-    pub prefix: IpNetwork,
-    /// 1 ..= 5000; default 100: how many there may be at once.
-    pub limit: u16,
-    /// AS numbers that they may have instead of that of `session`, all external.
-    pub alternate_as: Vec<u32>,
-    /// What each of them is like; its address is that of the prefix and means nothing, `passive` is true and `bfd` absent.
-    pub session: NeighborConfig,
-}
-
-/// Restarts of the instance and of its neighbours (RFC 4724, RFC 8538, RFC 9494).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RestartConfig {
-    /// Who keeps whose routes; default aware.
-    pub mode: RestartMode,
-    /// How long neighbours keep ours, 0 ..= 4095 s; default 30 s.
-    pub time: Span,
-    /// Routes are kept over a NOTIFICATION and an expired hold time too; default false.
-    pub over_notification: bool,
-    /// How long neighbours keep ours after that as the last choice, 0 ..= 16777215 s; default 0.
-    pub long_lived: Span,
-}
-
-impl Default for RestartConfig {
-    fn default() -> Self {
+impl BgpConfig {
+    /// An instance of which nothing is configured but who it is.
+    pub fn new(local_as: u32, router_id: Ipv4Addr) -> Self {
         Self {
-            mode: RestartMode::Aware,
-            time: Span::secs(30),
-            over_notification: false,
-            long_lived: Span::ZERO,
+            local_as,
+            router_id,
+            port: 179,
+            listen: Vec::new(),
+            multipath: 1,
+            multipath_relax: false,
+            mrt: None,
+            bmp: Vec::new(),
+            groups: Vec::new(),
+            restart: RestartConfig::default(),
+            graceful_shutdown: Span::secs(1),
+            neighbors: Vec::new(),
+            ranges: Vec::new(),
+            networks: Vec::new(),
         }
-    }
-}
-
-/// Who keeps whose routes over a restart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartMode {
-    /// Nobody.
-    Off,
-    /// We keep those of a neighbour that restarts gracefully.
-    Aware,
-    /// The neighbours keep ours too.
-    On,
-}
-
-impl RestartMode {
-    /// Each with its word in the configuration.
-    pub const WORDS: &'static [(&'static str, Self)] =
-        &[("off", Self::Off), ("aware", Self::Aware), ("on", Self::On)];
-}
-
-impl fmt::Display for RestartMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::WORDS.iter().find(|(_, mode)| mode == self).map_or("", |(word, _)| word);
-        f.write_str(word)
     }
 }
 
@@ -453,8 +411,7 @@ impl BgpRole {
 
 impl fmt::Display for BgpRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::WORDS.iter().find(|(_, role)| role == self).map_or("", |(word, _)| word);
-        f.write_str(word)
+        f.write_str(word(Self::WORDS, self))
     }
 }
 

@@ -2,14 +2,29 @@
 
 use std::net::IpAddr;
 
+use ipnetwork::IpNetwork;
+
 use super::across::{ContextClaims, is_link_local, report_twice};
 use super::bgp::{Instance, read_session};
 use super::fault::Fault;
 use super::group::{Groups, NEIGHBOR};
 use super::instance_fault::InstanceFault;
 use super::kind::{AsNumber, Integer, Prefix};
-use super::model::{NeighborConfig, RangeConfig};
+use super::model::NeighborConfig;
 use super::reader::{Found, Reported, Section};
+
+/// Neighbours that are not named one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeConfig {
+    /// Where they come from; a named neighbour in it goes before, and of two ranges the longer one.
+    pub prefix: IpNetwork,
+    /// 1 ..= 5000; default 100: how many there may be at once.
+    pub limit: u16,
+    /// AS numbers that they may have instead of that of `session`, all external.
+    pub alternate_as: Vec<u32>,
+    /// What each of them is like; its address is that of the prefix and means nothing, `passive` is true and `bfd` absent.
+    pub session: NeighborConfig,
+}
 
 /// Keys of a named neighbour that have no meaning for one that comes by itself, and why.
 const NAMED_ONLY: &[(&str, &str)] = &[
@@ -43,7 +58,7 @@ fn read_range(
     s: &Section<'_, '_>,
     instance: &Instance,
     groups: &Groups<'_, '_>,
-    prefixes: &mut Vec<Found<ipnetwork::IpNetwork>>,
+    prefixes: &mut Vec<Found<IpNetwork>>,
 ) -> Result<RangeConfig, Reported> {
     let prefix = s.required("prefix", &Prefix);
     let limit = s.or("limit", &Integer::<u16>::new(1, 5_000), 100);

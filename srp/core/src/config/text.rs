@@ -8,8 +8,9 @@ use toml::Value;
 
 use super::model::{
     Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig,
-    PolicyRule, RangeConfig, Security, SrpConfig,
+    PolicyRule, Security, SrpConfig,
 };
+use super::range::RangeConfig;
 use crate::types::{ChassisMode, Span};
 
 impl Config {

@@ -117,6 +117,11 @@ impl Kind for AsNumber {
 /// One word of a list.
 pub(super) struct Choice<T: 'static>(pub &'static [(&'static str, T)]);
 
+/// The word of a value; every value has one.
+pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
+    words.iter().find(|(_, known)| known == value).map_or("", |(word, _)| word)
+}
+
 impl<T: Copy + PartialEq> Kind for Choice<T> {
     type Value = T;
 
@@ -135,8 +140,7 @@ impl<T: Copy + PartialEq> Kind for Choice<T> {
     }
 
     fn write(&self, value: &T) -> String {
-        let word = self.0.iter().find(|(_, known)| known == value).map_or("", |(word, _)| word);
-        format!("\"{word}\"")
+        format!("\"{}\"", word(self.0, value))
     }
 }
 

@@ -134,3 +134,11 @@ fn one_path_has_one_bfd_session_whoever_asked_for_it() {
     let said = said_of(&format!("{neighbor}[context.bgp.neighbor.bfd]\n"));
     assert!(said.len() == 1 && said[0].contains("add local-address to this neighbour"), "{said:?}");
 }
+
+#[test]
+fn instance_of_which_nothing_is_said_but_who_it_is_has_the_documented_defaults() {
+    let text =
+        format!("{SHORT}[[context]]\nname = \"a\"\n[context.bgp]\nas = 65001\nrouter-id = \"192.0.2.1\"\n");
+    let instance = parse(&text).contexts.remove(0).bgp;
+    assert_eq!(instance, Some(BgpConfig::new(65_001, [192, 0, 2, 1].into())));
+}
