@@ -64,7 +64,7 @@ fn as_last_choice(route: Originated) -> Originated {
 
 #[cfg(test)]
 mod tests {
-    use srp_core::config::{Action, BgpConfig, LoopbackConfig, NetworkConfig, PoolConfig, RestartConfig};
+    use srp_core::config::{Action, BgpConfig, LoopbackConfig, NetworkConfig, PoolConfig};
 
     use super::*;
 
@@ -120,20 +120,8 @@ mod tests {
     #[test]
     fn bgp_8_networks_are_announced_in_every_state_and_without_prepends() {
         let bgp = BgpConfig {
-            local_as: 65_001,
-            router_id: [192, 0, 2, 1].into(),
-            port: 179,
-            listen: Vec::new(),
-            multipath: 1,
-            multipath_relax: false,
-            mrt: None,
-            bmp: Vec::new(),
-            groups: Vec::new(),
-            restart: RestartConfig::default(),
-            graceful_shutdown: Span::ZERO,
-            neighbors: Vec::new(),
-            ranges: Vec::new(),
             networks: vec![NetworkConfig { prefix: net("198.51.100.0/24") }],
+            ..BgpConfig::new(65_001, [192, 0, 2, 1].into())
         };
         let context = ContextConfig { bgp: Some(bgp), ..context() };
         for modifier in [None, Some(RouteModifier(3))] {

@@ -15,22 +15,18 @@ pub(crate) fn offer(config: &RestartConfig, offer: &mut Offer) {
         RestartMode::On => (Families::ALL, config.time),
     };
     offer.graceful_restart = Some(RestartOffer {
-        time_secs: u16::try_from(seconds(time)).unwrap_or(u16::MAX),
+        time_secs: u16::try_from(time.as_secs()).unwrap_or(u16::MAX),
         notification: config.over_notification,
         families,
         restarted_until: None,
         forwarding: Families::NONE,
     });
-    let stale = u32::try_from(seconds(config.long_lived)).unwrap_or(u32::MAX);
+    let stale = u32::try_from(config.long_lived.as_secs()).unwrap_or(u32::MAX);
     offer.long_lived = (stale > 0).then_some(LongLived {
         ipv4_secs: Some(stale),
         ipv6_secs: Some(stale),
         forwarding: Families::NONE,
     });
-}
-
-fn seconds(span: Span) -> u64 {
-    span.0 / Span::secs(1).0
 }
 
 /// What an earlier life of the process left in the kernel, of one context.
@@ -64,7 +60,7 @@ pub fn restarted(context: &ContextConfig, left: &Left) -> Option<Restarted> {
     };
     Some(Restarted {
         forwarding: Family::ALL.into_iter().filter(survived).collect(),
-        window: Duration::from_secs(seconds(restart.time)),
+        window: Duration::from_secs(restart.time.as_secs()),
     })
 }
 
@@ -96,22 +92,7 @@ mod tests {
             table: 254,
             loopbacks: Vec::new(),
             pools: pools.iter().map(pool).collect(),
-            bgp: Some(BgpConfig {
-                local_as: 65_001,
-                router_id: [192, 0, 2, 1].into(),
-                port: 179,
-                listen: Vec::new(),
-                multipath: 1,
-                multipath_relax: false,
-                mrt: None,
-                bmp: Vec::new(),
-                restart: config(mode),
-                graceful_shutdown: Span::ZERO,
-                groups: Vec::new(),
-                neighbors: Vec::new(),
-                ranges: Vec::new(),
-                networks: Vec::new(),
-            }),
+            bgp: Some(BgpConfig { restart: config(mode), ..BgpConfig::new(65_001, [192, 0, 2, 1].into()) }),
         }
     }
 

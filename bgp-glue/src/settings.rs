@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bgp_speaker::{
     AnyCommunity, Asn, BadHoldTime, BadMd5Key, BadRange, Changes, Community, Conditions, Families, Family,
@@ -94,7 +93,7 @@ fn monitors(bgp: &BgpConfig) -> Vec<MonitorConfig> {
     let stations = bgp.bmp.iter().map(|station| {
         MonitorConfig::Station(StationConfig {
             address: SocketAddr::new(station.address, station.port),
-            statistics_interval: Duration::from_millis(millis(station.statistics_interval)),
+            statistics_interval: station.statistics_interval.into(),
         })
     });
     mrt.chain(stations).collect()
@@ -112,9 +111,8 @@ fn range(config: &RangeConfig) -> Result<NeighborRange, SettingsError> {
     })
 }
 
-/// Whole milliseconds of a span.
-fn millis(span: Span) -> u64 {
-    span.0 / Span::millis(1).0
+fn millis(span: Span) -> Millis {
+    Millis::new(span.as_millis())
 }
 
 /// The key in a file: its first line, so that an editor may end it.
@@ -130,7 +128,7 @@ fn read_key(neighbor: IpAddr, file: &Path) -> Result<Md5Key, SettingsError> {
 
 fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, SettingsError> {
     let neighbor = config.address;
-    let seconds = u16::try_from(config.hold_time.0 / Span::secs(1).0).unwrap_or(u16::MAX);
+    let seconds = u16::try_from(config.hold_time.as_secs()).unwrap_or(u16::MAX);
     let hold_time =
         HoldTime::try_from(seconds).map_err(|source| SettingsError::HoldTime { neighbor, source })?;
     let families = [(config.ipv4, Family::Ipv4Unicast), (config.ipv6, Family::Ipv6Unicast)];
@@ -151,8 +149,8 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         local_as: config.local_as.map(Asn),
         hops,
         md5_key,
-        delay_open: Millis::new(millis(config.delay_open)),
-        send_hold: config.send_hold_time.map(|time| Millis::new(millis(time))),
+        delay_open: millis(config.delay_open),
+        send_hold: config.send_hold_time.map(millis),
         offer: offer(config, role),
         interface: config.interface.as_deref().map(Into::into),
         local_address: config.local_address,
@@ -196,7 +194,7 @@ fn limits(config: &config::PrefixLimits) -> Limits {
             warning_percent: config.warning,
             ends: config.action == LimitAction::End,
         },
-        idle: config.restart.map(|time| Millis::new(millis(time))),
+        idle: config.restart.map(millis),
         outbound: config.out,
     }
 }
