@@ -4,26 +4,24 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::Stdio;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::peer::{Heard, Peer, Session};
 use crate::netns::{Daemon, Debian, Netns};
 
-/// What ExaBGP starts: writes down what it is told, and tells what is written into the file of commands. It ends when nothing
+/// What ExaBGP starts: writes down what it is told, and tells what comes through the pipe of commands. It ends when nothing
 /// more can be told, which is with ExaBGP.
 const API: &str = r#"
-import sys, threading, time
+import sys, threading
 folder = sys.argv[1]
 def tell():
-    with open(folder + "/commands") as commands:
-        while True:
-            line = commands.readline()
-            if line:
-                sys.stdout.write(line)
-                sys.stdout.flush()
-            else:
-                time.sleep(0.02)
+    while True:
+        with open(folder + "/commands") as commands:
+            sys.stdout.writelines(commands)
+            sys.stdout.flush()
 threading.Thread(target=tell, daemon=True).start()
 with open(folder + "/heard", "a", buffering=1) as heard:
     for line in sys.stdin:
@@ -45,7 +43,8 @@ impl<'a> ExaBgp<'a> {
             std::fs::write(directory.path().join(name), text).expect("it can be written");
         };
         file("api.py", API);
-        file("commands", "");
+        mkfifo(&directory.path().join("commands"), Mode::S_IRUSR | Mode::S_IWUSR)
+            .expect("a pipe with a name");
         file("heard", "");
         file("exabgp.conf", &configuration(session, &directory.path().display().to_string()));
         let daemon = daemon(debian, netns, session, &directory);
@@ -59,7 +58,8 @@ impl<'a> ExaBgp<'a> {
     }
 
     fn command(&self, line: &str) {
-        let commands = std::fs::File::options().append(true).open(self.directory.path().join("commands"));
+        // Waits until the program listens.
+        let commands = std::fs::File::options().write(true).open(self.directory.path().join("commands"));
         let mut commands = commands.expect("it is there");
         std::io::Write::write_all(&mut commands, format!("{line}\n").as_bytes()).expect("it can be written");
     }
