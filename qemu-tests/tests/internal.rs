@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use ipnetwork::IpNetwork;
 use lab::lab::{Lab, Router};
-use lab::scenario::stage::{Settings, Stage};
+use lab::scenario::stage::Stage;
 use lab::topology::Topology;
 use srp_core::types::ChassisState;
-use support::build;
+use support::{build, start};
 
 /// The internal router.
 const INTERNAL: &str = "r1";
@@ -72,21 +72,6 @@ fn prefers(lab: &Lab, chassis: &str) {
         let leads = router(lab).leads_to(&lab.topology, &service).expect("the kernel answers");
         assert_eq!(leads.as_deref(), Some(chassis), "{service}");
     }
-}
-
-/// Both `srpd` run: east Active, west Standby, every session up.
-fn start(lab: &Lab, settings: Settings) -> Stage<'_> {
-    let mut stage = Stage::new(lab, settings).expect("a stage");
-    for chassis in stage.names() {
-        stage.start(&chassis).expect("starts");
-        stage.srpd(&chassis).expect("is known").answers().expect("answers");
-    }
-    stage.until_settled("east").expect("settles");
-    for chassis in stage.names() {
-        stage.until_bgp_established(&chassis).expect("has its sessions");
-    }
-    stage.until_routes_lead_to("east").expect("routers follow");
-    stage
 }
 
 /// Ends the looking also when what is looked at panics.

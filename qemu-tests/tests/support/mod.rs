@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use lab::lab::{Lab, Machines, Plan};
 use lab::namespace::Programs;
 use lab::node::Kind;
-use lab::scenario::stage::Settings;
+use lab::scenario::stage::{Settings, Stage};
 use lab::topology::Topology;
 use lab::{pair, variant};
 
@@ -49,4 +49,20 @@ pub fn build(topology: Topology, out: &Path, machines: Option<&dyn Machines>) ->
     let settings = Settings { srpctl: programs.srpctl.clone(), configurations, leave_running: false };
     let plan = Plan { topology, out: out.to_owned(), programs };
     (Lab::build(plan, machines).expect("the lab comes up"), settings)
+}
+
+/// Both `srpd` run: east Active, west Standby, every session up.
+#[allow(dead_code, reason = "not every test of labs begins so")]
+pub fn start(lab: &Lab, settings: Settings) -> Stage<'_> {
+    let mut stage = Stage::new(lab, settings).expect("a stage");
+    for chassis in stage.names() {
+        stage.start(&chassis).expect("starts");
+        stage.srpd(&chassis).expect("is known").answers().expect("answers");
+    }
+    stage.until_settled("east").expect("settles");
+    for chassis in stage.names() {
+        stage.until_bgp_established(&chassis).expect("has its sessions");
+    }
+    stage.until_routes_lead_to("east").expect("routers follow");
+    stage
 }
