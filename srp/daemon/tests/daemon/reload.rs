@@ -1,5 +1,6 @@
 //! What a start and a reload check beyond the file itself: keys in files of their own, links of this machine.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lab::wait::{Seen, until};
@@ -13,47 +14,66 @@ use crate::support::{Daemon, Keys, PATIENCE, Pair};
 const LONELY: &str = "\n[[context]]\nname = \"red\"\ntable = 1001\n[context.bgp]\nas = 65001\nrouter-id = \"192.0.2.101\"\n\
     [[context.bgp.neighbor]]\naddress = \"10.1.0.2\"\nremote-as = 65101\nlocal-address = \"10.1.0.1\"\n";
 
-#[test]
-fn end_of_a_session_that_no_link_has_is_warned_of_and_nothing_waits_for_it() {
-    let pair = Pair::new();
-    let log = pair.file("east.log");
-    let file = pair.east.configure(&Keys::None, LONELY);
-    let sink = std::fs::File::create(&log).expect("a log file");
-    let daemon = pair.east.start_logging_to(&file, sink.into());
-    daemon.await_state(ChassisState::Active);
-    let text = std::fs::read_to_string(&log).expect("the log");
-    assert!(text.contains("local-address = \"10.1.0.1\" is on no interface"), "{text}");
+/// East without a peer, and its log.
+struct Alone {
+    pair: Pair,
+    file: PathBuf,
+    log: PathBuf,
+    daemon: Daemon,
 }
 
-fn running(daemon: &Daemon) -> String {
-    match daemon.ask(&Request::ShowConfiguration) {
-        Ok(Response::Configuration(configuration)) => configuration.text,
-        other => panic!("{other:?}"),
+impl Alone {
+    fn with(pair: Pair, more: &str) -> Self {
+        let log = pair.file("east.log");
+        let file = pair.east.configure(&Keys::None, more);
+        let sink = std::fs::File::create(&log).expect("a log file");
+        let daemon = pair.east.start_logging_to(&file, sink.into());
+        daemon.await_state(ChassisState::Active);
+        Self { pair, file, log, daemon }
     }
+
+    /// The log so far.
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log")
+    }
+
+    fn reload_until_said(&self, words: &[&str]) {
+        self.daemon.signal(Signal::SIGHUP);
+        until(&words.join(" and "), PATIENCE, Duration::from_millis(20), || {
+            let text = self.said();
+            let all = words.iter().all(|word| text.contains(word));
+            Ok(if all { Seen::Done(()) } else { Seen::NotYet(text) })
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn running(&self) -> String {
+        match self.daemon.ask(&Request::ShowConfiguration) {
+            Ok(Response::Configuration(configuration)) => configuration.text,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn end_of_a_session_that_no_link_has_is_warned_of_and_nothing_waits_for_it() {
+    let alone = Alone::with(Pair::new(), LONELY);
+    let text = alone.said();
+    assert!(text.contains("local-address = \"10.1.0.1\" is on no interface"), "{text}");
 }
 
 /// A reload of `more` is refused for `why`; configuration and kernel are those of before.
 fn changes_nothing(more: &str, why: &str) {
-    let pair = Pair::new();
-    let log = pair.file("east.log");
-    let file = pair.east.configure(&Keys::None, LONELY);
-    let sink = std::fs::File::create(&log).expect("a log file");
-    let daemon = pair.east.start_logging_to(&file, sink.into());
-    daemon.await_state(ChassisState::Active);
-    let before = (running(&daemon), pair.east.kernel());
-    let text = std::fs::read_to_string(pair.east.configure(&Keys::None, more)).expect("the file");
+    let alone = Alone::with(Pair::new(), LONELY);
+    let east = &alone.pair.east;
+    let before = (alone.running(), east.kernel());
+    let text = std::fs::read_to_string(east.configure(&Keys::None, more)).expect("the file");
     // The kernel would show another pool if half of the file were taken over.
     let changed = text.replace("172.18.0.0/16", "172.19.0.0/16");
     assert_ne!(changed, text);
-    std::fs::write(&file, changed).expect("the new configuration");
-    daemon.signal(Signal::SIGHUP);
-    until("the reload is refused", PATIENCE, Duration::from_millis(20), || {
-        let text = std::fs::read_to_string(&log).unwrap_or_default();
-        let refused = text.contains("reload refused") && text.contains(why);
-        Ok(if refused { Seen::Done(()) } else { Seen::NotYet(text) })
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((running(&daemon), pair.east.kernel()), before);
+    std::fs::write(&alone.file, changed).expect("the new configuration");
+    alone.reload_until_said(&["reload refused", why]);
+    assert_eq!((alone.running(), east.kernel()), before);
 }
 
 #[test]
@@ -71,25 +91,13 @@ fn reload_that_names_an_interface_that_is_not_there_changes_nothing() {
 #[test]
 fn reload_takes_over_a_key_that_has_changed_in_its_file_alone() {
     let pair = Pair::new();
-    let log = pair.file("east.log");
     let key = pair.file("neighbour.key");
     std::fs::write(&key, "first\n").expect("a key file");
-    let file = pair.east.configure(&Keys::None, &format!("{LONELY}md5-key-file = \"neighbour.key\"\n"));
-    let sink = std::fs::File::create(&log).expect("a log file");
-    let daemon = pair.east.start_logging_to(&file, sink.into());
-    daemon.await_state(ChassisState::Active);
-    let said = |wanted: &str| {
-        daemon.signal(Signal::SIGHUP);
-        until(wanted, PATIENCE, Duration::from_millis(20), || {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            Ok(if text.contains(wanted) { Seen::Done(()) } else { Seen::NotYet(text) })
-        })
-        .unwrap_or_else(|error| panic!("{error}"));
-    };
-    said("nothing has changed");
+    let alone = Alone::with(pair, &format!("{LONELY}md5-key-file = \"neighbour.key\"\n"));
+    alone.reload_until_said(&["nothing has changed"]);
     std::fs::write(&key, "second\n").expect("a key file");
-    said("other keys for BGP neighbours");
-    said("reload done");
-    let text = std::fs::read_to_string(&log).expect("the log");
+    alone.reload_until_said(&["other keys for BGP neighbours"]);
+    alone.reload_until_said(&["reload done"]);
+    let text = alone.said();
     assert!(!text.contains("second"), "a key does not belong into a log: {text}");
 }
