@@ -46,7 +46,12 @@ pub fn route(prefix: &str, prepend: u8) -> Originated {
 
 impl Owner {
     pub fn start(netns: &Netns, config: SpeakerConfig) -> Self {
-        let (handle, events) = netns.run(|| Speaker::start(config)).expect("the speaker starts");
+        netns.run(|| Self::start_here(config))
+    }
+
+    /// In the namespace of this process.
+    pub fn start_here(config: SpeakerConfig) -> Self {
+        let (handle, events) = Speaker::start(config).expect("the speaker starts");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { handle, events, runtime }
     }

@@ -78,9 +78,10 @@ fn daemon(release: Release, netns: &Netns, directory: &TempDir, more: &[&str]) -
 
 fn configuration(session: &Session, more: &str) -> String {
     let paths = if session.add_path { "add paths on; " } else { "" };
-    let channel = |source: &str, next_hop: &str| {
+    let by_ipv6 = if session.ipv6_next_hops { "extended next hop on; " } else { "" };
+    let channel = |source: &str, next_hop: &str, more: &str| {
         format!(
-            "{{ {paths}import all; next hop address {next_hop}; export filter {{ if proto = \"{source}\" then {{ \
+            "{{ {paths}{more}import all; next hop address {next_hop}; export filter {{ if proto = \"{source}\" then {{ \
              bgp_community.add((65001,77)); bgp_large_community.add((65001,1,2)); \
              bgp_ext_community.add((rt,65001,9)); accept; }} reject; }}; }}"
         )
@@ -119,8 +120,8 @@ fn configuration(session: &Session, more: &str) -> String {
          protocol static s6 {{ ipv6; route 2001:db8:9::/48 blackhole; }}\n\
          protocol bgp b {{ debug {{ packets, events }}; {bgp}{direct}enable extended messages on; {more} \
          ipv4 {}; ipv6 {}; }}\n",
-        channel("s4", "192.0.2.2"),
-        channel("s6", "2001:db8::2"),
+        channel("s4", session.their_next_hop_v4(), by_ipv6),
+        channel("s6", "2001:db8::2", ""),
     )
 }
 

@@ -116,10 +116,19 @@ fn configuration(session: &Session, directory: &str) -> String {
     if session.restart {
         text.push_str("graceful-restart 60; ");
     }
+    if session.ipv6_next_hops {
+        text.push_str("nexthop enable; ");
+    }
+    text.push_str("}\n");
+    if session.ipv6_next_hops {
+        text.push_str(" nexthop { ipv4 unicast ipv6; }\n");
+    }
     text.push_str(
-        "}\n api { processes [ api ]; neighbor-changes; receive { parsed; update; open; refresh; } }\n static {\n",
+        " api { processes [ api ]; neighbor-changes; receive { parsed; update; open; refresh; } }\n static {\n",
     );
-    for (route, next_hop) in [("10.9.0.0/16", "192.0.2.2"), ("2001:db8:9::/48", "2001:db8::2")] {
+    for (route, next_hop) in
+        [("10.9.0.0/16", session.their_next_hop_v4()), ("2001:db8:9::/48", "2001:db8::2")]
+    {
         let path = if session.add_path { "path-information 7 " } else { "" };
         let _ = writeln!(text, "  route {route} {path}{};", tagged(next_hop));
     }
@@ -200,7 +209,10 @@ impl Peer for ExaBgp<'_> {
 
     fn forget(&self) {
         let path = if self.session.add_path { "path-information 7 " } else { "" };
-        self.command(&format!("withdraw route 10.9.0.0/16 {path}{}", tagged("192.0.2.2")));
+        self.command(&format!(
+            "withdraw route 10.9.0.0/16 {path}{}",
+            tagged(self.session.their_next_hop_v4())
+        ));
     }
 
     fn ask_again(&self) -> bool {

@@ -6,12 +6,12 @@ use super::peer::Heard;
 use super::run::Bout;
 use crate::owner::route;
 
-const OURS: [&str; 2] = ["10.1.0.0/16", "2001:db8:1::/48"];
-pub const THEIRS: [(&str, &str); 2] = [("10.9.0.0/16", "192.0.2.2"), ("2001:db8:9::/48", "2001:db8::2")];
+pub const OURS: [&str; 2] = ["10.1.0.0/16", "2001:db8:1::/48"];
+pub const THEIRS: [&str; 2] = ["10.9.0.0/16", "2001:db8:9::/48"];
 const FAREWELL: &str = "maintenance until noon";
 
 /// Our routes, marked.
-fn ours(prepend: u8, local_pref: Option<u32>) -> Vec<Originated> {
+pub fn ours(prepend: u8, local_pref: Option<u32>) -> Vec<Originated> {
     let marked = |prefix| Originated {
         med: Some(7),
         local_pref,
@@ -27,7 +27,7 @@ fn expected(bout: &Bout, prefix: &str, prepend: usize, local_pref: u32) -> Heard
     let external = bout.session.external();
     Heard {
         as_path: if external { vec![bout.session.our_as; prepend + 1] } else { Vec::new() },
-        next_hop: if prefix.contains(':') { "2001:db8::1" } else { "192.0.2.1" }.to_owned(),
+        next_hop: bout.session.our_next_hop(prefix).to_owned(),
         communities: vec!["65000:1".to_owned()],
         large_communities: vec!["65000:1:2".to_owned()],
         med: Some(7),
@@ -52,7 +52,7 @@ fn until_heard(bout: &Bout, prepend: usize, local_pref: u32) {
 
 /// What we have of the peer's routes.
 pub fn learned(bout: &mut Bout) {
-    for (prefix, next_hop) in THEIRS {
+    for (prefix, next_hop) in THEIRS.into_iter().zip([bout.session.their_next_hop_v4(), "2001:db8::2"]) {
         let found =
             |routes: Vec<RouteView>| routes.into_iter().find(|route| route.prefix.to_string() == prefix);
         let route = loop {
@@ -114,7 +114,7 @@ pub fn everything(bout: &mut Bout) {
         bout.until(&format!("{gone} gone"), |peer| peer.heard(gone).is_none());
     }
     bout.peer.forget();
-    while bout.owner.until_route(THEIRS[0].0).is_some() {}
+    while bout.owner.until_route(THEIRS[0]).is_some() {}
     unharmed(bout);
     let (said, heard) =
         if bout.peer.hears_farewells() { (FAREWELL, FAREWELL) } else { ("", "Administrative Shutdown") };

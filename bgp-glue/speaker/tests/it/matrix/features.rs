@@ -2,6 +2,7 @@
 
 use bgp_speaker::{Event, Role, State};
 
+use super::crash::{KILLED, comes_back};
 use super::exchange::{THEIRS, briefly, everything, in_the_end};
 use super::peer::{PLAIN, Release, Session};
 use super::run::{Bout, Row};
@@ -16,6 +17,8 @@ enum Ways {
     Openers,
     /// Either opener on either transport.
     All,
+    /// Either opener, on IPv6.
+    Ipv6,
     /// As [`Ways::All`], but the peer cannot be the listener.
     PeerOpens,
 }
@@ -36,6 +39,7 @@ pub fn of(release: Release) -> Vec<Row> {
                 let wanted = match feature.ways {
                     Ways::One => !peer_opens && !v6,
                     Ways::Openers => !v6,
+                    Ways::Ipv6 => v6,
                     Ways::All => true,
                     Ways::PeerOpens => peer_opens,
                 };
@@ -79,10 +83,15 @@ fn features(release: Release) -> Vec<Feature> {
     add(true, "four-octet AS numbers", Ways::Openers, far, everything);
     add(bird || exabgp, "two-octet peer", Ways::Openers, Session { two_octet: true, ..PLAIN }, briefly);
     add(true, "ADD-PATH", Ways::Openers, Session { add_path: true, ..PLAIN }, by_identifier);
+    let by_ipv6 = Session { ipv6_next_hops: true, ..PLAIN };
+    // GoBGP offers it on unnumbered links alone.
+    add(frr || bird || exabgp, "IPv6 next hops of IPv4 routes", Ways::Ipv6, by_ipv6, everything);
     add(true, "thousands of routes", Ways::One, PLAIN, thousands);
     let extended = frr || bird || exabgp;
     add(extended, "extended messages", Ways::One, Session { extended: true, ..PLAIN }, thousands);
     add(true, "helper of a restart", Ways::Openers, Session { restart: true, ..PLAIN }, helps);
+    // ExaBGP has no routes to keep.
+    add(!exabgp, "helper of ours", Ways::Openers, KILLED, comes_back);
     add(!exabgp, "shutdown by the peer", Ways::Openers, PLAIN, told_to_go);
     add(frr || bird, "customer of the peer", Ways::One, roles(Role::Customer, Role::Provider), from_above);
     add(frr || bird, "provider of the peer", Ways::One, roles(Role::Provider, Role::Customer), briefly);
@@ -143,7 +152,7 @@ fn helps(bout: &mut Bout) {
     bout.owner.until_summary(|summary| summary.prefixes_accepted == 2);
     bout.peer.die();
     bout.owner.until_summary(|summary| summary.state != State::Established);
-    let all = |stale| THEIRS.map(|(prefix, _)| (prefix.to_owned(), stale)).to_vec();
+    let all = |stale| THEIRS.map(|prefix| (prefix.to_owned(), stale)).to_vec();
     assert_eq!(bout.learned(), all(true), "kept while the peer restarts");
     bout.peer.rise();
     bout.until_up();

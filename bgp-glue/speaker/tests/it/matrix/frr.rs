@@ -34,6 +34,9 @@ impl<'a> Frr<'a> {
             say("bgp graceful-restart".to_owned());
             say("bgp graceful-restart preserve-fw-state".to_owned());
         }
+        if session.ipv6_next_hops {
+            say(format!("neighbor {ours} capability extended-nexthop"));
+        }
         if session.two_octet {
             say(format!("neighbor {ours} dont-capability-negotiate"));
         }

@@ -6,6 +6,7 @@
 
 pub mod bird;
 mod capture;
+mod crash;
 pub mod exabgp;
 mod exchange;
 mod features;

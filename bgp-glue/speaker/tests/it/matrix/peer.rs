@@ -80,6 +80,10 @@ pub struct Session {
     pub extended: bool,
     /// Both wait for each other's restart.
     pub restart: bool,
+    /// We have been killed a moment ago: the peer keeps our routes.
+    pub killed: bool,
+    /// IPv4 routes have IPv6 next hops (RFC 8950).
+    pub ipv6_next_hops: bool,
     /// The peer knows no AS numbers of four octets.
     pub two_octet: bool,
 }
@@ -98,6 +102,8 @@ pub const PLAIN: Session = Session {
     both_open: false,
     extended: false,
     restart: false,
+    killed: false,
+    ipv6_next_hops: false,
     two_octet: false,
 };
 
@@ -108,6 +114,16 @@ impl Session {
 
     pub fn their_address(&self) -> &'static str {
         if self.v6 { "2001:db8::2" } else { "192.0.2.2" }
+    }
+
+    /// Our next hop of a route.
+    pub fn our_next_hop(&self, prefix: &str) -> &'static str {
+        if self.ipv6_next_hops || prefix.contains(':') { "2001:db8::1" } else { "192.0.2.1" }
+    }
+
+    /// The peer's next hop of its IPv4 routes.
+    pub fn their_next_hop_v4(&self) -> &'static str {
+        if self.ipv6_next_hops { "2001:db8::2" } else { "192.0.2.2" }
     }
 
     pub fn external(&self) -> bool {

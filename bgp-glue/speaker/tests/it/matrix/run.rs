@@ -3,9 +3,10 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use bgp_speaker::{Families, Hops, NeighborConfig, Offer, RestartOffer, SpeakerConfig, State, Why};
+use bgp_speaker::{Families, Family, Hops, NeighborConfig, Offer, RestartOffer, SpeakerConfig, State, Why};
 
 use super::capture::{self, Capture, Frame};
+use super::crash;
 use super::peer::{Peer, Release, Session};
 use crate::frr::try_until;
 use crate::netns::Netns;
@@ -58,8 +59,11 @@ impl Bout<'_> {
 }
 
 /// Our end of the session.
-fn ours(session: &Session) -> SpeakerConfig {
-    let plain = neighbor(session.their_address(), session.their_as);
+pub fn ours(session: &Session) -> SpeakerConfig {
+    let mut plain = neighbor(session.their_address(), session.their_as);
+    if session.ipv6_next_hops {
+        plain.next_hop_v4 = None;
+    }
     let restart = RestartOffer {
         time_secs: 60,
         notification: false,
@@ -73,6 +77,11 @@ fn ours(session: &Session) -> SpeakerConfig {
         add_path_send: if session.add_path { Families::ALL } else { Families::NONE },
         role: session.our_role,
         graceful_restart: session.restart.then_some(restart),
+        extended_next_hop: if session.ipv6_next_hops {
+            Families::NONE.with(Family::Ipv4Unicast)
+        } else {
+            Families::NONE
+        },
         ..Offer::default()
     };
     let neighbor = NeighborConfig {
@@ -90,7 +99,11 @@ fn one(release: Release, row: &Row) -> Vec<Frame> {
     let (here, there) = Netns::pair();
     let capture = (!row.session.extended).then(|| Capture::start(&here));
     let peer = release.start(&there, &row.session);
-    let owner = Owner::start(&here, ours(&row.session));
+    let owner = if row.session.killed {
+        crash::second_life(&here, peer.as_ref(), &row.session)
+    } else {
+        Owner::start(&here, ours(&row.session))
+    };
     let mut bout = Bout { session: row.session, owner, peer };
     (row.act)(&mut bout);
     capture.map(Capture::stop).unwrap_or_default()
