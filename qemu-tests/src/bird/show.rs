@@ -16,11 +16,19 @@ pub fn paths(text: &str, peers: &BTreeMap<String, IpAddr>) -> Paths {
             let protocol = rest.split([' ', ']']).next().unwrap_or_default();
             let best = rest.split_once(']').is_some_and(|(_, more)| more.trim_start().starts_with('*'));
             if let Some(peer) = peers.get(protocol) {
-                paths.push(Path { peer: *peer, as_path: Vec::new(), local_pref: None, valid: true, best });
+                paths.push(Path {
+                    peer: *peer,
+                    as_path: Vec::new(),
+                    local_pref: None,
+                    graceful_shutdown: false,
+                    valid: true,
+                    best,
+                });
             }
         } else if let (Some(path), Some((name, value))) = (paths.last_mut(), line.trim().split_once(": ")) {
             match name {
                 "BGP.as_path" => path.as_path = value.split(' ').filter_map(|asn| asn.parse().ok()).collect(),
+                "BGP.community" => path.graceful_shutdown = value.contains("(65535,0)"),
                 "BGP.local_pref" => path.local_pref = value.parse().ok(),
                 _ => {} // what a lab does not judge by
             }
@@ -40,7 +48,8 @@ mod tests {
             \tvia 10.1.1.1 on east\n\tType: BGP univ\n\tBGP.origin: IGP\n\tBGP.as_path: 65001 65001\n\
             \tBGP.next_hop: 10.1.1.1\n\tBGP.local_pref: 100\n\
             \x20                    unicast [westipv4 20:31:08.001] (100) [AS65001i]\n\
-            \tvia 10.2.1.1 on west\n\tBGP.as_path: 65001 65001 65001\n\tBGP.local_pref: 100\n";
+            \tvia 10.2.1.1 on west\n\tBGP.as_path: 65001 65001 65001\n\tBGP.local_pref: 100\n\
+            \tBGP.community: (65001,7) (65535,0)\n";
         let peers = [("eastipv4", "10.1.1.1"), ("westipv4", "10.2.1.1")];
         let peers = peers.map(|(name, peer)| (name.to_owned(), peer.parse().expect("an address")));
         let found = paths(text, &peers.into_iter().collect());
@@ -48,6 +57,7 @@ mod tests {
             found.0.iter().map(|path| (path.peer.to_string(), path.prepends(), path.best)).collect();
         assert_eq!(told, [("10.1.1.1".to_owned(), 1, true), ("10.2.1.1".to_owned(), 2, false)]);
         assert_eq!(found.0[0].local_pref, Some(100));
+        assert_eq!(found.0.iter().map(|path| path.graceful_shutdown).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Path {
     pub as_path: Vec<u32>,
     /// LOCAL_PREF; from an internal neighbour it is what that one sent.
     pub local_pref: Option<u32>,
+    /// It carries `GRACEFUL_SHUTDOWN` (RFC 8326).
+    pub graceful_shutdown: bool,
     /// FRR counts it as usable.
     pub valid: bool,
     /// FRR prefers it to all others.
@@ -44,6 +46,7 @@ impl Paths {
                 peer: raw.peer.peer_id,
                 as_path,
                 local_pref: raw.loc_prf,
+                graceful_shutdown: raw.community.list.iter().any(|name| name == "gracefulShutdown"),
                 valid: raw.valid,
                 best: raw.bestpath.overall,
             }
@@ -134,6 +137,8 @@ struct RawPath {
     #[serde(default)]
     valid: bool,
     #[serde(default)]
+    community: RawCommunity,
+    #[serde(default)]
     bestpath: RawBest,
     peer: RawPeer,
 }
@@ -147,6 +152,13 @@ struct RawAsPath {
 #[derive(Deserialize)]
 struct RawSegment {
     list: Vec<u32>,
+}
+
+/// Well-known ones by name.
+#[derive(Default, Deserialize)]
+struct RawCommunity {
+    #[serde(default)]
+    list: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]

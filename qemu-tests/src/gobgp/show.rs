@@ -13,7 +13,11 @@ use crate::frr::show::{Path, Paths, read};
 const AS_PATH: u8 = 2;
 const NEXT_HOP: u8 = 3;
 const LOCAL_PREF: u8 = 5;
+const COMMUNITIES: u8 = 8;
 const MP_REACH_NLRI: u8 = 14;
+
+/// 65535:0 (RFC 8326 section 2).
+const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
 
 #[derive(Deserialize)]
 struct RawPath {
@@ -41,6 +45,8 @@ struct RawAttribute {
     as_paths: Vec<RawSegment>,
     nexthop: Option<IpAddr>,
     #[serde(default)]
+    communities: Vec<u32>,
+    #[serde(default)]
     value: serde_json::Value,
 }
 
@@ -66,10 +72,13 @@ pub fn paths(command: &str, text: &str) -> Result<Paths, LabError> {
         let segments = raw.attribute(AS_PATH).map(|attribute| &attribute.as_paths);
         let as_path = segments.into_iter().flatten().flat_map(|segment| segment.asns.clone()).collect();
         let local_pref = raw.attribute(LOCAL_PREF).and_then(|attribute| attribute.value.as_u64());
+        let communities = raw.attribute(COMMUNITIES).map(|attribute| &attribute.communities);
+        let graceful_shutdown = communities.is_some_and(|all| all.contains(&GRACEFUL_SHUTDOWN));
         Some(Path {
             peer: raw.neighbor?,
             as_path,
             local_pref: local_pref.and_then(|value| u32::try_from(value).ok()),
+            graceful_shutdown,
             valid: true,
             best: raw.best,
         })
