@@ -12,9 +12,12 @@ use bgp_proto::session::Offer;
 use bgp_proto::types::{Asn, Families, Family, HoldTime, Millis, RouterId};
 use ipnetwork::IpNetwork;
 
+use crate::ao_keys::AoKeys;
 use crate::limits::Limits;
 use crate::monitor::MonitorConfig;
 use crate::tcp_auth::Md5Key;
+
+mod overlap;
 
 /// The port that BGP listens on (RFC 4271 section 8.2.1).
 pub const BGP_PORT: u16 = 179;
@@ -107,6 +110,7 @@ impl SpeakerConfig {
                 errors.push(ConfigError::DuplicateRange { prefix: range.prefix });
             }
         }
+        overlap::check(self, &mut errors);
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 }
@@ -149,6 +153,8 @@ pub struct NeighborConfig {
     pub hops: Hops,
     /// The secret that signs every segment (RFC 2385).
     pub md5_key: Option<Md5Key>,
+    /// The keys that sign every segment instead (RFC 5925).
+    pub ao_keys: Option<AoKeys>,
     /// The address to connect from; the kernel chooses where none is given.
     pub local_address: Option<IpAddr>,
     /// The port to connect to, 1 to 65535.
@@ -194,6 +200,7 @@ impl NeighborConfig {
             local_as: None,
             hops: Hops::Usual,
             md5_key: None,
+            ao_keys: None,
             local_address: None,
             port: BGP_PORT,
             hold_time: HoldTime::DEFAULT,
@@ -235,6 +242,9 @@ impl NeighborConfig {
         }
         if matches!(self.hops, Hops::UpTo(0) | Hops::Secured(0 | 255)) {
             errors.push(ConfigError::Hops { neighbor: neighbor() });
+        }
+        if self.md5_key.is_some() && self.ao_keys.is_some() {
+            errors.push(ConfigError::TwoSignatures { neighbor: neighbor() });
         }
         if self.families.is_empty() {
             errors.push(ConfigError::NoFamily { neighbor: neighbor() });
@@ -335,6 +345,24 @@ pub enum ConfigError {
     Hops {
         /// The neighbor.
         neighbor: NeighborKey,
+    },
+    /// A segment has one signature.
+    #[error(
+        "neighbor {neighbor}: TCP-MD5 and TCP-AO keys: a connection has one of the two (RFC 5925 section 5.4)"
+    )]
+    TwoSignatures {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// Keys of a range that hold for another neighbor as well.
+    #[error(
+        "neighbor {inner}: the keys of {outer} hold for it too: give both TCP-AO keys, of which no two have a number in common"
+    )]
+    KeysOverlap {
+        /// Who is inside.
+        inner: IpNetwork,
+        /// The range.
+        outer: IpNetwork,
     },
     /// A session without a family can carry nothing.
     #[error("neighbor {neighbor}: no address family: give ipv4-unicast, ipv6-unicast or both")]

@@ -173,7 +173,7 @@ impl Engine {
             refused: 0,
             config,
         };
-        keys::check(&engine.config)?;
+        engine.config.check_keys()?;
         engine.listeners = engine.open_listeners(&engine.config)?;
         Ok(engine)
     }
@@ -392,7 +392,7 @@ impl Engine {
                 match socket::listen(address) {
                     Ok(listener) => {
                         // Before anybody can connect unsigned: the queue is not looked at until this thread is free.
-                        keys::give(&listener, &keys::Keys::new(), &keys::wanted(config))
+                        keys::give(&listener, &keys::Keys::default(), &keys::wanted(config))
                             .map_err(StartError::Key)?;
                         opened.insert(address, self.listen(listener));
                     }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::{ConfigError, NeighborKey, SpeakerConfig};
 use crate::event::Event;
 use crate::summary::{RouteView, SpeakerSummary};
+use crate::tcp_ao::AoRefused;
 
 /// A BGP speaker. It lives in threads of its own; this type only starts them.
 #[derive(Debug)]
@@ -36,6 +37,9 @@ pub enum StartError {
     /// The kernel does not take a TCP-MD5 key.
     #[error("the kernel refuses a TCP-MD5 key: {0}: use a kernel with CONFIG_TCP_MD5SIG, or remove the keys")]
     Key(#[source] io::Error),
+    /// The kernel does not take a TCP-AO key.
+    #[error(transparent)]
+    AoKey(#[from] AoRefused),
     /// A thread or its timers could not be made.
     #[error("cannot start a BGP thread: {0}")]
     Thread(#[source] io::Error),

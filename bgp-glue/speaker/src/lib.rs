@@ -15,6 +15,7 @@
 //! timer lies between [`SpeakerHandle::set_originated`] and the socket; an event about a neighbor's routes comes after
 //! its [`Event::NeighborUp`], and the loss of its routes after its [`Event::NeighborDown`].
 
+mod ao_keys;
 mod clock;
 mod config;
 mod connection;
@@ -31,6 +32,7 @@ mod restarts;
 mod rib_task;
 mod socket;
 mod summary;
+mod tcp_ao;
 mod tcp_auth;
 
 pub use bgp_proto::attributes::{
@@ -50,10 +52,12 @@ pub use bgp_proto::wire::capability::{Capability, GracefulRestart, LongLived, Ro
 pub use bgp_proto::wire::notification::Notification;
 pub use bgp_proto::wire::open::Open;
 
+pub use ao_keys::{AoAlgorithm, AoKey, AoKeys, BadAoKeys};
 pub use config::{BGP_PORT, ConfigError, Hops, NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 pub use event::{BestPath, BestPathChange, Event};
 pub use handle::{Flushed, Gone, Link, Restarted, RouteFilter, Speaker, SpeakerHandle, StartError};
 pub use limits::Limits;
 pub use monitor::{MonitorConfig, MonitorSummary, MrtConfig, StationConfig};
 pub use summary::{NeighborDetails, NeighborSummary, RouteView, SpeakerSummary, Why};
+pub use tcp_ao::AoRefused;
 pub use tcp_auth::{BadMd5Key, Md5Key};

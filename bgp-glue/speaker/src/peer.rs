@@ -7,6 +7,7 @@
 
 mod actions;
 mod details;
+mod keys;
 mod wake;
 
 use std::collections::VecDeque;
@@ -25,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::ao_keys::AoKeys;
 use crate::clock::Clock;
 use crate::config::{NeighborConfig, NeighborKey};
 use crate::connection::{Connection, Input};
@@ -63,6 +65,8 @@ pub(crate) enum Order {
     TellAgain,
     /// Segments are signed with another key from now on.
     Key(Md5Key),
+    /// The same with several keys (RFC 5925).
+    AoKeys(AoKeys),
     /// The session is to begin anew.
     Clear,
     /// BFD with the neighbor failed.
@@ -284,15 +288,8 @@ impl Neighbor {
                     Families::ALL.iter().for_each(|family| table.refresh(family));
                 }
             }
-            Order::Key(key) => {
-                let streams = [&self.outgoing, &self.incoming].into_iter().flatten().map(Connection::stream);
-                for stream in streams {
-                    if let Err(error) = socket::set_key(stream, self.config.address, Some(&key)) {
-                        tracing::warn!(neighbor = %self.key, %error, "cannot change the TCP-MD5 key");
-                    }
-                }
-                self.config.md5_key = Some(key);
-            }
+            Order::Key(key) => self.change_md5_key(key),
+            Order::AoKeys(keys) => self.change_ao_keys(keys),
             Order::Clear => self.handle(Event::Reset(Notification::new(reason::ADMINISTRATIVE_RESET))),
             Order::BfdDown => self.handle(Event::Reset(Notification::new(reason::BFD_DOWN))),
             Order::LinkDown => self.handle(Event::LinkDown),

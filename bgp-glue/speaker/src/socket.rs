@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::config::{Hops, NeighborConfig, is_link_local};
+use crate::tcp_ao;
 use crate::tcp_auth::{Md5Key, set_least_hop_limit, set_md5_key};
 
 /// Precedence "internetwork control", as routers mark their routing protocols.
@@ -62,6 +63,9 @@ pub(crate) async fn connect(neighbor: NeighborConfig, kind: PeerKind) -> io::Res
     guard(&socket, &neighbor, kind)?;
     if let Some(key) = &neighbor.md5_key {
         set_key(&socket, neighbor.address, Some(key))?;
+    }
+    if let Some(keys) = &neighbor.ao_keys {
+        tcp_ao::sign(&socket, neighbor.address, keys)?;
     }
     if let Some(local) = neighbor.local_address {
         socket.bind(&SocketAddr::new(local, 0).into())?;

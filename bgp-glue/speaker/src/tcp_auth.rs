@@ -85,7 +85,7 @@ pub(crate) fn set_md5_key(
 }
 
 /// `sockaddr_in` or `sockaddr_in6` with port 0, as the octets of a `sockaddr_storage`.
-fn sockaddr(address: IpAddr) -> [u8; 128] {
+pub(crate) fn sockaddr(address: IpAddr) -> [u8; 128] {
     let mut octets = [0; 128];
     let (family, at, address): (libc::c_int, usize, &[u8]) = match &address {
         IpAddr::V4(v4) => (libc::AF_INET, 4, &v4.octets()),
@@ -112,10 +112,16 @@ pub(crate) fn set_least_hop_limit(socket: &impl AsRawFd, address: IpAddr, least:
     }
 }
 
-fn set<T>(socket: &impl AsRawFd, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
+/// Sets an option to a value that is made of integers without padding.
+pub(crate) fn set<T>(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: &T,
+) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
     // SAFETY: the descriptor is open, since `socket` is borrowed. The kernel reads `length` octets, which is the size of
-    // the value that the pointer leads to, and keeps no reference. Both types passed here are made of integers alone.
+    // the value that the pointer leads to, and keeps no reference. All types passed here are made of integers alone.
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), length) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }

@@ -1,51 +1,71 @@
-//! The TCP-MD5 keys that a listener has to know: computed whole from the configuration, and given as a difference.
+//! The keys that a listener has to know, TCP-MD5 and TCP-AO: computed whole from the configuration, and given as a difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 use tokio::net::TcpListener;
 
-use crate::config::SpeakerConfig;
+use crate::ao_keys::AoKeys;
+use crate::config::{NeighborConfig, SpeakerConfig};
 use crate::handle::StartError;
+use crate::tcp_ao;
 use crate::tcp_auth::{Md5Key, set_md5_key, supports_md5};
 
 /// Keys by the addresses that they are for.
-pub(super) type Keys = BTreeMap<IpNetwork, Md5Key>;
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    md5: BTreeMap<IpNetwork, Md5Key>,
+    ao: BTreeMap<IpNetwork, AoKeys>,
+}
 
 /// What a configuration needs.
 pub(super) fn wanted(config: &SpeakerConfig) -> Keys {
-    let neighbors = config
-        .neighbors
-        .iter()
-        .filter_map(|neighbor| Some((IpNetwork::from(neighbor.address), neighbor.md5_key.clone()?)));
-    let ranges =
-        config.ranges.iter().filter_map(|range| Some((range.prefix, range.neighbor.md5_key.clone()?)));
-    neighbors.chain(ranges).collect()
+    Keys {
+        md5: all(config, |neighbor| neighbor.md5_key.clone()),
+        ao: all(config, |neighbor| neighbor.ao_keys.clone()),
+    }
 }
 
-/// Whether this kernel can do what a configuration asks of it.
-pub(super) fn check(config: &SpeakerConfig) -> Result<(), StartError> {
-    if wanted(config).is_empty() { Ok(()) } else { supports_md5().map_err(StartError::Key) }
+fn all<T>(config: &SpeakerConfig, key: impl Fn(&NeighborConfig) -> Option<T>) -> BTreeMap<IpNetwork, T> {
+    let neighbors = config.neighbors.iter().map(|one| (IpNetwork::from(one.address), key(one)));
+    let ranges = config.ranges.iter().map(|range| (range.prefix, key(&range.neighbor)));
+    neighbors.chain(ranges).filter_map(|(peers, key)| Some((peers, key?))).collect()
+}
+
+impl SpeakerConfig {
+    /// Whether this kernel takes the keys of its neighbors; asked without a trace, whether a speaker runs or not.
+    ///
+    /// # Errors
+    ///
+    /// The first key that it does not take.
+    pub fn check_keys(&self) -> Result<(), StartError> {
+        let wanted = wanted(self);
+        if !wanted.md5.is_empty() {
+            supports_md5().map_err(StartError::Key)?;
+        }
+        Ok(tcp_ao::check(wanted.ao.iter().map(|(peers, keys)| (*peers, keys)))?)
+    }
 }
 
 /// Brings a listener from one set of keys to another.
+///
+/// The kernel takes no key of one kind beside one of the other for a peer: what goes makes room for what comes.
 pub(super) fn give(listener: &TcpListener, from: &Keys, to: &Keys) -> io::Result<()> {
     let is_v4 = listener.local_addr()?.is_ipv4();
     let ours = |network: &&IpNetwork| network.is_ipv4() == is_v4;
-    for gone in from.keys().filter(ours).filter(|network| !to.contains_key(*network)) {
-        set(listener, *gone, None)?;
+    let set_md5 = |peers: &IpNetwork, key| set_md5_key(listener, peers.network(), peers.prefix(), key);
+    for gone in from.md5.keys().filter(ours).filter(|peers| !to.md5.contains_key(*peers)) {
+        set_md5(gone, None)?;
     }
-    for (network, key) in to.iter().filter(|(network, _)| ours(network)) {
-        if from.get(network) != Some(key) {
-            set(listener, *network, Some(key))?;
+    let signed: BTreeSet<&IpNetwork> = from.ao.keys().chain(to.ao.keys()).filter(ours).collect();
+    for peers in signed {
+        tcp_ao::change_on_listener(listener, *peers, from.ao.get(peers), to.ao.get(peers))?;
+    }
+    for (peers, key) in to.md5.iter().filter(|(peers, _)| ours(peers)) {
+        if from.md5.get(peers) != Some(key) {
+            set_md5(peers, Some(key))?;
         }
     }
     Ok(())
-}
-
-fn set(listener: &TcpListener, network: IpNetwork, key: Option<&Md5Key>) -> io::Result<()> {
-    let address: IpAddr = network.network();
-    set_md5_key(listener, address, network.prefix(), key)
 }

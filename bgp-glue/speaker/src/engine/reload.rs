@@ -10,7 +10,7 @@
 //! | who looks on (MRT, BMP) | they begin and end, sessions stay |
 //! | multipath | all routes are decided again, sessions stay |
 //! | anything else of a neighbor | its session ends with Cease/6 and begins anew |
-//! | a neighbor's TCP-MD5 key, for another one | segments are signed with it, the session stays |
+//! | a neighbor's TCP-MD5 key, or TCP-AO keys, for others | segments are signed with them, the session stays |
 //! | a neighbor is gone | its session ends with Cease/3 |
 //! | our AS or identifier | every session ends with Cease/6 and begins anew |
 
@@ -32,7 +32,7 @@ impl Engine {
     /// On error nothing has changed.
     pub(super) fn reload(&mut self, config: SpeakerConfig) -> Result<(), StartError> {
         config.check().map_err(StartError::Config)?;
-        keys::check(&config)?;
+        config.check_keys()?;
         let opened = self.open_listeners(&config)?;
         let (had, wanted_keys) = (keys::wanted(&self.config), keys::wanted(&config));
         for listener in self.listeners.values() {
@@ -93,6 +93,9 @@ impl Engine {
                 if let Some(key) = &neighbor.md5_key {
                     running.order(Order::Key(key.clone()));
                 }
+                if let Some(keys) = &neighbor.ao_keys {
+                    running.order(Order::AoKeys(keys.clone()));
+                }
                 running.config = neighbor;
             }
             Some(_) => {
@@ -116,8 +119,15 @@ fn with_policies_of(config: &NeighborConfig, other: &NeighborConfig) -> Neighbor
     }
 }
 
-/// The key of the other one, if both have one: to begin or to end signing takes a new connection.
+/// The keys of the other one, if both have some: to begin or to end signing takes a new connection, as does a TCP-AO
+/// identifier that gets another meaning.
 fn with_key_of(config: &NeighborConfig, other: &NeighborConfig) -> NeighborConfig {
     let key = config.md5_key.as_ref().and(other.md5_key.clone());
-    NeighborConfig { md5_key: key.or_else(|| config.md5_key.clone()), ..config.clone() }
+    let had = config.ao_keys.as_ref();
+    let ao_keys = other.ao_keys.clone().filter(|keys| had.is_some_and(|had| had.can_become(keys)));
+    NeighborConfig {
+        md5_key: key.or_else(|| config.md5_key.clone()),
+        ao_keys: ao_keys.or_else(|| config.ao_keys.clone()),
+        ..config.clone()
+    }
 }
