@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use bgp_speaker::{
-    AnyCommunity, Asn, BadHoldTime, BadMd5Key, BadRange, Changes, Community, Conditions, Families, Family,
-    HoldTime, Hops, LargeCommunity, Limits, Md5Key, Millis, MonitorConfig, MrtConfig, Multipath,
-    NeighborConfig, NeighborRange, NotRising, Offer, Policy, PrefixLimits, PrefixRange, Prepends, Role, Rule,
-    SpeakerConfig, StationConfig, Verdict,
+    AnyCommunity, AoKeys, Asn, BadAoKeys, BadHoldTime, BadMd5Key, BadRange, Changes, Community, Conditions,
+    Families, Family, HoldTime, Hops, LargeCommunity, Limits, Md5Key, Millis, MonitorConfig, MrtConfig,
+    Multipath, NeighborConfig, NeighborRange, NotRising, Offer, Policy, PrefixLimits, PrefixRange, Prepends,
+    Role, Rule, SpeakerConfig, StationConfig, Verdict,
 };
 use srp_core::config::{self, AddPath, BgpConfig, BgpRole, LimitAction, PolicyRule, RangeConfig};
 use srp_core::types::Span;
@@ -27,10 +27,12 @@ pub enum SettingsError {
         source: BadHoldTime,
     },
     /// The file with a key cannot be read.
-    #[error("bgp.neighbor {neighbor}: md5-key-file {file}: {source}: write the key into it, one line")]
+    #[error("bgp.neighbor {neighbor}: {key} {file}: {source}: write the key into it, one a line")]
     KeyFile {
         /// The neighbour.
         neighbor: IpAddr,
+        /// Which key names it.
+        key: &'static str,
         /// The file.
         file: PathBuf,
         /// Why.
@@ -43,6 +45,16 @@ pub enum SettingsError {
         neighbor: IpAddr,
         /// Why.
         source: BadMd5Key,
+    },
+    /// The file holds no TCP-AO keys.
+    #[error("bgp.neighbor {neighbor}: ao-key-file {file}: {source}")]
+    AoKeys {
+        /// The neighbour.
+        neighbor: IpAddr,
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: BadAoKeys,
     },
     /// Not a table of prepends.
     #[error("bgp.neighbor {neighbor}: {source}")]
@@ -116,14 +128,24 @@ fn millis(span: Span) -> Millis {
 }
 
 /// The key in a file: its first line, so that an editor may end it.
-fn read_key(neighbor: IpAddr, file: &Path) -> Result<Md5Key, SettingsError> {
-    let text = std::fs::read_to_string(file).map_err(|source| SettingsError::KeyFile {
-        neighbor,
-        file: file.to_owned(),
-        source,
-    })?;
+fn read_md5_key(neighbor: IpAddr, file: &Path) -> Result<Md5Key, SettingsError> {
+    let text = read_keys(neighbor, "md5-key-file", file)?;
     let line = text.lines().next().unwrap_or_default();
     Md5Key::try_from(line).map_err(|source| SettingsError::Key { neighbor, source })
+}
+
+fn read_ao_keys(neighbor: IpAddr, file: &Path) -> Result<AoKeys, SettingsError> {
+    let text = read_keys(neighbor, "ao-key-file", file)?;
+    AoKeys::parse(&text).map_err(|source| SettingsError::AoKeys { neighbor, file: file.to_owned(), source })
+}
+
+fn read_keys(neighbor: IpAddr, key: &'static str, file: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(file).map_err(|source| SettingsError::KeyFile {
+        neighbor,
+        key,
+        file: file.to_owned(),
+        source,
+    })
 }
 
 fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, SettingsError> {
@@ -144,11 +166,13 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         (Some(hops), false) => Hops::UpTo(hops),
         (hops, true) => Hops::Secured(hops.unwrap_or(1)),
     };
-    let md5_key = config.md5_key_file.as_deref().map(|file| read_key(neighbor, file)).transpose()?;
+    let md5_key = config.md5_key_file.as_deref().map(|file| read_md5_key(neighbor, file)).transpose()?;
+    let ao_keys = config.ao_key_file.as_deref().map(|file| read_ao_keys(neighbor, file)).transpose()?;
     Ok(NeighborConfig {
         local_as: config.local_as.map(Asn),
         hops,
         md5_key,
+        ao_keys,
         delay_open: millis(config.delay_open),
         send_hold: config.send_hold_time.map(millis),
         offer: offer(config, role),

@@ -23,6 +23,7 @@ pub mod counts;
 pub mod hosts;
 pub mod inbox;
 pub mod journal;
+pub mod key_files;
 pub mod link;
 pub mod notify;
 pub mod paths;

@@ -41,8 +41,8 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Check { file } => match start::load(&file) {
-            Ok(_) => {
+        Command::Check { file } => match start::check(&file) {
+            Ok(()) => {
                 println!("{}: no errors", file.display());
                 ExitCode::SUCCESS
             }

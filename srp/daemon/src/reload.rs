@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use crate::answer::Answers;
 use crate::clock;
 use crate::inbox::Input;
+use crate::key_files;
 use crate::link::{Credentials, CredentialsError};
 use crate::paths;
 use crate::record::Recording;
@@ -153,6 +154,7 @@ impl Reload<'_> {
 
     async fn apply(self, new: Config, told: Told) {
         warn_of_local_addresses(&new, self.kernel);
+        key_files::warn_of_exposed(&new);
         for (context, config) in told {
             let Some(speaker) = self.answers.speakers.get(&context) else { continue };
             match within(&new, speaker.reload(config)).await {

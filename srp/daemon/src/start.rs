@@ -28,6 +28,7 @@ use crate::bfd::BfdError;
 use crate::clock;
 use crate::control::{self, Claim, ControlError};
 use crate::inbox::{Inbox, Input};
+use crate::key_files;
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
 use crate::paths::{self, Paths};
 use crate::record::Recording;
@@ -110,6 +111,12 @@ pub fn load(file: &Path) -> Result<Config, StartError> {
     })
 }
 
+/// Reads and checks a configuration file, and the keys of BGP neighbours that it names; asks the kernel whether it takes
+/// those.
+pub fn check(file: &Path) -> Result<(), StartError> {
+    checked_speakers(&load(file)?).map(drop)
+}
+
 /// What the state machine must know of the configuration.
 pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
     let srp = &config.srp;
@@ -150,6 +157,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let (kernel, kernel_events) = Kernel::start(kernel_settings(&config))?;
     check_machine(&config, &kernel)?;
     warn_of_local_addresses(&config, &kernel);
+    key_files::warn_of_exposed(&config);
     let kernel = Arc::new(kernel);
 
     let boot = BootId(random());
@@ -353,7 +361,7 @@ pub fn checked_speakers(config: &Config) -> Result<Told, StartError> {
     with_bgp.map(|(name, bgp)| Ok((name.clone(), checked_speaker(name, bgp)?))).collect()
 }
 
-/// What the speaker of a context is told. Files with keys are read here.
+/// What the speaker of a context is told. Files with keys are read here, and the kernel is asked whether it takes them.
 fn checked_speaker(context: &str, bgp: &BgpConfig) -> Result<SpeakerConfig, StartError> {
     let context = || context.to_owned();
     let speaker =
@@ -363,6 +371,7 @@ fn checked_speaker(context: &str, bgp: &BgpConfig) -> Result<SpeakerConfig, Star
         source: bgp_glue::speaker::StartError::Config(faults),
     };
     speaker.check().map_err(refused)?;
+    speaker.check_keys().map_err(|source| StartError::Speaker { context: context(), source })?;
     Ok(speaker)
 }
 

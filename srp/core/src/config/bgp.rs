@@ -9,6 +9,7 @@ use super::add_path::AddPath;
 use super::bfd;
 use super::fault::{Fault, Place};
 use super::group::{self, Groups};
+use super::instance_fault::InstanceFault;
 use super::kind::{
     Address, AddressV4, AddressV6, AsNumber, Choice, Duration, FilePath, Flag, HoldTime, Integer, Interface,
     Prefix, RouterId, Rule,
@@ -132,6 +133,10 @@ pub(super) fn read_session(
     let multihop = s.optional("multihop", &Integer::<u8>::new(1, 254));
     let ttl_security = s.or("ttl-security", &Flag, false);
     let md5_key_file = s.optional("md5-key-file", &FilePath { base: s.base() });
+    let ao_key_file = s.optional("ao-key-file", &FilePath { base: s.base() });
+    if let (Ok(Some(md5)), Ok(Some(ao))) = (&md5_key_file, &ao_key_file) {
+        s.report(&ao.at, InstanceFault::SignedTwice { other: md5.at.clone() }.into());
+    }
     let role = s.optional("role", &Choice(BgpRole::WORDS));
     let role_strict = s.or("role-strict", &Flag, false);
     let families = Families::read(s, address);
@@ -175,6 +180,7 @@ pub(super) fn read_session(
         multihop: multihop?.map(|multihop| multihop.value),
         ttl_security: ttl_security?.value,
         md5_key_file: md5_key_file?.map(|file| file.value),
+        ao_key_file: ao_key_file?.map(|file| file.value),
         hold_time: hold_time?.value,
         send_hold_time: send_hold_time?.map(|time| time.value),
         delay_open: delay_open?.value,

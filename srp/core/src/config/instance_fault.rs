@@ -41,6 +41,12 @@ pub enum InstanceFault {
         /// The other instance.
         other: Place,
     },
+    /// Two kinds of keys for one connection.
+    #[error("a segment has one signature, and {other} signs it already")]
+    SignedTwice {
+        /// The other key.
+        other: Place,
+    },
     /// Our end of a session, where nobody listens.
     #[error("the instance does not listen on this address, so the neighbour could not connect")]
     NotListened,
@@ -73,6 +79,7 @@ impl InstanceFault {
             Self::ListensEverywhere { .. } => {
                 "add listen = [\"ADDRESS\"] to both, or give one of them another port".into()
             }
+            Self::SignedTwice { .. } => "keep the one that the neighbour has too".into(),
             Self::NotListened => "add it to listen, or write one that is there".into(),
             Self::NotToldApart { .. } => "give both a local-address, each another one".into(),
         }

@@ -344,6 +344,8 @@ pub struct NeighborConfig {
     pub ttl_security: bool,
     /// File with the key that signs every segment (RFC 2385).
     pub md5_key_file: Option<PathBuf>,
+    /// File with the keys that sign every segment instead (RFC 5925).
+    pub ao_key_file: Option<PathBuf>,
     /// 0 (none) or 3 s ..= 65535 s; default 9 s.
     pub hold_time: Span,
     /// How long it may take nothing of what is sent; without, what RFC 9687 says.

@@ -318,6 +318,7 @@ fn session(table: Table, neighbor: &NeighborConfig) -> Table {
         .maybe_bare("multihop", neighbor.multihop)
         .bare("ttl-security", neighbor.ttl_security)
         .maybe("md5-key-file", neighbor.md5_key_file.as_deref().map(Path::display))
+        .maybe("ao-key-file", neighbor.ao_key_file.as_deref().map(Path::display))
         .maybe("role", neighbor.role)
         .bare("role-strict", neighbor.role_strict)
         .bare("ipv4", neighbor.ipv4)

@@ -81,6 +81,41 @@ fn key_file_that_does_not_exist_is_named() {
     assert_eq!(pair.east.kernel(), before);
 }
 
+/// A context with a neighbour that has TCP-AO keys.
+const SIGNED: &str = "\n[[context]]\nname = \"red\"\ntable = 1001\n[context.bgp]\nas = 65001\nrouter-id = \"192.0.2.101\"\n\
+    [[context.bgp.group]]\nname = \"signed\"\nao-key-file = \"neighbour.keys\"\n\
+    [[context.bgp.neighbor]]\naddress = \"10.1.0.2\"\nremote-as = 65101\ngroup = \"signed\"\n";
+
+#[test]
+fn tcp_ao_key_is_refused_by_name_where_the_kernel_has_none_and_never_shown() {
+    let pair = Pair::new();
+    let before = pair.east.kernel();
+    let file = pair.east.configure(&Keys::None, SIGNED);
+    let keys = pair.file("neighbour.keys");
+    let rows = [
+        ("", "ao-key-file", "no key in it"),
+        ("1 2 hmac-sha-1-96 hush\n3 2 hmac-sha-1-96 hush\n", "neighbour.keys", "line 2: RECEIVE-ID 2"),
+        (
+            "7 8 hmac-sha-1-96 hush\n",
+            "context red: TCP-AO key 7/8 hmac-sha-1-96 for 10.1.0.2/32: the kernel refuses it",
+            "use a kernel of Linux 6.7 or later with CONFIG_TCP_AO, or md5-key-file at both ends",
+        ),
+    ];
+    for (text, where_, why) in rows {
+        fs::write(&keys, text).expect("a key file");
+        let check = Command::new(env!("CARGO_BIN_EXE_srpd")).arg("check").arg(&file).output().expect("srpd");
+        let (code, said) = pair.east.refusal(&file);
+        for (code, said) in
+            [(code, said), (check.status.code(), String::from_utf8_lossy(&check.stderr).into())]
+        {
+            assert_eq!(code, Some(1), "{said}");
+            assert!(said.contains(where_) && said.contains(why), "{said}");
+            assert!(!said.contains("hush"), "{said}");
+        }
+    }
+    assert_eq!(pair.east.kernel(), before);
+}
+
 #[test]
 fn peer_with_the_wrong_key_is_counted_and_never_a_peer() {
     let pair = Pair::new();

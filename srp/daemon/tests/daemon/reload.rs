@@ -1,5 +1,7 @@
 //! What a start and a reload check beyond the file itself: keys in files of their own, links of this machine.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -82,6 +84,18 @@ fn reload_that_names_a_key_file_that_is_not_there_changes_nothing() {
 }
 
 #[test]
+fn reload_that_names_a_tcp_ao_key_that_the_kernel_does_not_take_changes_nothing() {
+    let alone = Alone::with(Pair::new(), LONELY);
+    let east = &alone.pair.east;
+    std::fs::write(alone.pair.file("neighbour.keys"), "7 8 hmac-sha-1-96 hush\n").expect("a key file");
+    let before = (alone.running(), east.kernel());
+    east.configure(&Keys::None, &format!("{LONELY}hold-time = \"30s\"\nao-key-file = \"neighbour.keys\"\n"));
+    alone.reload_until_said(&["reload refused", "TCP-AO key 7/8 hmac-sha-1-96 for 10.1.0.2/32"]);
+    assert_eq!((alone.running(), east.kernel()), before);
+    assert!(!alone.said().contains("hush"));
+}
+
+#[test]
 fn reload_that_names_an_interface_that_is_not_there_changes_nothing() {
     let loopback =
         "[[context.loopback]]\nname = \"elsewhere\"\naddress = \"192.0.2.77/32\"\ninterface = \"lost0\"\n";
@@ -93,11 +107,13 @@ fn reload_takes_over_a_key_that_has_changed_in_its_file_alone() {
     let pair = Pair::new();
     let key = pair.file("neighbour.key");
     std::fs::write(&key, "first\n").expect("a key file");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o644)).expect("a mode");
     let alone = Alone::with(pair, &format!("{LONELY}md5-key-file = \"neighbour.key\"\n"));
     alone.reload_until_said(&["nothing has changed"]);
     std::fs::write(&key, "second\n").expect("a key file");
     alone.reload_until_said(&["other keys for BGP neighbours"]);
     alone.reload_until_said(&["reload done"]);
     let text = alone.said();
+    assert!(text.contains("neighbour.key, a key of BGP neighbours, has mode 0644: others"), "{text}");
     assert!(!text.contains("second"), "a key does not belong into a log: {text}");
 }

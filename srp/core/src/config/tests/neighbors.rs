@@ -27,6 +27,12 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        fact: "segments signed twice",
+        text: "[[context.bgp.neighbor]]\naddress = \"10.1.1.2\"\nremote-as = 65101\nmd5-key-file = \"/a\"\nao-key-file = \"/b\"\n",
+        said: &["5|context[a].bgp.neighbor[10.1.1.2].ao-key-file = \"/b\"|a segment has one signature, and \
+             context[a].bgp.neighbor[10.1.1.2].md5-key-file (line 13) signs it already|keep the one that the neighbour has too"],
+    },
+    Row {
         fact: "prepends that do not rise",
         text: "[[context.bgp.neighbor]]\naddress = \"10.1.1.2\"\nremote-as = 65101\nprepends = [1, 3, 3, 4]\n",
         said: &[

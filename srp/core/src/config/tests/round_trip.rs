@@ -278,6 +278,7 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
                 multihop: v6.then_some(3),
                 ttl_security: both,
                 md5_key_file: passive.then(|| "/run/bgp.key".into()),
+                ao_key_file: (!passive && v6).then(|| "/run/bgp.keys".into()),
                 hold_time: Span::secs(hold),
                 send_hold_time: both.then_some(Span::secs(20)),
                 delay_open: Span::secs(u64::from(port) % 240),
