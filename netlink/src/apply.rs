@@ -154,9 +154,7 @@ impl Hands {
             })
             .collect();
         for (table, v6) in tables {
-            let mut request = routes_request(v6);
-            request.attributes.push(RouteAttribute::Table(table.get()));
-            for message in self.reader.all(&RouteNetlinkMessage::GetRoute(request))?.0 {
+            for message in self.reader.all(&table_request(table, v6))?.0 {
                 let RouteNetlinkMessage::NewRoute(message) = message else { continue };
                 let Some(found) = codec::found_route(&message) else { continue };
                 if keys.contains(&Key::Route(found.key)) {
@@ -234,6 +232,17 @@ impl Hands {
         }
         Ok(have)
     }
+}
+
+/// The request for a dump of the main table of one family.
+pub(crate) fn main_table_request(v6: bool) -> RouteNetlinkMessage {
+    table_request(TableId::MAIN, v6)
+}
+
+fn table_request(table: TableId, v6: bool) -> RouteNetlinkMessage {
+    let mut request = routes_request(v6);
+    request.attributes.push(RouteAttribute::Table(table.get()));
+    RouteNetlinkMessage::GetRoute(request)
 }
 
 fn routes_request(v6: bool) -> RouteMessage {

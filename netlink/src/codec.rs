@@ -82,7 +82,7 @@ impl FoundRoute {
 }
 
 /// The name that `ip route` shows (`/etc/iproute2/rt_protos`), or the number.
-fn protocol_name(protocol: u8) -> String {
+pub(crate) fn protocol_name(protocol: u8) -> String {
     const NAMES: [(u8, &str); 29] = [
         (0, "unspec"),
         (1, "redirect"),
@@ -138,7 +138,7 @@ pub(crate) fn request(op: &Op, mark: Mark) -> (RouteNetlinkMessage, u16) {
     }
 }
 
-fn family(ip: IpAddr) -> AddressFamily {
+pub(crate) fn family(ip: IpAddr) -> AddressFamily {
     match ip {
         IpAddr::V4(_) => AddressFamily::Inet,
         IpAddr::V6(_) => AddressFamily::Inet6,
@@ -294,21 +294,27 @@ fn found_target(message: &RouteMessage) -> HeldTarget {
     match message.header.kind {
         RouteType::BlackHole => Some(RouteTarget::Blackhole),
         RouteType::Unreachable => Some(RouteTarget::Unreachable),
-        RouteType::Unicast => found_hops(message).map(RouteTarget::Via),
+        // What is not ours to make is never what is wanted.
+        RouteType::Unicast if has_extras(message) => None,
+        RouteType::Unicast => usable_hops(message).map(RouteTarget::Via),
         _ => None,
     }
 }
 
-fn found_hops(message: &RouteMessage) -> Option<NextHops> {
+fn has_extras(message: &RouteMessage) -> bool {
+    let is_extra = |attribute: &RouteAttribute| {
+        matches!(attribute, RouteAttribute::NhId(_) | RouteAttribute::PrefSource(_))
+    };
+    message.attributes.iter().any(is_extra)
+}
+
+/// The hops of a route, whoever made it; `None` where one of them puts something around the packets (labels, tunnels).
+pub(crate) fn usable_hops(message: &RouteMessage) -> Option<NextHops> {
     let (mut several, mut link) = (None, None);
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::MultiPath(hops) => several = Some(hops),
             RouteAttribute::Oif(index) => link = LinkIndex::new(*index),
-            // Not ours to make, so never what is wanted.
-            RouteAttribute::Encap(_) | RouteAttribute::NhId(_) | RouteAttribute::PrefSource(_) => {
-                return None;
-            }
             _ => {}
         }
     }
@@ -333,6 +339,9 @@ fn found_hop(
     onlink: bool,
     weight: NonZeroU8,
 ) -> Option<NextHop> {
+    if attributes.iter().any(|attribute| matches!(attribute, RouteAttribute::Encap(_))) {
+        return None;
+    }
     let gateway = attributes.iter().find_map(|attribute| match attribute {
         RouteAttribute::Gateway(RouteAddress::Inet(ip)) | RouteAttribute::Via(RouteVia::Inet(ip)) => {
             Some(IpAddr::V4(*ip))

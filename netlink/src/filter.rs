@@ -22,6 +22,19 @@ const IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const IF_ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
+/// The program that lets only routes of others pass, for a socket that hears of nothing but routes.
+pub(crate) fn routes_of_others(own_port: u32, protocol: u8) -> [SockFilter; 6] {
+    let step = SockFilter::new;
+    [
+        step(LOAD_U32, 0, 0, 12),
+        step(IF_EQUAL, 3, 0, u32::from_be_bytes(own_port.to_ne_bytes())), // 1: our own echo -> 5
+        step(LOAD_U8, 0, 0, 21),
+        step(IF_EQUAL, 1, 0, u32::from(protocol)), // 3: under our mark -> 5
+        step(RETURN, 0, 0, u32::MAX),
+        step(RETURN, 0, 0, 0), // 5
+    ]
+}
+
 /// The program for a writer with the port `own_port` that marks its routes with `protocol`.
 pub(crate) fn program(own_port: u32, protocol: u8) -> [SockFilter; 12] {
     // A load gives the octets in network order; the header holds them in the order of the machine.

@@ -4,12 +4,18 @@ use std::io;
 use std::time::Instant;
 use std::vec::IntoIter;
 
+use netlink_packet_route::RouteNetlinkMessage;
+
+use crate::apply::{Hands, main_table_request};
 use crate::compare::{Findings, Reading, Reads};
 use crate::kernel::RequestError;
 use crate::ledger::Book;
+use crate::lookup::Question;
 use crate::plan::Op;
 use crate::report::{CompareCause, KernelEvent, Report};
+use crate::socket::{Dump, DumpSocket, DumpStep};
 use crate::types::{RouteChange, Section};
+use crate::way::Search;
 use crate::worker::{Answer, Worker};
 
 /// Operations, or changes, to one step.
@@ -44,6 +50,13 @@ enum Task {
         reading: Reading,
         cause: CompareCause,
         readings: u8,
+    },
+    /// Looking for routes of others below ours.
+    Search {
+        question: Question,
+        search: Search,
+        /// The reading, and whether it is of IPv6; `None` before the first.
+        dump: Option<(Dump, bool)>,
     },
     /// A comparison, judging learned routes and putting right what differs.
     Repair {
@@ -83,6 +96,10 @@ impl Job {
 
     pub(crate) fn compare(cause: CompareCause, answer: Option<Answer>, taken: Instant) -> Self {
         Self::new(Task::Compare { cause, readings: 0 }, answer, taken)
+    }
+
+    pub(crate) fn search(question: Question, search: Search) -> Self {
+        Self::new(Task::Search { question, search, dump: None }, None, Instant::now())
     }
 
     /// Whether an SRP section that is asked for after this job must also be carried out after it.
@@ -135,6 +152,17 @@ impl Job {
                 }
                 Err(error) => errand.fail_compare(worker, cause, error),
             },
+            Task::Search { question, mut search, dump } => match look(worker, &mut search, dump) {
+                Ok(None) => {
+                    question.settle(search);
+                    None
+                }
+                Ok(dump) => errand.again(Task::Search { question, search, dump }),
+                Err(error) => {
+                    question.fail(error);
+                    None
+                }
+            },
             Task::Repair { mut ops, mut findings, cause } => {
                 if ops.len() > 0 {
                     let slice = ops.by_ref().take(SLICE).collect();
@@ -151,6 +179,30 @@ impl Job {
                 errand.finish()
             }
         }
+    }
+}
+
+/// Shows the next part of the main table to the search; `None` once it has seen everything.
+fn look(
+    worker: &mut Worker,
+    search: &mut Search,
+    dump: Option<(Dump, bool)>,
+) -> io::Result<Option<(Dump, bool)>> {
+    let Hands { reader, mark, .. } = &mut worker.hands;
+    let ask = |reader: &mut DumpSocket, v6| Ok(Some((reader.start(main_table_request(v6))?, v6)));
+    let Some((mut dump, v6)) = dump else { return ask(reader, false) };
+    match reader.next(&mut dump)? {
+        DumpStep::Some(messages) => {
+            for message in messages {
+                if let RouteNetlinkMessage::NewRoute(message) = message {
+                    search.see(&message, *mark, &worker.links);
+                }
+            }
+            Ok(Some((dump, v6)))
+        }
+        // What changes under way is heard of by the watch.
+        DumpStep::End { .. } if v6 => Ok(None),
+        DumpStep::End { .. } => ask(reader, true),
     }
 }
 

@@ -7,10 +7,12 @@ use tokio::sync::oneshot;
 
 use crate::left_over::LeftOver;
 use crate::links::{Links, SharedLinks};
+use crate::lookup::ADDRESSES;
 use crate::names::{LinkName, Mac};
 use crate::report::{KernelEvent, Report};
 use crate::settings::{Settings, SettingsError};
 use crate::types::{RouteChange, Section};
+use crate::way::{NoWay, Way};
 use crate::worker::{self, Answer, EventSource, Request, Requests};
 
 /// Why the kernel side could not start.
@@ -107,6 +109,20 @@ impl Kernel {
     /// Objects that were missing count as added.
     pub async fn compare(&self) -> Result<Report, RequestError> {
         self.ask(Request::Compare).await
+    }
+
+    /// How each address is reached by the routes of others in the main table, in the order of the question.
+    ///
+    /// From then on [`KernelEvent::RoutesChanged`] tells when an answer may have changed by a route; that a link or an
+    /// address did is told by their own events.
+    pub async fn ways(&self, addresses: &[IpAddr]) -> Result<Vec<Result<Way, NoWay>>, RequestError> {
+        let mut ways = Vec::with_capacity(addresses.len());
+        for addresses in addresses.chunks(ADDRESSES) {
+            let (answer, answered) = oneshot::channel();
+            self.requests.send(Request::Ways(addresses.to_vec(), answer))?;
+            ways.extend(answered.await.unwrap_or(Err(RequestError::Stopped))?);
+        }
+        Ok(ways)
     }
 
     /// The links as last told by the kernel: a snapshot, cheap to take.

@@ -14,13 +14,14 @@
 //! | [`Report`] with [`Refused`] | worker | owner, as the answer |
 //! | notification (rtnetlink groups link, address, route) | kernel, past a filter | worker: picture of links, comparison |
 //! | [`KernelEvent`] | worker | [`EventReceiver`] |
+//! | [`Way`] or [`NoWay`] | worker, from the kernel | owner, as the answer |
 //! | [`Links`] | worker | anybody, as a snapshot |
 //!
 //! Read first: `plan.rs` (the rules), `ledger.rs` with its two books, `worker.rs` (the loop), `apply.rs`, `socket.rs`.
 //! `docs/decisions/0004-kernel-ownership.md` says why the mark, the metrics and the own writer are as they are.
 //!
 //! Everything happens in the network namespace of the thread that calls [`Kernel::start`]. Left out: nexthop objects,
-//! policy rules, neighbour entries; next hops that are not directly connected must be resolved first.
+//! policy rules, neighbour entries. Next hops that are not directly connected are resolved by [`Kernel::ways`] first.
 
 mod apply;
 mod codec;
@@ -34,6 +35,7 @@ mod learned_book;
 mod ledger;
 mod left_over;
 mod links;
+mod lookup;
 mod names;
 pub mod plan;
 mod prefix;
@@ -43,6 +45,7 @@ mod socket;
 mod srp_book;
 mod types;
 mod watch;
+mod way;
 mod worker;
 
 pub use gratuitous::{Gratuitous, GratuitousError};
@@ -56,3 +59,4 @@ pub use settings::{Settings, SettingsError};
 pub use types::{
     Address, AddressError, NextHop, NextHops, Route, RouteChange, RouteError, RouteTarget, Section,
 };
+pub use way::{NoWay, Way};

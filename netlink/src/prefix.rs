@@ -78,6 +78,11 @@ impl Prefix {
     pub fn is_ipv6(self) -> bool {
         self.network.is_ipv6()
     }
+
+    /// Whether the address lies in it; never one of the other family.
+    pub fn contains(self, address: IpAddr) -> bool {
+        IpNetwork::from(self).contains(address)
+    }
 }
 
 /// 32 for IPv4, 128 for IPv6.

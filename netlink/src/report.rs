@@ -188,6 +188,9 @@ pub enum KernelEvent {
         /// What went wrong.
         error: String,
     },
+    /// Somebody else's route toward an address that [`crate::Kernel::ways`] was asked about came, went or changed, or may
+    /// have. No address is watched any more: ask again.
+    RoutesChanged,
     /// The reader of the events was too slow and this many were dropped: read [`crate::Kernel::links`] afresh.
     Missed {
         /// How many.

@@ -1,4 +1,4 @@
-//! The three netlink sockets: one writes, one dumps, one listens.
+//! The netlink sockets: one writes and asks, one dumps, one listens, and one listens to the routes of others once that matters.
 //!
 //! They are apart so that an overrun of events never swallows an acknowledgement, and a long dump never delays a
 //! write. Writing and dumping are synchronous on purpose: the kernel carries a request out within `sendmsg`, and its
@@ -14,7 +14,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
-use socket2::SockRef;
+use socket2::{SockFilter, SockRef};
 
 use crate::filter;
 use crate::frame::{NLMSG_DONE, NLMSG_ERROR, Refusal, answer, append, decode, frames};
@@ -98,6 +98,31 @@ impl WriteSocket {
             }
             self.socket.send(&self.out, 0)?;
             self.collect(first, count, &mut results)?;
+        }
+    }
+
+    /// Asks for one object, and returns the kernel's answer.
+    pub(crate) fn ask(
+        &mut self,
+        request: RouteNetlinkMessage,
+    ) -> io::Result<Result<RouteNetlinkMessage, Refusal>> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.out.clear();
+        append(&mut self.out, request, 0, self.sequence);
+        self.socket.send(&self.out, 0)?;
+        loop {
+            self.read.clear();
+            self.socket.recv(&mut self.read, 0)?;
+            for frame in frames(&self.read).filter(|frame| frame.header.sequence_number == self.sequence) {
+                if frame.header.message_type != NLMSG_ERROR {
+                    let unread =
+                        || io::Error::new(io::ErrorKind::InvalidData, "an answer that cannot be read");
+                    return decode(&frame).map(Ok).ok_or_else(unread);
+                }
+                if let Err(refusal) = answer(&frame) {
+                    return Ok(Err(refusal));
+                }
+            }
         }
     }
 
@@ -239,20 +264,31 @@ pub(crate) enum Heard {
 impl EventSocket {
     /// Hears from now on; `own_port` is the writing socket's, whose echoes the kernel filters out.
     pub(crate) fn open(buffer: usize, own_port: u32, protocol: u8) -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        SockRef::from(&socket).attach_filter(&filter::program(own_port, protocol))?;
-        setsockopt(&socket, RcvBufForce, &(buffer / 2))
-            .or_else(|_| setsockopt(&socket, RcvBuf, &(buffer / 2)))?;
-        socket.set_non_blocking(true)?;
-        socket.bind_auto()?;
-        for group in [
+        let groups = [
             libc::RTNLGRP_LINK,
             libc::RTNLGRP_IPV4_IFADDR,
             libc::RTNLGRP_IPV6_IFADDR,
             libc::RTNLGRP_IPV4_ROUTE,
             libc::RTNLGRP_IPV6_ROUTE,
-        ] {
-            socket.add_membership(group)?;
+        ];
+        Self::listen(buffer, &filter::program(own_port, protocol), &groups)
+    }
+
+    /// Hears of the routes of others, and nothing else.
+    pub(crate) fn open_for_routes(buffer: usize, own_port: u32, protocol: u8) -> io::Result<Self> {
+        let groups = [libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE];
+        Self::listen(buffer, &filter::routes_of_others(own_port, protocol), &groups)
+    }
+
+    fn listen(buffer: usize, filter: &[SockFilter], groups: &[u32]) -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        SockRef::from(&socket).attach_filter(filter)?;
+        setsockopt(&socket, RcvBufForce, &(buffer / 2))
+            .or_else(|_| setsockopt(&socket, RcvBuf, &(buffer / 2)))?;
+        socket.set_non_blocking(true)?;
+        socket.bind_auto()?;
+        for group in groups {
+            socket.add_membership(*group)?;
         }
         Ok(Self { socket, read: Vec::with_capacity(READ_BUFFER) })
     }

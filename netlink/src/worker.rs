@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::io::{Read, Write};
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
@@ -23,6 +24,7 @@ use crate::kernel::{RequestError, StartError};
 use crate::ledger::{self, Book, Ledger};
 use crate::left_over::LeftOver;
 use crate::links::{Links, SharedLinks};
+use crate::lookup::{Watch, WaysAnswer};
 use crate::plan::Op;
 use crate::report::{CompareCause, KernelEvent, Refused, Report};
 use crate::settings::Settings;
@@ -46,6 +48,7 @@ pub(crate) enum Request {
     SweepLearned(Answer),
     RemoveAllOurs(Answer),
     Compare(Answer),
+    Ways(Vec<IpAddr>, WaysAnswer),
 }
 
 /// The way in: a channel, and a socket that wakes the worker from its wait.
@@ -144,6 +147,7 @@ pub(crate) fn spawn(
         compared_at: None,
         srp_changed: false,
         events_lost: !consistent,
+        watch: Watch::default(),
     };
     let name = "netlink".to_owned();
     std::thread::Builder::new()
@@ -164,9 +168,10 @@ pub(crate) struct Worker {
     pub(crate) srp_changed: bool,
     /// Whether the picture of the links must be made afresh.
     pub(crate) events_lost: bool,
+    pub(crate) settings: Settings,
+    pub(crate) watch: Watch,
     shared: SharedLinks,
     jobs: VecDeque<Job>,
-    settings: Settings,
     compare_at: Instant,
     compare_cause: CompareCause,
     compared_at: Option<Instant>,
@@ -178,7 +183,7 @@ impl Worker {
             if !self.take_requests(requests) {
                 return;
             }
-            if let Err(error) = self.hear_events() {
+            if let Err(error) = self.hear_events().and_then(|()| self.hear_routes()) {
                 tracing::error!(%error, "netlink event socket failed; the kernel side stops");
                 return;
             }
@@ -207,10 +212,10 @@ impl Worker {
         };
         // Rounded up, or the last fraction of a millisecond would be spent spinning.
         let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
-        let mut fds = [
-            PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
-            PollFd::new(wake.as_fd(), PollFlags::POLLIN),
-        ];
+        let sources =
+            [Some(self.listener.as_fd()), Some(wake.as_fd()), self.watch.socket.as_ref().map(AsFd::as_fd)];
+        let mut fds: Vec<_> =
+            sources.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut fds, timeout) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
@@ -249,10 +254,16 @@ impl Worker {
             }
             Request::SweepLearned(answer) => self.jobs.push_back(Job::sweep(answer, taken)),
             Request::RemoveAllOurs(answer) => self.jobs.push_back(Job::remove_all(answer, taken)),
+            Request::Ways(addresses, answer) => self.find_ways(addresses, answer),
             Request::Compare(answer) => {
                 self.jobs.push_back(Job::compare(CompareCause::Requested, Some(answer), taken));
             }
         }
+    }
+
+    /// Does this behind everything else.
+    pub(crate) fn put_off(&mut self, job: Job) {
+        self.jobs.push_back(job);
     }
 
     /// Makes `want` the whole SRP section and carries it out at once.
