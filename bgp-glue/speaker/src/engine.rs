@@ -260,6 +260,7 @@ impl Engine {
             }
             Command::NextHops(next_hops) => self.tell_table(RibMessage::NextHops(next_hops)),
             Command::DumpTable { view, done } => self.tell_table(RibMessage::DumpTable(view, done)),
+            Command::NextHopsMoved(moved) => self.tell_table(RibMessage::NextHopsMoved(moved)),
             Command::AllNextHops { done } => self.tell_table(RibMessage::AllNextHops(done)),
             Command::Shutdown { done, .. } => drop(done), // taken out by `run`
         }

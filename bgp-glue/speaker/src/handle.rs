@@ -1,5 +1,6 @@
 //! The owner's end of a running speaker.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -141,6 +142,7 @@ pub(crate) enum Command {
         done: oneshot::Sender<bool>,
     },
     NextHops(Vec<(IpAddr, Reach)>),
+    NextHopsMoved(HashSet<IpAddr>),
     AllNextHops {
         done: oneshot::Sender<Vec<IpAddr>>,
     },
@@ -250,6 +252,12 @@ impl SpeakerHandle {
     /// Whether next hops can be reached, for those that were wanted by [`Event::NextHopsWanted`] and whenever it changes.
     pub fn set_next_hops(&self, next_hops: Vec<(IpAddr, Reach)>) {
         let _ = self.commands.send(Command::NextHops(next_hops));
+    }
+
+    /// The way to next hops is another one, though they are reached at the same cost: the best paths by them are told
+    /// again, for one who installs the way and not the next hop.
+    pub fn next_hops_moved(&self, moved: HashSet<IpAddr>) {
+        let _ = self.commands.send(Command::NextHopsMoved(moved));
     }
 
     /// Every next hop that routes lead to, for one who has to look at all of them again.

@@ -4,7 +4,7 @@
 //! sockets, and TCP slows the neighbors down. Events go out by a bounded queue too: while the owner does not take
 //! them, changes gather in the table, where a prefix is one change however often it changes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -88,6 +88,7 @@ pub(crate) enum RibMessage {
     JudgeAgain(PeerId),
     Local(Local),
     NextHops(Vec<(IpAddr, Reach)>),
+    NextHopsMoved(HashSet<IpAddr>),
     AllNextHops(oneshot::Sender<Vec<IpAddr>>),
     /// Somebody begins to look on, or ends.
     Watch(Watch),
@@ -269,6 +270,7 @@ impl RibTask {
             | RibMessage::Limits { .. }
             | RibMessage::JudgeAgain(_)
             | RibMessage::Local(_)
+            | RibMessage::NextHopsMoved(_)
             | RibMessage::AllNextHops(_)
             | RibMessage::Watch(_)
             | RibMessage::Unwatch(_)
@@ -348,6 +350,7 @@ impl RibTask {
                     self.publish_counts(*id);
                 }
             }
+            RibMessage::NextHopsMoved(moved) => self.rib.next_hops_moved(&moved),
             RibMessage::AllNextHops(answer) => {
                 let _ = answer.send(self.rib.next_hops());
             }

@@ -46,9 +46,8 @@ pub(super) fn judge(
     if peer.own_addresses.contains(&used.next_hop.address()) {
         return Judged { used, obstacle: Some(Obstacle::NextHopIsOurs), cost: 0 };
     }
-    // The neighbor itself is reached by its session, which ends with its link.
-    let next_hop =
-        watched(used.next_hop).filter(|next_hop| *next_hop != peer.address && !on_link(peer, &used));
+    // The neighbor's own address is no exception: it may be routers away, where a session proves no route to it.
+    let next_hop = watched(used.next_hop).filter(|_| !on_link(peer, &used));
     match next_hops.reach(next_hop) {
         Reach::Cost(cost) => Judged { used, obstacle: None, cost },
         Reach::Unreachable => Judged { used, obstacle: Some(Obstacle::NextHopUnreachable), cost: 0 },

@@ -5,11 +5,12 @@
 //! is worse than one that comes a moment later. A table whose owner watches nothing takes every next hop as
 //! reachable.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::Rib;
 use super::judge::watched;
+use super::table::Told;
 
 /// The map is looked through for next hops that nothing uses when it has grown to this, and to twice what was left.
 const SMALL: usize = 256;
@@ -67,19 +68,31 @@ impl Rib {
     /// What became of next hops. Routes by those that changed are judged and decided again, in one pass.
     pub fn set_next_hops(&mut self, told: impl IntoIterator<Item = (IpAddr, Reach)>) {
         let Some(known) = &mut self.next_hops.known else { return };
-        let mut changed = Vec::new();
+        let mut changed = HashSet::new();
         for (next_hop, reach) in told {
             if let Some(before) = known.get_mut(&next_hop)
                 && *before != reach
             {
                 *before = reach;
-                changed.push(next_hop);
+                changed.insert(next_hop);
             }
         }
         if !changed.is_empty() {
             let of = |path: &super::Path| watched(path.used.next_hop);
             self.judge_all(|_, path| of(path).is_some_and(|next_hop| changed.contains(&next_hop)));
         }
+    }
+
+    /// The way to these next hops is another one, at whatever cost: prefixes that were told by them are told again.
+    pub fn next_hops_moved(&mut self, moved: &HashSet<IpAddr>) {
+        let Self { table, dirty, .. } = self;
+        let is_moved = |next_hop| watched(next_hop).is_some_and(|next_hop| moved.contains(&next_hop));
+        table.for_each_mut(|prefix, entry| {
+            if entry.told.leads_by(is_moved) {
+                entry.told = Told::Outdated;
+                entry.mark(prefix, dirty);
+            }
+        });
     }
 
     fn forget_unused_next_hops(&mut self) {

@@ -34,6 +34,8 @@ pub(super) enum Told {
     Nothing,
     One(PeerId, Arc<Attributes>),
     Many(Box<ToldMany>),
+    /// Something that is not so any more, though neighbors and next hops may be the same.
+    Outdated,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,16 @@ impl Told {
             (Self::Many(told), paths) => {
                 told.0.iter().map(|(peer, attributes)| (*peer, attributes.next_hop)).eq(paths.iter().copied())
             }
-            (Self::Nothing | Self::One(..), _) => false,
+            (Self::Nothing | Self::One(..) | Self::Outdated, _) => false,
+        }
+    }
+
+    /// Whether one of the next hops is such a one.
+    pub(super) fn leads_by(&self, which: impl Fn(NextHop) -> bool) -> bool {
+        match self {
+            Self::Nothing | Self::Outdated => false,
+            Self::One(_, attributes) => which(attributes.next_hop),
+            Self::Many(told) => told.0.iter().any(|(_, attributes)| which(attributes.next_hop)),
         }
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn withdraw(prefixes: &[u8]) -> Update {
     Update { withdrawn: prefixes.iter().map(|n| prefix(*n)).collect(), ..Update::default() }
 }
 
-fn changes(rib: &mut Rib) -> Vec<(Prefix, Option<(u32, String)>)> {
+pub(super) fn changes(rib: &mut Rib) -> Vec<(Prefix, Option<(u32, String)>)> {
     let mut changes: Vec<_> = rib
         .take_changes(usize::MAX)
         .into_iter()
@@ -311,45 +311,6 @@ fn equal_paths_are_used_together_and_told_when_their_set_changes() {
     assert_eq!(used(&mut rib), [[2]]);
     rib.set_local(local());
     assert!(used(&mut rib).is_empty());
-}
-
-#[test]
-fn next_hop_that_goes_takes_its_routes_along_and_brings_them_back() {
-    let mut rib = rib();
-    rib.watch_next_hops();
-    rib.peer_up(PeerId(1), peer(1));
-    rib.peer_up(PeerId(2), peer(2));
-    rib.update(PeerId(1), announce(&[1], path(11, &[65001])));
-    rib.update(PeerId(2), announce(&[1], path(12, &[65002, 65003])));
-    assert!(changes(&mut rib).is_empty(), "nobody has said yet that they can be reached");
-    let mut asked = rib.take_unresolved();
-    asked.sort();
-    let [one, two] = *asked else { panic!("{asked:?}") };
-    rib.set_next_hops([(one, Reach::Cost(0)), (two, Reach::Cost(0))]);
-    assert_eq!(changes(&mut rib), [(prefix(1), Some((1, "192.0.2.11".into())))]);
-    rib.set_next_hops([(one, Reach::Unreachable)]);
-    assert_eq!(changes(&mut rib), [(prefix(1), Some((2, "192.0.2.12".into())))]);
-    assert_eq!(rib.routes()[1].why, Why::Unusable(Obstacle::NextHopUnreachable));
-    rib.set_next_hops([(one, Reach::Cost(10))]);
-    assert_eq!(changes(&mut rib).len(), 1);
-    assert!(rib.take_unresolved().is_empty());
-    assert_eq!(rib.next_hops().len(), 2);
-}
-
-#[test]
-fn closer_next_hop_wins_between_equal_internal_paths() {
-    let mut rib = rib();
-    rib.watch_next_hops();
-    for number in [1, 2] {
-        rib.peer_up(PeerId(number.into()), Peer { kind: PeerKind::Internal, ..peer(number) });
-        rib.update(PeerId(number.into()), announce(&[1], path(10 + number, &[65009])));
-    }
-    rib.set_next_hops([
-        ("192.0.2.11".parse().unwrap(), Reach::Cost(20)),
-        ("192.0.2.12".parse().unwrap(), Reach::Cost(10)),
-    ]);
-    assert_eq!(changes(&mut rib), [(prefix(1), Some((2, "192.0.2.12".into())))]);
-    assert_eq!(rib.routes()[1].why.to_string(), "lost at step: next hop cost 20 > 10");
 }
 
 /// RFC 4724 section 4.2.
