@@ -20,7 +20,7 @@ use crate::clock;
 use crate::inbox::{Inbox, Input, Snapshot};
 use crate::show;
 use crate::steps::SharedPublished;
-use crate::watch::SharedNeighbors;
+use crate::watch::{Network, SharedNeighbors};
 
 /// What answers are made from.
 pub struct Answers {
@@ -32,6 +32,8 @@ pub struct Answers {
     pub speakers: BTreeMap<String, SpeakerHandle>,
     /// The neighbours.
     pub neighbors: SharedNeighbors,
+    /// How next hops are reached.
+    pub network: Arc<Network>,
     /// What the step thread shows.
     pub published: SharedPublished,
 }
@@ -60,8 +62,10 @@ impl Answers {
             Request::ShowBgpNeighbors { neighbor } => {
                 neighbors::show(&self.speakers, &self.config(), neighbor.as_deref()).await
             }
-            Request::ShowBgpRoutes { to } => bgp::routes(&self.speakers, to.as_deref()).await,
-            Request::ShowBgpReceived { neighbor } => bgp::received(&self.speakers, &neighbor).await,
+            Request::ShowBgpRoutes { to } => bgp::routes(&self.speakers, &self.network, to.as_deref()).await,
+            Request::ShowBgpReceived { neighbor } => {
+                bgp::received(&self.speakers, &self.network, &neighbor).await
+            }
             Request::ShowBgpAdvertised { neighbor } => bgp::advertised(&self.speakers, &neighbor).await,
             Request::ClearBgp { neighbor, what } => bgp::clear(&self.speakers, &neighbor, what).await,
             Request::DumpBgp { context, file } => bgp::dump(&self.speakers, &context, file).await,

@@ -36,7 +36,7 @@ use crate::reload::{self, Held};
 use crate::restart::{self, Again};
 use crate::section;
 use crate::steps::{self, SharedPublished, Steps};
-use crate::watch::{self, SharedNeighbors};
+use crate::watch::{self, Network, SharedNeighbors};
 
 /// Beyond what the state machine allows itself, an orderly stop takes no longer than this.
 const STOP_SLACK: Duration = Duration::from_secs(5);
@@ -173,12 +173,15 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
     let told = checked_speakers(&config)?;
     let again = restart::find(&config.contexts, kernel.left_over());
-    let (speakers, converged) = start_speakers(&config, &told, &again, &kernel, &neighbors, &inbox)?;
+    let network = Arc::new(Network::new(Arc::clone(&kernel)));
+    let (speakers, converged) =
+        start_speakers(&config, &told, &again, &kernel, &neighbors, &inbox, &network)?;
     tokio::spawn(watch::kernel(
         kernel_events,
         Arc::clone(&kernel),
         speakers.values().cloned().collect(),
         inbox.clone(),
+        Arc::clone(&network),
     ));
     let paths = open_paths(&config, poll.registry(), speakers.clone())?;
     let ears = Ears { alarm: Alarm::new(poll.registry(), ALARM)?, poll, link, paths };
@@ -225,6 +228,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         inbox: inbox.clone(),
         speakers: speakers.clone(),
         neighbors,
+        network,
         published,
     });
     tokio::spawn(control::serve(claim.listen()?, Arc::clone(&answers)));
@@ -309,6 +313,7 @@ fn start_speakers(
     kernel: &Arc<Kernel>,
     neighbors: &SharedNeighbors,
     inbox: &Inbox,
+    network: &Arc<Network>,
 ) -> Result<(BTreeMap<String, SpeakerHandle>, mpsc::Receiver<bool>), StartError> {
     let (converged, has_converged) = mpsc::channel(config.contexts.len().max(1));
     let mut speakers = BTreeMap::new();
@@ -331,7 +336,7 @@ fn start_speakers(
             inbox: inbox.clone(),
             converged: converged.clone(),
         };
-        tokio::spawn(watched.follow(events));
+        tokio::spawn(watched.follow(events, Arc::clone(network)));
         speakers.insert(name, handle);
     }
     Ok((speakers, has_converged))

@@ -1,21 +1,22 @@
 //! Tasks that carry facts between BGP, kernel and chassis: learned routes, next hops, links, neighbours.
 
 mod next_hop;
+mod resolver;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bgp_glue::Neighbors;
-use bgp_glue::speaker::{self, BestPath, BestPathChange, Event as BgpEvent, SpeakerHandle};
-use netlink::{
-    EventReceiver, Kernel, KernelEvent, LinkIndex, NextHop, NextHops, Route, RouteChange, RouteTarget,
-    TableId,
-};
+use bgp_glue::speaker::{self, BestPathChange, Event as BgpEvent, SpeakerHandle};
+use netlink::{EventReceiver, Kernel, KernelEvent, LinkIndex, Route, RouteChange, RouteTarget, TableId};
 use srp_core::chassis::Event;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::clock;
 use crate::inbox::{Inbox, Input};
+use crate::watch::resolver::Resolver;
+
+pub use resolver::Network;
 
 /// The neighbours of all contexts, shared with `show`.
 pub type SharedNeighbors = Arc<Mutex<Neighbors>>;
@@ -44,15 +45,22 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Follows it: neighbours up and down to the chassis, best paths into the kernel.
-    pub async fn follow(self, mut events: mpsc::Receiver<BgpEvent>) {
-        while let Some(event) = events.recv().await {
-            self.take(event).await;
+    /// Follows it: neighbours up and down to the chassis, best paths into the kernel, next hops to the speaker.
+    pub async fn follow(self, mut events: mpsc::Receiver<BgpEvent>, network: Arc<Network>) {
+        let mut resolver = network.resolver(&self.context, self.table, self.speaker.clone());
+        loop {
+            tokio::select! {
+                () = resolver.due() => resolver.look_again().await,
+                event = events.recv() => match event {
+                    Some(event) => self.take(event, &mut resolver).await,
+                    None => return,
+                },
+            }
         }
     }
 
-    async fn take(&self, event: BgpEvent) {
-        let Self { context, speaker, kernel, .. } = self;
+    async fn take(&self, event: BgpEvent, resolver: &mut Resolver) {
+        let context = &self.context;
         match &event {
             BgpEvent::NeighborUp { neighbor, local, hold_time, .. } => {
                 info!(context, %neighbor, %local, ?hold_time, "BGP neighbour up");
@@ -64,9 +72,9 @@ impl Watched {
                 warn!(context, %neighbor, %reason, "BGP session not established");
             }
             BgpEvent::NextHopsWanted(wanted) => {
-                speaker.set_next_hops(next_hop::resolve(&kernel.links(), wanted));
+                resolver.look(wanted).await;
             }
-            BgpEvent::BestPathsChanged(changes) => self.install(changes).await,
+            BgpEvent::BestPathsChanged(changes) => self.install(changes, resolver).await,
             BgpEvent::Converged { complete } => {
                 info!(context, complete, "BGP has converged after the restart");
                 // Who sweeps waits for as many as there are contexts that restarted.
@@ -82,10 +90,9 @@ impl Watched {
         }
     }
 
-    async fn install(&self, changes: &[BestPathChange]) {
+    async fn install(&self, changes: &[BestPathChange], resolver: &Resolver) {
         let Self { context, table, kernel, .. } = self;
-        let links = kernel.links();
-        let changes = changes.iter().filter_map(|change| route_change(*table, change, &links)).collect();
+        let changes = changes.iter().filter_map(|change| route_change(*table, change, resolver)).collect();
         match kernel.update_learned(changes).await {
             Ok(report) => {
                 for refused in report.refused {
@@ -103,8 +110,10 @@ pub async fn kernel(
     kernel: Arc<Kernel>,
     speakers: Vec<SpeakerHandle>,
     inbox: Inbox,
+    network: Arc<Network>,
 ) {
     while let Some(event) = events.recv().await {
+        network.note(&event);
         match event {
             KernelEvent::LinkDown { index, name, cause } => {
                 info!(link = %name, ?cause, "link down");
@@ -113,7 +122,6 @@ pub async fn kernel(
                 for speaker in &speakers {
                     speaker.link_down(link.clone());
                 }
-                next_hop::resolve_all(&speakers, &kernel).await;
             }
             KernelEvent::LinkUp { index, name } => {
                 info!(link = %name, "link up");
@@ -121,7 +129,6 @@ pub async fn kernel(
                 for speaker in &speakers {
                     speaker.link_up(link.clone());
                 }
-                next_hop::resolve_all(&speakers, &kernel).await;
             }
             KernelEvent::Repaired { cause, restored, removed, refused } => {
                 for object in restored {
@@ -139,11 +146,8 @@ pub async fn kernel(
             KernelEvent::Overrun => {
                 info!("kernel events overran their buffer: everything is compared afresh");
             }
-            KernelEvent::AddressRemoved { ip, .. } => {
-                hand(&inbox, Input::AddressGone(ip));
-                next_hop::resolve_all(&speakers, &kernel).await;
-            }
-            KernelEvent::AddressAdded { .. } => next_hop::resolve_all(&speakers, &kernel).await,
+            KernelEvent::AddressRemoved { ip, .. } => hand(&inbox, Input::AddressGone(ip)),
+            KernelEvent::AddressAdded { .. } | KernelEvent::RoutesChanged => {}
         }
     }
 }
@@ -168,13 +172,12 @@ fn speaker_link(kernel: &Kernel, index: LinkIndex) -> speaker::Link {
     speaker::Link { index: index.get(), subnets }
 }
 
-fn route_change(table: TableId, change: &BestPathChange, links: &netlink::Links) -> Option<RouteChange> {
+fn route_change(table: TableId, change: &BestPathChange, resolver: &Resolver) -> Option<RouteChange> {
     let network = ipnetwork::IpNetwork::from(change.prefix);
     let prefix = netlink::Prefix::try_from(network)
         .inspect_err(|error| warn!(%network, %error, "learned route not usable"))
         .ok()?;
-    let hops = NextHops::new(change.paths.iter().filter_map(|path| kernel_next_hop(path, links)));
-    Some(match hops {
+    Some(match resolver.hops(&change.paths) {
         None => RouteChange::Remove { table, prefix },
         Some(hops) => match Route::new(table, prefix, RouteTarget::Via(hops)) {
             Ok(route) => RouteChange::Set(route),
@@ -184,17 +187,4 @@ fn route_change(table: TableId, change: &BestPathChange, links: &netlink::Links)
             }
         },
     })
-}
-
-fn kernel_next_hop(path: &BestPath, links: &netlink::Links) -> Option<NextHop> {
-    let interface = path.neighbor.interface.as_deref().and_then(|name| name.parse().ok());
-    let link = interface.and_then(|name| links.by_name(&name)).map(|link| link.index);
-    match (link, path.next_hop) {
-        // RFC 2545 section 3: over a link-local session, the address that is surely on the link.
-        (Some(link), speaker::NextHop::V6 { link_local: Some(gateway), .. }) => {
-            Some(NextHop::via_link(gateway.into(), link))
-        }
-        (Some(link), next_hop) => Some(NextHop::via_link(next_hop.address(), link)),
-        (None, next_hop) => NextHop::via(next_hop.address()),
-    }
 }

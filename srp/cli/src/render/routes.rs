@@ -1,5 +1,7 @@
 //! `show ip bgp [PREFIX]` and the routes of one neighbour: a line a path, and below it what made it win or lose.
 
+use std::collections::BTreeSet;
+
 use srp_core::api::{BgpAdvertised, BgpPath, BgpTable};
 
 use super::clean;
@@ -29,8 +31,8 @@ fn one(routes: &BgpTable) -> String {
     ];
     let rows: Vec<_> = routes.paths.iter().map(row).collect();
     let legend = "Mark: > in use, S stale, * changed by policy\n";
-    let communities = communities(&routes.paths);
-    [head, legend.into(), table(&header, &rows), communities].concat()
+    let below = below(&routes.paths);
+    [head, legend.into(), table(&header, &rows), below].concat()
 }
 
 fn row(path: &BgpPath) -> Vec<String> {
@@ -56,16 +58,20 @@ fn row(path: &BgpPath) -> Vec<String> {
     ]
 }
 
-/// Only where there are few paths: nobody reads them under a full table.
-fn communities(paths: &[BgpPath]) -> String {
+/// How the next hops are reached, and the communities. Only where there are few paths: nobody reads them under a full table.
+fn below(paths: &[BgpPath]) -> String {
     const FEW: usize = 32;
     if paths.len() > FEW {
         return String::new();
     }
-    let lines = paths.iter().filter(|path| !path.communities.is_empty()).map(|path| {
+    let next_hops: BTreeSet<String> = paths
+        .iter()
+        .filter_map(|path| Some(format!("Next hop {}: {}", path.next_hop, clean(path.reached.as_ref()?))))
+        .collect();
+    let communities = paths.iter().filter(|path| !path.communities.is_empty()).map(|path| {
         format!("Communities of {} by {}: {}", path.prefix, path.neighbor, path.communities.join(" "))
     });
-    indented("", lines)
+    indented("", next_hops.into_iter().chain(communities))
 }
 
 pub fn advertised(neighbors: &[BgpAdvertised]) -> String {
@@ -114,6 +120,7 @@ mod tests {
             verdict: verdict.into(),
             stale: !used,
             next_hop: neighbor.into(),
+            reached: used.then(|| "on eth1".into()),
             as_path: "65101 65200".into(),
             origin: "IGP".into(),
             local_preference: used.then_some(200),
@@ -135,6 +142,7 @@ Mark: > in use, S stale, * changed by policy
     Network      Next Hop  Neighbor  LocPrf  Metric  Path           Verdict
 >*  10.9.0.0/16  10.2.1.2  10.2.1.2     200          65101 65200 i  best
 S   10.9.0.0/16  10.2.2.2  10.2.2.2                  65101 65200 i  lost at step: local preference 100 < 200
+Next hop 10.2.1.2: on eth1
 Communities of 10.9.0.0/16 by 10.2.1.2: 65101:1
 Communities of 10.9.0.0/16 by 10.2.2.2: 65101:1
 ";

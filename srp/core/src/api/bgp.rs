@@ -100,6 +100,10 @@ pub struct BgpPath {
     pub stale: bool,
     /// NEXT_HOP.
     pub next_hop: String,
+    /// How the next hop is reached, by which route and gateways, or why it is not; absent where nobody had to look, as
+    /// for a link-local one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<String>,
     /// AS_PATH; empty for a route of our own AS.
     pub as_path: String,
     /// ORIGIN.

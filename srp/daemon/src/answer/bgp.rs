@@ -13,11 +13,16 @@ use srp_core::api::{
 };
 
 use super::Gone;
+use crate::watch::Network;
 
 type Speakers = BTreeMap<String, SpeakerHandle>;
 
 /// `show ip bgp [PREFIX | ADDRESS]`, of every context.
-pub(super) async fn routes(speakers: &Speakers, to: Option<&str>) -> Result<Response, Gone> {
+pub(super) async fn routes(
+    speakers: &Speakers,
+    network: &Network,
+    to: Option<&str>,
+) -> Result<Response, Gone> {
     let filter = match to.map(filter) {
         None => RouteFilter::All,
         Some(Some(filter)) => filter,
@@ -30,16 +35,20 @@ pub(super) async fn routes(speakers: &Speakers, to: Option<&str>) -> Result<Resp
     };
     let mut tables = Vec::new();
     for (context, speaker) in speakers {
-        tables.push(table(context, speaker, filter.clone()).await?);
+        tables.push(table(context, speaker, network, filter.clone()).await?);
     }
     Ok(Response::BgpRoutes(tables))
 }
 
 /// `show ip bgp neighbors A received-routes`.
-pub(super) async fn received(speakers: &Speakers, neighbor: &str) -> Result<Response, Gone> {
+pub(super) async fn received(
+    speakers: &Speakers,
+    network: &Network,
+    neighbor: &str,
+) -> Result<Response, Gone> {
     let mut tables = Vec::new();
     for (context, speaker, key) in neighbors(speakers, neighbor).await? {
-        tables.push(table(context, speaker, RouteFilter::Of(key)).await?);
+        tables.push(table(context, speaker, network, RouteFilter::Of(key)).await?);
     }
     Ok(if tables.is_empty() { nobody(neighbor) } else { Response::BgpRoutes(tables) })
 }
@@ -128,12 +137,18 @@ fn refusal(reason: String) -> Response {
     Response::Error { reasons: vec![reason] }
 }
 
-async fn table(context: &str, speaker: &SpeakerHandle, filter: RouteFilter) -> Result<BgpTable, Gone> {
+async fn table(
+    context: &str,
+    speaker: &SpeakerHandle,
+    network: &Network,
+    filter: RouteFilter,
+) -> Result<BgpTable, Gone> {
     let routes = speaker.routes_where(filter).await.map_err(|_| Gone)?;
-    Ok(BgpTable { context: context.to_owned(), paths: routes.iter().map(path).collect() })
+    let paths = routes.iter().map(|route| path(context, route, network)).collect();
+    Ok(BgpTable { context: context.to_owned(), paths })
 }
 
-fn path(route: &RouteView) -> BgpPath {
+fn path(context: &str, route: &RouteView, network: &Network) -> BgpPath {
     let attributes = &route.attributes;
     BgpPath {
         prefix: route.prefix.to_string(),
@@ -146,6 +161,7 @@ fn path(route: &RouteView) -> BgpPath {
         verdict: route.why.to_string(),
         stale: route.stale,
         next_hop: attributes.next_hop.to_string(),
+        reached: network.how(context, attributes.next_hop.address()),
         as_path: attributes.as_path.to_string(),
         origin: attributes.origin.to_string(),
         local_preference: attributes.local_pref,
