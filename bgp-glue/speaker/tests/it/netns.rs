@@ -1,7 +1,7 @@
 //! Network namespaces that vanish with the test, also when it fails.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,11 +15,6 @@ pub enum Debian {
     /// Those in the folder of `scripts/debian-13-peers`.
     Thirteen,
 }
-
-/// Enters a folder as the root of the file system, with this machine's processes, devices and temporary files in it. Each
-/// command of `ip netns exec` has mounts of its own, so that these end with it.
-const ENTER: &str = "root=$1; shift; for place in dev proc tmp; do mount --rbind /$place $root/$place || exit; done; \
-                     exec chroot $root \"$@\"";
 
 /// A network namespace with its loopback up.
 pub struct Netns {
@@ -78,19 +73,17 @@ impl Netns {
     /// A command that runs a program of a release inside. `program` is its absolute path there.
     pub fn program(&self, debian: Debian, program: &str) -> Command {
         let root = match debian {
-            Debian::Twelve => PathBuf::from("/"),
-            Debian::Thirteen => {
-                let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/trixie");
-                folder.canonicalize().unwrap_or(folder)
-            }
+            Debian::Twelve => "",
+            Debian::Thirteen => concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/peers/trixie"),
         };
-        let path = root.join(program.trim_start_matches('/'));
-        assert!(path.exists(), "no {}: run `scripts/setup --tests` as root", path.display());
+        let path = format!("{root}{program}");
+        assert!(Path::new(&path).exists(), "no {path}: run `scripts/setup --tests` as root");
         match debian {
             Debian::Twelve => self.command(program),
             Debian::Thirteen => {
-                let mut command = self.command("sh");
-                command.args(["-c", ENTER, "sh"]).arg(root).arg(program);
+                let mut command =
+                    self.command(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/debian-13-exec"));
+                command.arg(program);
                 command
             }
         }

@@ -352,11 +352,26 @@ impl Drop for Daemon {
     }
 }
 
-/// A command that runs in a place.
-pub fn command(place: &Netns, program: &str) -> Command {
-    let mut command = Command::new("ip");
-    command.args(["netns", "exec", place.name(), program]);
-    command
+/// Whose packages a peer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debian {
+    /// This machine's: FRR 8.4.4, BIRD 2.0.12.
+    Twelve,
+    /// Those that `scripts/debian-13-peers` unpacks: FRR 10.3, BIRD 3.1.
+    Thirteen,
+}
+
+impl Debian {
+    /// A command that runs a program of the release in a place. `program` is its absolute path.
+    pub fn command(self, place: &Netns, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", place.name()]);
+        if self == Self::Thirteen {
+            command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/debian-13-exec"));
+        }
+        command.arg(program);
+        command
+    }
 }
 
 pub fn ip(address: &str) -> IpAddr {

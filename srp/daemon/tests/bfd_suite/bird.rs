@@ -10,31 +10,33 @@ use srpd::clock;
 use tempfile::TempDir;
 
 use crate::bench::{
-    Bench, DETECTION, Daemon, FIRST, LINK, MULTIPLIER, ROUTED_V4, ROUTED_V6, V4, V6, command, linked,
+    Bench, DETECTION, Daemon, Debian, FIRST, LINK, MULTIPLIER, ROUTED_V4, ROUTED_V6, V4, V6, linked,
     multihop, routed, session, since, timers, timers_of,
 };
 
 /// BIRD in a place.
-struct Bird {
+struct Bird<'a> {
+    debian: Debian,
+    place: &'a Netns,
     folder: TempDir,
     daemon: Option<Daemon>,
     /// Where the session goes, as BIRD's configuration has it.
     neighbor: String,
 }
 
-impl Bird {
+impl<'a> Bird<'a> {
     /// At the other end of our session.
-    fn start(bench: &mut Bench, place: &Netns, ours: &SessionSettings) -> Self {
+    fn start(debian: Debian, bench: &mut Bench, place: &'a Netns, ours: &SessionSettings) -> Self {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
         let (us, them) = (ours.local_address, ours.peer);
         let neighbor = match &ours.interface {
             Some(interface) => format!("neighbor {us} dev \"{interface}\" local {them};"),
             None => format!("neighbor {us} local {them} multihop on;"),
         };
-        let mut bird = Self { folder, daemon: None, neighbor };
+        let mut bird = Self { debian, place, folder, daemon: None, neighbor };
         bird.write("100 ms", "100 ms", MULTIPLIER);
         let file = |name: &str| bird.folder.path().join(name);
-        let mut command = command(place, "bird");
+        let mut command = debian.command(place, "/usr/sbin/bird");
         command
             .arg("-f")
             .arg("-c")
@@ -63,7 +65,7 @@ impl Bird {
     }
 
     fn birdc(&self, line: &str) -> String {
-        let mut birdc = std::process::Command::new("birdc");
+        let mut birdc = self.debian.command(self.place, "/usr/sbin/birdc");
         birdc.arg("-s").arg(self.folder.path().join("ctl")).args(line.split(' '));
         let output = birdc.output().expect("birdc (package bird2) is installed");
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -91,9 +93,18 @@ impl Bird {
 }
 
 /// Up at both ends, with the timers that both want.
-fn up(here: &Netns, there: &Netns, settings: &SessionSettings) -> (Bench, Bird) {
+fn up<'a>(here: &Netns, there: &'a Netns, settings: &SessionSettings) -> (Bench, Bird<'a>) {
+    up_with(Debian::Twelve, here, there, settings)
+}
+
+fn up_with<'a>(
+    debian: Debian,
+    here: &Netns,
+    there: &'a Netns,
+    settings: &SessionSettings,
+) -> (Bench, Bird<'a>) {
     let mut bench = Bench::with(here, settings.clone());
-    let bird = Bird::start(&mut bench, there, settings);
+    let bird = Bird::start(debian, &mut bench, there, settings);
     bench.await_up(0);
     bench.await_agreed(0);
     bird.await_session(&mut bench, &["Up", "0.100", "2.000"]);
@@ -133,7 +144,7 @@ fn multihop_packets_with_the_default_ttl_are_refused_by_a_stricter_session() {
     let (here, _router, there) = routed();
     let settings = multihop(ROUTED_V4, 254);
     let mut bench = Bench::with(&here, settings.clone());
-    let _bird = Bird::start(&mut bench, &there, &settings);
+    let _bird = Bird::start(Debian::Twelve, &mut bench, &there, &settings);
     bench.run_until("BIRD's first packet", |bench| bench.counter(0, "ttl") > 0);
     let view = bench.view(0);
     assert_eq!(view.last_refusal, Some(Refusal::Ttl { got: 63, least: 254 }));
@@ -165,7 +176,24 @@ fn our_death_is_noticed_by_bird() {
 #[test]
 fn operator_at_either_end_takes_the_session_down() {
     let (here, there) = linked();
-    let (mut bench, bird) = up(&here, &there, &session(V4));
+    let (bench, bird) = up(&here, &there, &session(V4));
+    taken_down(bench, &bird);
+}
+
+/// Every kind of session with BIRD 3.1.
+#[test]
+fn newer_release_does_the_same() {
+    let (here, there) = linked();
+    up_with(Debian::Thirteen, &here, &there, &session(V6));
+    let (bench, bird) = up_with(Debian::Thirteen, &here, &there, &session(V4));
+    taken_down(bench, &bird);
+    let (here, _router, there) = routed();
+    for settings in [multihop(ROUTED_V4, 63), multihop(ROUTED_V6, 63)] {
+        up_with(Debian::Thirteen, &here, &there, &settings);
+    }
+}
+
+fn taken_down(mut bench: Bench, bird: &Bird<'_>) {
     bench.bfd(0).set_admin_down(clock::now(), FIRST, true);
     assert_eq!(bench.await_down(0).1, DownCause::Disabled);
     bird.await_session(&mut bench, &["Down"]);

@@ -5,7 +5,6 @@ use std::process::Stdio;
 
 use bfd::{DownCause, State};
 use lab::netns::Netns;
-use nix::unistd::{User, chown};
 use serde_json::Value;
 use srp_core::types::Span;
 use srpd::bfd::SessionSettings;
@@ -13,12 +12,14 @@ use srpd::clock;
 use tempfile::TempDir;
 
 use crate::bench::{
-    Bench, DETECTION, Daemon, FIRST, LINK_LOCAL, MULTIPLIER, ROUTED_V4, ROUTED_V6, V4, V6, command, linked,
+    Bench, DETECTION, Daemon, Debian, FIRST, LINK_LOCAL, MULTIPLIER, ROUTED_V4, ROUTED_V6, V4, V6, linked,
     multihop, routed, session, since, timers, timers_of,
 };
 
 /// zebra and bfdd in a place.
-struct Frr {
+struct Frr<'a> {
+    debian: Debian,
+    place: &'a Netns,
     folder: TempDir,
     bfdd: Option<Daemon>,
     _zebra: Daemon,
@@ -26,13 +27,10 @@ struct Frr {
     peer: String,
 }
 
-impl Frr {
+impl<'a> Frr<'a> {
     /// At the other end of our session.
-    fn start(bench: &mut Bench, place: &Netns, ours: &SessionSettings) -> Self {
+    fn start(debian: Debian, bench: &mut Bench, place: &'a Netns, ours: &SessionSettings) -> Self {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
-        let user = User::from_name("frr").expect("users can be looked up");
-        let user = user.expect("FRR (package frr) is installed");
-        chown(folder.path(), Some(user.uid), Some(user.gid)).expect("root may give a folder away");
         let path = match &ours.interface {
             Some(interface) => format!("local-address {} interface {interface}", ours.peer),
             None => format!("multihop local-address {}", ours.peer),
@@ -43,12 +41,15 @@ impl Frr {
         let configuration = format!("bfd\n {peer}\n{timers}{more} !\n!\n");
         std::fs::write(folder.path().join("zebra.conf"), "").expect("zebra.conf");
         std::fs::write(folder.path().join("bfdd.conf"), configuration).expect("bfdd.conf");
-        let zebra = daemon(place, folder.path(), "zebra", &[]);
+        let zebra = daemon(debian, place, folder.path(), "zebra", &[]);
         let listens = || folder.path().join("zserv").exists().then_some(()).ok_or_else(|| "no".into());
         bench.run_until_told("zebra listens", listens);
+        // FRR 10 has no such socket any more.
         let control = folder.path().join("bfdd.sock").display().to_string();
-        let bfdd = Some(daemon(place, folder.path(), "bfdd", &["--bfdctl", &control]));
-        let frr = Self { folder, bfdd, _zebra: zebra, peer };
+        let control = ["--bfdctl", &control];
+        let control: &[&str] = if debian == Debian::Twelve { &control } else { &[] };
+        let bfdd = Some(daemon(debian, place, folder.path(), "bfdd", control));
+        let frr = Self { debian, place, folder, bfdd, _zebra: zebra, peer };
         bench.run_until_told("bfdd answers", || frr.ask());
         frr
     }
@@ -82,7 +83,7 @@ impl Frr {
     }
 
     fn vtysh(&self, commands: &[&str]) -> String {
-        let mut vtysh = std::process::Command::new("vtysh");
+        let mut vtysh = self.debian.command(self.place, "/usr/bin/vtysh");
         vtysh.arg("--vty_socket").arg(self.folder.path()).args(["-d", "bfdd"]);
         vtysh.args(commands.iter().flat_map(|command| ["-c", command]));
         let output = vtysh.output().expect("vtysh (package frr) is installed");
@@ -90,9 +91,10 @@ impl Frr {
     }
 }
 
-fn daemon(place: &Netns, folder: &Path, name: &str, more: &[&str]) -> Daemon {
+fn daemon(debian: Debian, place: &Netns, folder: &Path, name: &str, more: &[&str]) -> Daemon {
     let file = |suffix: &str| folder.join(format!("{name}{suffix}"));
-    let mut command = command(place, &format!("/usr/lib/frr/{name}"));
+    let mut command = debian.command(place, &format!("/usr/lib/frr/{name}"));
+    command.args(["-u", "root", "-g", "frrvty"]);
     command.arg("-z").arg(folder.join("zserv")).arg("--vty_socket").arg(folder);
     command.arg("-i").arg(file(".pid")).arg("-f").arg(file(".conf")).args(more);
     command.arg("--log").arg(format!("file:{}", file(".log").display()));
@@ -101,9 +103,18 @@ fn daemon(place: &Netns, folder: &Path, name: &str, more: &[&str]) -> Daemon {
 }
 
 /// Up at both ends, with the timers that both want.
-fn up(here: &Netns, there: &Netns, settings: &SessionSettings) -> (Bench, Frr) {
+fn up<'a>(here: &Netns, there: &'a Netns, settings: &SessionSettings) -> (Bench, Frr<'a>) {
+    up_with(Debian::Twelve, here, there, settings)
+}
+
+fn up_with<'a>(
+    debian: Debian,
+    here: &Netns,
+    there: &'a Netns,
+    settings: &SessionSettings,
+) -> (Bench, Frr<'a>) {
     let mut bench = Bench::with(here, settings.clone());
-    let frr = Frr::start(&mut bench, there, settings);
+    let frr = Frr::start(debian, &mut bench, there, settings);
     bench.await_up(0);
     bench.await_agreed(0);
     let peer = frr.await_that(&mut bench, "bfdd has our timers", |peer| {
@@ -175,7 +186,26 @@ fn our_death_is_noticed_by_bfdd() {
 #[test]
 fn operator_at_either_end_takes_the_session_down() {
     let (here, there) = linked();
-    let (mut bench, frr) = up(&here, &there, &session(V6));
+    let (bench, frr) = up(&here, &there, &session(V6));
+    taken_down(bench, &frr);
+}
+
+/// Every kind of session with FRR 10.3.
+#[test]
+fn newer_release_does_the_same() {
+    let (here, there) = linked();
+    for settings in [session(V4), session(LINK_LOCAL)] {
+        up_with(Debian::Thirteen, &here, &there, &settings);
+    }
+    let (bench, frr) = up_with(Debian::Thirteen, &here, &there, &session(V6));
+    taken_down(bench, &frr);
+    let (here, _router, there) = routed();
+    for settings in [multihop(ROUTED_V4, 254), multihop(ROUTED_V6, 254)] {
+        up_with(Debian::Thirteen, &here, &there, &settings);
+    }
+}
+
+fn taken_down(mut bench: Bench, frr: &Frr<'_>) {
     bench.bfd(0).set_admin_down(clock::now(), FIRST, true);
     assert_eq!(bench.await_down(0).1, DownCause::Disabled);
     let peer = frr.await_status(&mut bench, "down");
