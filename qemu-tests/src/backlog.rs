@@ -1,6 +1,6 @@
 //! What the host itself drops. Packets between namespaces of one host wait in a queue per processor that all namespaces
-//! share (`net.core.netdev_max_backlog`); when something else on the host fills it, a lab's packets are dropped with the rest, and
-//! no router and no chassis can do anything about it.
+//! share (`net.core.netdev_max_backlog`); when something else on the host fills it, a lab's packets are dropped with
+//! the rest, and no router and no chassis can do anything about it.
 
 /// Packets that this host has dropped from full queues since it started, all namespaces together.
 pub fn dropped() -> u64 {

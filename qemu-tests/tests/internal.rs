@@ -1,5 +1,6 @@
-//! A real FRR as an internal neighbour (iBGP) of both chassis. It sees no prepends (RFC 4271 section 5.1.2); the route modifier
-//! reaches it as LOCAL_PREF, and it must prefer the right chassis by that alone. Router r1 is the internal one, r2 stays external.
+//! A real FRR as an internal neighbour (iBGP) of both chassis. It sees no prepends (RFC 4271 section 5.1.2); the route
+//! modifier reaches it as LOCAL_PREF, and it must prefer the right chassis by that alone. Router r1 is the internal
+//! one, r2 stays external.
 
 mod support;
 

@@ -10,8 +10,9 @@
 //! ```
 //!
 //! What always holds: a prefix is reported only when the paths in use (their neighbors or next hops) differ from what
-//! was reported last, or the owner says that the way to one of their next hops has moved; after [`Rib::peer_down`] no path of the neighbor is left; a stale path is gone at the latest when
-//! its owner calls [`Rib::sweep`]. Sources: RFC 4271 sections 3.2, 9.1 and 9.1.2; RFC 4724 section 4.2; RFC 9494.
+//! was reported last, or the owner says that the way to one of their next hops has moved; after [`Rib::peer_down`] no
+//! path of the neighbor is left; a stale path is gone at the latest when its owner calls [`Rib::sweep`]. Sources: RFC
+//! 4271 sections 3.2, 9.1 and 9.1.2; RFC 4724 section 4.2; RFC 9494.
 
 #[cfg(test)]
 mod add_path_tests;

@@ -313,9 +313,10 @@ fn routers_prefer(stage: &Stage<'_>, step: &mut Step, active: &str, views: &BTre
     step.check(name, wrong.is_empty(), found);
 }
 
-/// Nothing may be lost, but what the host itself dropped because something else filled its queues. Machines share this host's processors with the probes and with each other's emulation: there a
-/// booting neighbour starves a guest until queues overflow, which says nothing of routing. What the scenario must not do
-/// to a machine's traffic is interrupt it for longer than a guest can be starved.
+/// Nothing may be lost, but what the host itself dropped because something else filled its queues. Machines share this
+/// host's processors with the probes and with each other's emulation: there a booting neighbour starves a guest until
+/// queues overflow, which says nothing of routing. What the scenario must not do to a machine's traffic is interrupt it
+/// for longer than a guest can be starved.
 fn nothing_lost(stage: &Stage<'_>, step: &mut Step) {
     let (sent, lost) = step
         .probes

@@ -9,9 +9,10 @@
 //! - QEMU cannot outlive us, and a machine that is off has no process.
 //! - Nothing is asked of a machine but over its agent ([`agent`]), which answers only when the guest's links are up.
 //!
-//! How data moves: [`factory`] makes machines for a lab; [`place`] builds the network around one; [`qemu`] starts QEMU and
-//! waits for the agent's first word on [`channel`]; [`machine`] is a [`crate::node::Node`]; [`frame`] is what lab and agent say to
-//! each other; [`qmp`] turns the guest's carriers; [`accelerator`] finds out whether KVM can be trusted.
+//! How data moves: [`factory`] makes machines for a lab; [`place`] builds the network around one; [`qemu`] starts QEMU
+//! and waits for the agent's first word on [`channel`]; [`machine`] is a [`crate::node::Node`]; [`frame`] is what lab
+//! and agent say to each other; [`qmp`] turns the guest's carriers; [`accelerator`] finds out whether KVM can be
+//! trusted.
 //!
 //! Sources: QEMU 7.2 documentation, "QEMU QMP Reference Manual", "invocation"; Linux `Documentation/networking/tuntap.rst`.
 

@@ -80,8 +80,8 @@ impl Template {
     }
 
     /// Appends one UPDATE with as many of the prefixes, from the front, as fit into `limit` octets, and returns how
-    /// many those are. Zero: with these attributes not even the first fits, and nothing is appended. Every prefix has to be of the
-    /// template's family.
+    /// many those are. Zero: with these attributes not even the first fits, and nothing is appended. Every prefix has
+    /// to be of the template's family.
     pub fn push_update(&self, prefixes: &[Prefix], limit: usize, out: &mut Vec<u8>) -> usize {
         debug_assert!(prefixes.iter().all(|prefix| prefix.family() == self.family));
         let mp = self.mp_header.as_ref().map_or(0, |header| ATTRIBUTE_HEADER + header.len());

@@ -125,8 +125,9 @@ impl Chassis {
         }
     }
 
-    /// Stays behind the Active: `delta-route-modifier` more prepends than it (BGP-4). Not while it serves with more than an operational
-    /// value: it starts again at the first one as soon as it sees us here, and values do not climb without bound.
+    /// Stays behind the Active: `delta-route-modifier` more prepends than it (BGP-4). Not while it serves with more
+    /// than an operational value: it starts again at the first one as soon as it sees us here, and values do not climb
+    /// without bound.
     fn follow(&mut self, now: Time, active: &Hello) -> bool {
         if active.modifier.0 > self.settings.threshold {
             return false;

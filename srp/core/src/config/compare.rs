@@ -1,10 +1,10 @@
 //! The part of the configuration that both chassis must have in common, and how two such parts differ (CH-12).
 //!
 //! In: timers and switchover settings, monitors (context and group), contexts with their srp-activated loopbacks and
-//! pools, local AS, prepends towards each AS and networks, all in configured order (POOL-2 wants the order of pools equal). Out, because it
-//! differs by nature: addresses of the link and of neighbours, mode, priority, MAC, keys, router ids, routing tables,
-//! interface names, the host's own settings, and loopbacks and pools that are not srp-activated, which belong to one
-//! chassis alone.
+//! pools, local AS, prepends towards each AS and networks, all in configured order (POOL-2 wants the order of pools
+//! equal). Out, because it differs by nature: addresses of the link and of neighbours, mode, priority, MAC, keys,
+//! router ids, routing tables, interface names, the host's own settings, and loopbacks and pools that are not
+//! srp-activated, which belong to one chassis alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;

@@ -30,9 +30,9 @@ impl Reload {
 
 /// What changes from `old` to `new`, in words.
 ///
-/// Live: timers and switchover settings of `[srp]`, monitors, BFD, the record, and loopbacks, pools, neighbours and networks of a context
-/// that stays, and the files of keys and certificates. Everything that makes a chassis who it is (role, priority, link), how it marks its kernel state,
-/// and the BGP instances themselves need a new start.
+/// Live: timers and switchover settings of `[srp]`, monitors, BFD, the record, and loopbacks, pools, neighbours and
+/// networks of a context that stays, and the files of keys and certificates. Everything that makes a chassis who it is
+/// (role, priority, link), how it marks its kernel state, and the BGP instances themselves need a new start.
 pub fn changes(old: &Config, new: &Config) -> Reload {
     let (before, after) = (by_path(old), by_path(new));
     let mut changes = Vec::new();

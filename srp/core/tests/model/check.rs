@@ -10,7 +10,8 @@
 //! 5. Announced only what is installed; removed only what no router holds; no router prefers a running chassis whose
 //!    kernel holds nothing.
 //!
-//! And: make before break, no Pending state longer than switchover-timeout + dead-interval, a stop ends, one answer for each operator, deadlines move.
+//! And: make before break, no Pending state longer than switchover-timeout + dead-interval, a stop ends, one answer for
+//! each operator, deadlines move.
 
 use srp_core::chassis::Chassis;
 use srp_core::types::{ChassisState, Span};

@@ -15,9 +15,10 @@
 //! With BFD between the two: a Standby takes over unasked only if two Hellos are overdue; because of BFD only if no
 //! session is Up; and with `bfd-mon-ignore-dead-interval` not from an Active while one is (`paths`).
 //!
-//! Beside them: a chassis that steps down withdraws only what routers have from the other (make before break); no Pending state lasts longer than
-//! switchover-timeout + dead-interval; every operator is answered once; an orderly stop ends; the
-//! deadline moves; a wake-up before it changes nothing; a quiet pair sends no more Hellos than its interval says.
+//! Beside them: a chassis that steps down withdraws only what routers have from the other (make before break); no
+//! Pending state lasts longer than switchover-timeout + dead-interval; every operator is answered once; an orderly stop
+//! ends; the deadline moves; a wake-up before it changes nothing; a quiet pair sends no more Hellos than its interval
+//! says.
 
 use std::collections::BTreeSet;
 
