@@ -20,14 +20,20 @@ address = "10.9.9.9"
 local-address = "10.8.8.8"
 remote-as = 65001
 hold-time = "180s"
+ipv6 = true
+next-hop-ipv6 = "2001:db8:8::8"
 import = ["any"]
 "#;
 
-/// The border's part of it.
+/// The border's part of it. IPv6 routes have the next hop of a third party.
 const BGP: &str = "\
 protocol static {
   ipv4;
   route 172.20.0.0/16 blackhole;
+}
+protocol static {
+  ipv6;
+  route 2001:db8:20::/48 blackhole;
 }
 protocol bgp {
   local 10.9.9.9 as 65001;
@@ -36,10 +42,12 @@ protocol bgp {
   hold time 180;
   connect retry time 1;
   ipv4 { import all; export all; next hop self; };
+  ipv6 { import all; export all; next hop address 2001:db8:9::99; };
 }
 ";
 
 const LEARNED: &str = "172.20.0.0/16";
+const LEARNED_V6: &str = "2001:db8:20::/48";
 
 /// A BIRD, ended with the test.
 struct Bird(Child);
@@ -193,7 +201,11 @@ fn session(daemon: &Daemon) -> (String, u64) {
 
 /// What is said of the learned route: the verdict, and how its next hop is reached.
 fn said(daemon: &Daemon) -> (String, String) {
-    match daemon.ask(&Request::ShowBgpRoutes { to: Some(LEARNED.to_owned()) }).expect("an answer") {
+    said_of(LEARNED, daemon)
+}
+
+fn said_of(prefix: &str, daemon: &Daemon) -> (String, String) {
+    match daemon.ask(&Request::ShowBgpRoutes { to: Some(prefix.to_owned()) }).expect("an answer") {
         Response::BgpRoutes(tables) => {
             let path = tables[0].paths.first();
             path.map(|path| (path.verdict.clone(), path.reached.clone().unwrap_or_default()))
@@ -245,6 +257,37 @@ fn learned_route_follows_the_operators_route_to_its_next_hop() {
     ip(scene.east(), &["link set south down"]);
     scene.await_learned("by the one that is left", "via 10.1.1.2 dev north");
     is_untouched(&east, since);
+}
+
+#[test]
+fn next_hop_of_a_third_party_is_reached_by_ipv6_routes() {
+    let scene = Scene::new(Routing::Static);
+    for (number, link) in [(1, "north"), (2, "south")] {
+        ip(scene.east(), &[&format!("addr add 2001:db8:{number}::1/64 dev {link} nodad")]);
+    }
+    let east = scene.start();
+    let unreachable = "unusable: the next hop is unreachable".to_owned();
+    let nothing = (unreachable, "not reached: no route".to_owned());
+    east.await_info("no route", |_| said_of(LEARNED_V6, &east) == nothing);
+    let await_hops = |what: &str, wanted: &[&str]| {
+        scene.pair.east.await_that(what, |place| {
+            let mut command = Command::new("ip");
+            command.args(["-n", place.netns.name(), "-6", "route", "show", LEARNED_V6]);
+            let shown = String::from_utf8(command.output().expect("ip").stdout).expect("text");
+            let hops: Vec<&str> = shown.split_whitespace().filter(|word| word.ends_with("::2")).collect();
+            hops == wanted
+        });
+    };
+    ip(scene.east(), &["route add 2001:db8:9::/48 via 2001:db8:1::2 metric 20"]);
+    await_hops("by the one gateway", &["2001:db8:1::2"]);
+    let by = "by 2001:db8:9::/48 proto boot metric 20 via 2001:db8:1::2 on north";
+    assert_eq!(said_of(LEARNED_V6, &east), ("best".into(), by.into()));
+    ip(scene.east(), &["route append 2001:db8:9::/48 via 2001:db8:2::2 metric 20"]);
+    await_hops("by both", &["2001:db8:1::2", "2001:db8:2::2"]);
+    ip(scene.east(), &["link set north down"]);
+    await_hops("by the one that is left", &["2001:db8:2::2"]);
+    ip(scene.east(), &["route del 2001:db8:9::/48 via 2001:db8:2::2 metric 20"]);
+    await_hops("gone", &[]);
 }
 
 /// What the kernel tells of routes from now on.
