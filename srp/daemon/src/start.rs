@@ -176,13 +176,8 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let network = Arc::new(Network::new(Arc::clone(&kernel)));
     let (speakers, converged) =
         start_speakers(&config, &told, &again, &kernel, &neighbors, &inbox, &network)?;
-    tokio::spawn(watch::kernel(
-        kernel_events,
-        Arc::clone(&kernel),
-        speakers.values().cloned().collect(),
-        inbox.clone(),
-        Arc::clone(&network),
-    ));
+    let followed = speakers.values().cloned().collect();
+    tokio::spawn(watch::kernel(kernel_events, Arc::clone(&network), followed, inbox.clone()));
     let paths = open_paths(&config, poll.registry(), speakers.clone())?;
     let ears = Ears { alarm: Alarm::new(poll.registry(), ALARM)?, poll, link, paths };
 

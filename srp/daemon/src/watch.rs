@@ -107,10 +107,9 @@ impl Watched {
 /// Follows the kernel: a link without carrier ends its sessions at once.
 pub async fn kernel(
     mut events: EventReceiver,
-    kernel: Arc<Kernel>,
+    network: Arc<Network>,
     speakers: Vec<SpeakerHandle>,
     inbox: Inbox,
-    network: Arc<Network>,
 ) {
     while let Some(event) = events.recv().await {
         network.note(&event);
@@ -118,14 +117,14 @@ pub async fn kernel(
             KernelEvent::LinkDown { index, name, cause } => {
                 info!(link = %name, ?cause, "link down");
                 hand(&inbox, Input::LinkDown { interface: index.get() });
-                let link = speaker_link(&kernel, index);
+                let link = speaker_link(network.kernel(), index);
                 for speaker in &speakers {
                     speaker.link_down(link.clone());
                 }
             }
             KernelEvent::LinkUp { index, name } => {
                 info!(link = %name, "link up");
-                let link = speaker_link(&kernel, index);
+                let link = speaker_link(network.kernel(), index);
                 for speaker in &speakers {
                     speaker.link_up(link.clone());
                 }

@@ -64,6 +64,11 @@ impl Network {
         Some(found.shown(&self.kernel.links()))
     }
 
+    /// The kernel that is looked at.
+    pub(super) fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
     /// Something has happened in the kernel.
     pub(super) fn note(&self, event: &KernelEvent) {
         match event {
