@@ -139,7 +139,7 @@ pub struct OriginatedSet {
     routes: Vec<(Prefix, u32)>,
     common: Vec<Common>,
     counts: [usize; 2],
-    held_back: usize,
+    held_back: [usize; 2],
 }
 
 /// Where a prefix occurs more than once, the last one counts.
@@ -174,7 +174,7 @@ impl FromIterator<Originated> for OriginatedSet {
         let v4 = numbered.partition_point(|(prefix, _)| prefix.family() == Family::Ipv4Unicast);
         Self {
             counts: [v4, numbered.len() - v4],
-            held_back: 0,
+            held_back: [0; 2],
             routes: numbered,
             common: common.into_iter().map(|(common, _)| common).collect(),
         }
@@ -254,13 +254,21 @@ impl OriginatedSet {
                 fits
             })
             .collect();
-        kept.held_back = self.len() - kept.len();
+        kept.held_back = [0, 1].map(|family| self.counts[family] - kept.counts[family]);
         kept
     }
 
     /// How many routes [`Self::limited`] left out.
     pub const fn held_back(&self) -> usize {
-        self.held_back
+        self.held_back[0] + self.held_back[1]
+    }
+
+    /// How many of one family.
+    pub const fn held_back_of(&self, family: Family) -> usize {
+        match family {
+            Family::Ipv4Unicast => self.held_back[0],
+            Family::Ipv6Unicast => self.held_back[1],
+        }
     }
 
     /// The same routes with the prepend counts of a table.

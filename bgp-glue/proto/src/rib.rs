@@ -86,6 +86,8 @@ pub struct Counts {
     pub received_ipv6: u64,
     /// Those of them that may be used.
     pub accepted: u64,
+    /// Those of the latter that are IPv6.
+    pub accepted_ipv6: u64,
     /// Those of them that are stale: the neighbor has restarted and not told them again yet.
     pub stale: u64,
 }
@@ -334,6 +336,7 @@ impl Counts {
         self.received += 1;
         self.received_ipv6 += u64::from(prefix.family() == Family::Ipv6Unicast);
         self.accepted += u64::from(path.obstacle.is_none());
+        self.accepted_ipv6 += u64::from(path.obstacle.is_none() && prefix.family() == Family::Ipv6Unicast);
         self.stale += u64::from(path.staleness != Staleness::Fresh);
     }
 
@@ -341,6 +344,7 @@ impl Counts {
         self.received -= 1;
         self.received_ipv6 -= u64::from(prefix.family() == Family::Ipv6Unicast);
         self.accepted -= u64::from(path.obstacle.is_none());
+        self.accepted_ipv6 -= u64::from(path.obstacle.is_none() && prefix.family() == Family::Ipv6Unicast);
         self.stale -= u64::from(path.staleness != Staleness::Fresh);
     }
 }

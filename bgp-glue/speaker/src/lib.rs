@@ -58,6 +58,6 @@ pub use event::{BestPath, BestPathChange, Event};
 pub use handle::{Flushed, Gone, Link, Restarted, RouteFilter, Speaker, SpeakerHandle, StartError};
 pub use limits::Limits;
 pub use monitor::{MonitorConfig, MonitorSummary, MrtConfig, StationConfig};
-pub use summary::{NeighborDetails, NeighborSummary, RouteView, SpeakerSummary, Why};
+pub use summary::{FamilyDetails, NeighborDetails, NeighborSummary, RouteView, SpeakerSummary, Why};
 pub use tcp_ao::AoRefused;
 pub use tcp_auth::{BadMd5Key, Md5Key};

@@ -12,7 +12,7 @@ mod wake;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bgp_proto::adj_rib_out::AdjRibOut;
@@ -422,8 +422,8 @@ impl Neighbor {
             prefixes_received: self.counts.received.load(Ordering::Relaxed),
             prefixes_received_ipv6: self.counts.received_ipv6.load(Ordering::Relaxed),
             limits: self.config.limits,
-            limit_warnings: self.counts.limit_warnings.load(Ordering::Relaxed),
-            limit_exceeded: self.counts.limit_exceeded.load(Ordering::Relaxed),
+            limit_warnings: total(&self.counts.limit_warnings),
+            limit_exceeded: total(&self.counts.limit_exceeded),
             prefixes_held_back: self.originated.held_back() as u64,
             prefixes_accepted: self.counts.accepted.load(Ordering::Relaxed),
             prefixes_sent: self.table.as_ref().map_or(0, |table| table.len() as u64),
@@ -432,4 +432,8 @@ impl Neighbor {
             details: Box::new(self.details()),
         }
     }
+}
+
+fn total(counts: &[AtomicU64]) -> u64 {
+    counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
 }

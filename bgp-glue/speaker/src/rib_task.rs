@@ -104,11 +104,20 @@ pub(crate) struct RouteCounts {
     pub(crate) received: AtomicU64,
     pub(crate) received_ipv6: AtomicU64,
     pub(crate) accepted: AtomicU64,
-    /// How often the neighbor came near its limit, and how often it went beyond.
-    pub(crate) limit_warnings: AtomicU64,
-    pub(crate) limit_exceeded: AtomicU64,
+    pub(crate) accepted_ipv6: AtomicU64,
+    /// How often the neighbor came near its limit of each family, in their order, and how often it went beyond.
+    pub(crate) limit_warnings: [AtomicU64; 2],
+    pub(crate) limit_exceeded: [AtomicU64; 2],
     /// UPDATE messages that were treated as withdrawals.
     pub(crate) treated_as_withdraw: AtomicU32,
+}
+
+/// Where a family is in what is counted of each.
+pub(crate) const fn position(family: Family) -> usize {
+    match family {
+        Family::Ipv4Unicast => 0,
+        Family::Ipv6Unicast => 1,
+    }
 }
 
 /// A neighbor that has routes in the table or is about to.
@@ -367,8 +376,8 @@ impl RibTask {
             limits::log(&known.key, &crossing);
             let counter = match crossing.level {
                 Level::Below => continue,
-                Level::Near => &known.counts.limit_warnings,
-                Level::Exceeded => &known.counts.limit_exceeded,
+                Level::Near => &known.counts.limit_warnings[position(crossing.family)],
+                Level::Exceeded => &known.counts.limit_exceeded[position(crossing.family)],
             };
             counter.fetch_add(1, Ordering::Relaxed);
             if let (true, Some(orders)) = (crossing.ends, known.orders.upgrade()) {
@@ -398,6 +407,7 @@ impl RibTask {
             published.received.store(counts.received, Ordering::Relaxed);
             published.received_ipv6.store(counts.received_ipv6, Ordering::Relaxed);
             published.accepted.store(counts.accepted, Ordering::Relaxed);
+            published.accepted_ipv6.store(counts.accepted_ipv6, Ordering::Relaxed);
         }
     }
 

@@ -117,12 +117,35 @@ pub struct NeighborDetails {
     pub last_loss: Option<(DownReason, Instant)>,
     /// Malformed attributes whose routes were treated as withdrawn; the others were discarded.
     pub treated_as_withdrawn: u64,
-    /// Routes announced of each family.
-    pub announced: Vec<(Family, u64)>,
+    /// What is counted of each family.
+    pub families: Vec<FamilyDetails>,
+    /// It announced more than it may, and is not tried.
+    pub barred: bool,
+    /// Until when; until [`crate::SpeakerHandle::clear`] where there is no time.
+    pub barred_until: Option<Instant>,
     /// Our OPEN.
     pub our_open: Open,
     /// The neighbor's last OPEN.
     pub their_open: Option<Open>,
+}
+
+/// What is counted of one address family of a neighbor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FamilyDetails {
+    /// The family.
+    pub family: Family,
+    /// Routes in the Adj-RIB-In.
+    pub received: u64,
+    /// Those of them that the import policy and the loop check let through.
+    pub accepted: u64,
+    /// Routes announced to it.
+    pub announced: u64,
+    /// Routes that it is not told because they are more than it is to be told.
+    pub held_back: u64,
+    /// How often it came near its limit.
+    pub limit_warnings: u64,
+    /// How often it went beyond.
+    pub limit_exceeded: u64,
 }
 
 /// One path of the Loc-RIB and what the decision process made of it.

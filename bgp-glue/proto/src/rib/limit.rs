@@ -71,6 +71,11 @@ impl PrefixLimits {
         }
     }
 
+    /// More routes of a family with this limit than so many bring a warning; `None` where none is wanted.
+    pub fn warning_above(&self, most: u32) -> Option<u64> {
+        (self.warning_percent < 100).then(|| self.mark(Level::Near, most))
+    }
+
     /// Whether one more route of the family must not be taken.
     pub(super) fn forbids(&self, family: Family, counts: &Counts) -> bool {
         self.ends && self.of(family).is_some_and(|most| counts.of(family) >= u64::from(most))

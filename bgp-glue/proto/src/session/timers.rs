@@ -6,6 +6,11 @@ use crate::types::Time;
 use crate::wire::notification::{Notification, reason};
 
 impl Session {
+    /// Whether it stays down for [`super::Event::Bar`]: until [`Self::next_deadline`], or a reset if there is none.
+    pub const fn is_barred(&self) -> bool {
+        matches!(self.phase, Phase::Barred { .. })
+    }
+
     /// When [`Event::DeadlineReached`] is due; `None` when time alone changes nothing.
     pub fn next_deadline(&self) -> Option<Time> {
         let phase = match self.phase {

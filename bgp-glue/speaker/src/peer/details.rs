@@ -1,18 +1,22 @@
 //! Everything about a neighbor that an operator may ask for.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bgp_proto::session::{Messages, Side};
 use bgp_proto::types::Family;
 
 use super::Neighbor;
 use crate::connection::Connection;
-use crate::summary::NeighborDetails;
+use crate::rib_task::position;
+use crate::summary::{FamilyDetails, NeighborDetails};
 
 impl Neighbor {
     pub(super) fn details(&self) -> NeighborDetails {
         let counters = self.session.counters();
         let established = self.session.established();
         let stream = established.and_then(|(side, _)| self.connection(side)).map(Connection::stream);
-        let of_family = |family| (family, self.table.as_ref().map_or(0, |table| table.count(family) as u64));
+        let barred = self.session.is_barred();
+        let barred_until = self.session.next_deadline().filter(|_| barred);
         NeighborDetails {
             config: self.config.clone(),
             local_as: self.local_as,
@@ -27,9 +31,33 @@ impl Neighbor {
             lost_count: counters.established - u64::from(established.is_some()),
             last_loss: self.last_loss.clone(),
             treated_as_withdrawn: self.withdrawn,
-            announced: Family::ALL.map(of_family).to_vec(),
+            families: Family::ALL.map(|family| self.family(family)).to_vec(),
+            barred,
+            barred_until: barred_until.map(|at| self.clock.instant(at).into_std()),
             our_open: self.session.our_open(self.clock.now()),
             their_open: self.session.their_open().cloned(),
+        }
+    }
+
+    fn family(&self, family: Family) -> FamilyDetails {
+        let counts = &self.counts;
+        let of = |all: &AtomicU64, ipv6: &AtomicU64| {
+            let (all, ipv6) = (all.load(Ordering::Relaxed), ipv6.load(Ordering::Relaxed));
+            match family {
+                // The two are not read, or stored, at the same instant.
+                Family::Ipv4Unicast => all.saturating_sub(ipv6),
+                Family::Ipv6Unicast => ipv6,
+            }
+        };
+        let crossed = |counts: &[AtomicU64; 2]| counts[position(family)].load(Ordering::Relaxed);
+        FamilyDetails {
+            family,
+            received: of(&counts.received, &counts.received_ipv6),
+            accepted: of(&counts.accepted, &counts.accepted_ipv6),
+            announced: self.table.as_ref().map_or(0, |table| table.count(family) as u64),
+            held_back: self.originated.held_back_of(family) as u64,
+            limit_warnings: crossed(&counts.limit_warnings),
+            limit_exceeded: crossed(&counts.limit_exceeded),
         }
     }
 }
