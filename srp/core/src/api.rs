@@ -19,7 +19,9 @@ pub use bgp::{
     BgpAdvertised, BgpAnnouncement, BgpCleared, BgpContext, BgpDumped, BgpNeighbor, BgpOnlooker, BgpPath,
     BgpTable, OriginatedPrefix,
 };
-pub use neighbors::{BgpCapability, BgpFamily, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount};
+pub use neighbors::{
+    BgpCapability, BgpFamily, BgpIdle, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount,
+};
 
 /// What an operator can ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Requests of operators and their answers.
 
 mod bgp;
+mod capabilities;
 mod neighbors;
 
 use std::collections::BTreeMap;
@@ -59,9 +60,7 @@ impl Answers {
                 Ok(Response::Monitors(show::monitors(&self.config(), &self.neighbors)))
             }
             Request::ShowBgpSummary => self.bgp().await.map(Response::BgpSummary),
-            Request::ShowBgpNeighbors { neighbor } => {
-                neighbors::show(&self.speakers, &self.config(), neighbor.as_deref()).await
-            }
+            Request::ShowBgpNeighbors { neighbor } => self.bgp_neighbors(neighbor.as_deref()).await,
             Request::ShowBgpRoutes { to } => bgp::routes(&self.speakers, &self.network, to.as_deref()).await,
             Request::ShowBgpReceived { neighbor } => {
                 bgp::received(&self.speakers, &self.network, &neighbor).await
@@ -114,6 +113,11 @@ impl Answers {
             configuration: Configuration { text: config.to_toml(), differences: snapshot.differences },
             switchovers: snapshot.switchovers,
         })))
+    }
+
+    async fn bgp_neighbors(&self, name: Option<&str>) -> Result<Response, Gone> {
+        let paths = self.snapshot().await?.paths;
+        neighbors::show(&self.speakers, &self.config(), &paths, name).await
     }
 
     async fn bgp(&self) -> Result<Vec<BgpContext>, Gone> {

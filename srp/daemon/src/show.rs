@@ -80,7 +80,8 @@ pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String
     }
 }
 
-fn bfd_session(path: &PathView) -> BfdSession {
+/// A BFD session.
+pub fn bfd_session(path: &PathView) -> BfdSession {
     let session = &path.session;
     let millis = |span: srp_core::types::Span| span.as_millis_f64();
     BfdSession {

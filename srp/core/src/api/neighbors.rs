@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::BfdSession;
+
 /// One neighbour of one context.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BgpNeighborDetails {
     /// Name of the context.
     pub context: String,
@@ -57,8 +59,12 @@ pub struct BgpNeighborDetails {
     pub ttl: String,
     /// Segments are signed (RFC 2385).
     pub md5: bool,
+    /// TCP-AO keys that sign segments (RFC 5925), the one to use first: identifiers to send and to receive, and algorithm.
+    pub ao_keys: Vec<String>,
     /// BFD beside the session, as configured.
     pub bfd: Option<String>,
+    /// The same as it is.
+    pub bfd_session: Option<BfdSession>,
     /// Messages by type.
     pub messages: Vec<BgpMessageCount>,
     /// Address families.
@@ -67,6 +73,10 @@ pub struct BgpNeighborDetails {
     pub prefixes_received: u64,
     /// Prefixes accepted by the import rules.
     pub prefixes_accepted: u64,
+    /// What comes of more prefixes than it may announce: `end` or `warn`.
+    pub limit_action: String,
+    /// It announced more than it may, and is not tried.
+    pub idle: Option<BgpIdle>,
     /// Capabilities of either side.
     pub capabilities: Vec<BgpCapability>,
     /// Malformed attributes that were discarded (RFC 7606).
@@ -77,6 +87,13 @@ pub struct BgpNeighborDetails {
     pub notifications: Vec<BgpNotificationCount>,
     /// Octets that wait for it to read.
     pub queued_octets: u64,
+}
+
+/// A neighbour that is not tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BgpIdle {
+    /// Until when; until `clear ip bgp` where there is no time.
+    pub until_us: Option<u64>,
 }
 
 /// Messages of one type.
@@ -97,8 +114,24 @@ pub struct BgpFamily {
     pub family: String,
     /// Both sides exchange it, while Established.
     pub agreed: bool,
+    /// Prefixes received.
+    pub received: u64,
+    /// Prefixes accepted by the import rules.
+    pub accepted: u64,
     /// Prefixes announced to the neighbour.
     pub announced: u64,
+    /// The most prefixes that it may announce.
+    pub limit: Option<u32>,
+    /// More than so many bring a warning.
+    pub warning_above: Option<u64>,
+    /// Times that it came there.
+    pub limit_warnings: u64,
+    /// Times that it went beyond the limit.
+    pub limit_exceeded: u64,
+    /// The most prefixes that it is told.
+    pub limit_out: Option<u32>,
+    /// Prefixes that it is not told for that.
+    pub held_back: u64,
 }
 
 /// One capability (RFC 5492).

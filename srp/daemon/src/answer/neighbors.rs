@@ -1,24 +1,26 @@
 //! `show ip bgp neighbors [A]`.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
 use bgp_glue::speaker::{
-    Capability, Families, Family, HoldTime, Hops, Messages, Millis, NeighborSummary, Notification, Open,
-    PeerKind, SpeakerHandle,
+    AoKeys, FamilyDetails, HoldTime, Hops, Messages, Millis, NeighborSummary, Notification, PeerKind,
+    SpeakerHandle,
 };
 use srp_core::api::{
-    BgpCapability, BgpFamily, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount, Response,
+    BgpFamily, BgpIdle, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount, Response,
 };
 use srp_core::config::{BfdTimers, Config, ContextConfig, NeighborConfig};
 
-use super::{Gone, bgp};
+use super::{Gone, bgp, capabilities};
 use crate::clock;
+use crate::paths::{Owner, PathView};
+use crate::show;
 
 /// Every neighbour, or those of that address, of every context.
 pub(super) async fn show(
     speakers: &BTreeMap<String, SpeakerHandle>,
     config: &Config,
+    paths: &[PathView],
     name: Option<&str>,
 ) -> Result<Response, Gone> {
     let mut all = Vec::new();
@@ -29,7 +31,7 @@ pub(super) async fn show(
             let key = &neighbor.neighbor;
             name.is_none_or(|name| key.to_string() == name || key.address.to_string() == name)
         });
-        all.extend(wanted.map(|neighbor| details(context, neighbor)));
+        all.extend(wanted.map(|neighbor| details(context, neighbor, paths)));
     }
     Ok(match name {
         Some(name) if all.is_empty() => bgp::nobody(name),
@@ -37,7 +39,7 @@ pub(super) async fn show(
     })
 }
 
-fn details(context: &ContextConfig, neighbor: &NeighborSummary) -> BgpNeighborDetails {
+fn details(context: &ContextConfig, neighbor: &NeighborSummary, paths: &[PathView]) -> BgpNeighborDetails {
     let details = &neighbor.details;
     let configured = configured(context, neighbor);
     let hold_time = neighbor.hold_time.map(|hold| hold.limit().map_or(0, Millis::get));
@@ -45,12 +47,11 @@ fn details(context: &ContextConfig, neighbor: &NeighborSummary) -> BgpNeighborDe
         PeerKind::External => "external",
         PeerKind::Internal => "internal",
     };
-    let agreed = neighbor.families;
-    let family = |(family, announced): &(Family, u64)| BgpFamily {
-        family: family.to_string(),
-        agreed: agreed.contains(*family),
-        announced: *announced,
-    };
+    let owner = Owner::Neighbor { context: context.name.clone(), key: neighbor.neighbor.clone() };
+    let idle_until = details.barred_until.map(|at| {
+        let left = at.saturating_duration_since(std::time::Instant::now());
+        clock::wall_us(clock::now()) + u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
+    });
     let notifications = [(true, &details.notifications_sent), (false, &details.notifications_received)];
     BgpNeighborDetails {
         context: context.name.clone(),
@@ -79,12 +80,16 @@ fn details(context: &ContextConfig, neighbor: &NeighborSummary) -> BgpNeighborDe
         delay_open_ms: details.config.delay_open.get(),
         ttl: ttl(details.config.hops, neighbor.kind),
         md5: details.config.md5_key.is_some(),
+        ao_keys: details.config.ao_keys.iter().flat_map(AoKeys::iter).map(ToString::to_string).collect(),
         bfd: configured.and_then(|configured| configured.bfd).map(bfd),
+        bfd_session: paths.iter().find(|path| path.owner == owner).map(show::bfd_session),
         messages: messages(&details.received, &details.sent),
-        families: details.announced.iter().map(family).collect(),
+        families: details.families.iter().map(|counts| family(neighbor, counts)).collect(),
         prefixes_received: neighbor.prefixes_received,
         prefixes_accepted: neighbor.prefixes_accepted,
-        capabilities: capabilities(&details.our_open, details.their_open.as_ref()),
+        limit_action: if neighbor.limits.inbound.ends { "end" } else { "warn" }.to_owned(),
+        idle: details.barred.then_some(BgpIdle { until_us: idle_until }),
+        capabilities: capabilities::of_both(&details.our_open, details.their_open.as_ref()),
         attributes_discarded: neighbor.malformed_attributes - details.treated_as_withdrawn,
         treated_as_withdrawn: details.treated_as_withdrawn,
         notifications: notifications
@@ -94,6 +99,25 @@ fn details(context: &ContextConfig, neighbor: &NeighborSummary) -> BgpNeighborDe
             })
             .collect(),
         queued_octets: neighbor.queued_octets as u64,
+    }
+}
+
+fn family(neighbor: &NeighborSummary, counts: &FamilyDetails) -> BgpFamily {
+    let limits = &neighbor.limits;
+    let exchanged = neighbor.details.config.families.contains(counts.family);
+    let limit = limits.inbound.of(counts.family).filter(|_| exchanged);
+    BgpFamily {
+        family: counts.family.to_string(),
+        agreed: neighbor.families.contains(counts.family),
+        received: counts.received,
+        accepted: counts.accepted,
+        announced: counts.announced,
+        limit,
+        warning_above: limit.and_then(|limit| limits.inbound.warning_above(limit)),
+        limit_warnings: counts.limit_warnings,
+        limit_exceeded: counts.limit_exceeded,
+        limit_out: limits.outbound.filter(|_| exchanged),
+        held_back: if exchanged { counts.held_back } else { 0 },
     }
 }
 
@@ -144,95 +168,9 @@ fn notification(sent: bool, reason: (u8, u8), count: u64) -> BgpNotificationCoun
     BgpNotificationCount { sent, code, subcode, name: Notification::new(reason).name().to_owned(), count }
 }
 
-fn capabilities(ours: &Open, theirs: Option<&Open>) -> Vec<BgpCapability> {
-    let mut rows: Vec<BgpCapability> = Vec::new();
-    let all = ours.capabilities.iter().map(|capability| (true, capability));
-    let all =
-        all.chain(theirs.iter().flat_map(|open| &open.capabilities).map(|capability| (false, capability)));
-    for (is_ours, capability) in all {
-        let (name, value) = words(capability);
-        let row = if let Some(known) = rows.iter_mut().find(|row| row.name == name) {
-            known
-        } else {
-            rows.push(BgpCapability { name, ours: None, theirs: None });
-            let Some(new) = rows.last_mut() else { continue };
-            new
-        };
-        let side = if is_ours { &mut row.ours } else { &mut row.theirs };
-        match side {
-            Some(told) => *told = format!("{told}, {value}"),
-            None => *side = Some(value),
-        }
-    }
-    rows
-}
-
-/// A capability and what it says.
-fn words(capability: &Capability) -> (String, String) {
-    let yes = || "yes".to_owned();
-    let (name, value) = match capability {
-        Capability::MultiProtocol { afi, safi } => {
-            let known = Family::ALL.into_iter().find(|family| (family.afi(), family.safi()) == (*afi, *safi));
-            ("families", known.map_or_else(|| format!("AFI {afi} SAFI {safi}"), |family| family.to_string()))
-        }
-        Capability::RouteRefresh => ("route refresh", yes()),
-        Capability::ExtendedNextHop(families) => ("IPv6 next hops", list(*families)),
-        Capability::ExtendedMessage => ("extended messages", yes()),
-        Capability::Role(role) => ("role", role.to_string()),
-        Capability::GracefulRestart(restart) => ("graceful restart", format!("{} s", restart.time_secs)),
-        Capability::FourOctetAs(asn) => ("four-octet AS", asn.to_string()),
-        Capability::AddPath { receive, send } => {
-            ("several paths", format!("receive {}, send {}", list(*receive), list(*send)))
-        }
-        Capability::EnhancedRouteRefresh => ("enhanced route refresh", yes()),
-        Capability::LongLived(long) => {
-            let of = |name: &str, secs: Option<u32>| secs.map(|secs| format!("{name} {secs} s"));
-            let families = [of("ipv4-unicast", long.ipv4_secs), of("ipv6-unicast", long.ipv6_secs)];
-            ("long-lived restart", join(families.into_iter().flatten()))
-        }
-        Capability::Unknown { code, value } => {
-            return (format!("code {code}"), format!("{} octets", value.len()));
-        }
-    };
-    (name.to_owned(), value)
-}
-
-fn list(families: Families) -> String {
-    join(families.iter())
-}
-
-fn join<T: Display>(values: impl Iterator<Item = T>) -> String {
-    let values: Vec<_> = values.map(|value| value.to_string()).collect();
-    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
-}
-
 #[cfg(test)]
 mod tests {
-    use bgp_glue::speaker::{Asn, Role, RouterId};
-
     use super::*;
-
-    #[test]
-    fn capabilities_of_both_stand_beside_each_other() {
-        let id = RouterId::try_from(std::net::Ipv4Addr::new(192, 0, 2, 1)).expect("an identifier");
-        let ours = Open::ours(Asn(65001), HoldTime::DEFAULT, id, Families::ALL);
-        let mut theirs =
-            Open::ours(Asn(65101), HoldTime::DEFAULT, id, Families::from_iter([Family::Ipv4Unicast]));
-        theirs.capabilities.push(Capability::Role(Role::Provider));
-        theirs.capabilities.push(Capability::Unknown { code: 73, value: [1, 2].into() });
-        let rows: Vec<_> = capabilities(&ours, Some(&theirs))
-            .into_iter()
-            .map(|row| [row.name, row.ours.unwrap_or_default(), row.theirs.unwrap_or_default()].join("|"))
-            .collect();
-        let expected = [
-            "families|ipv4-unicast, ipv6-unicast|ipv4-unicast",
-            "route refresh|yes|yes",
-            "four-octet AS|65001|65101",
-            "role||provider",
-            "code 73||2 octets",
-        ];
-        assert_eq!(rows, expected);
-    }
 
     #[test]
     fn ttl_is_said_as_it_is_sent_and_taken() {

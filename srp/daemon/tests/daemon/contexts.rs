@@ -25,7 +25,8 @@ fn contexts() -> String {
     context("red", 1) + &context("blue", 2)
 }
 
-fn router(east: &Place, number: u32) -> Router {
+/// FRR behind a wire from `east`: 10.N.0.2 of AS 6510N, with one prefix to tell.
+pub fn router(east: &Place, number: u32) -> Router {
     let netns = Netns::create(format!("{}-r{number}", next_prefix())).expect("a namespace (needs root)");
     let peer = netns.name();
     let lines = [

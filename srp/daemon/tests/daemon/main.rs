@@ -5,6 +5,7 @@ mod contexts;
 mod flood;
 mod layer_2;
 mod neighbor_bfd;
+mod neighbors;
 mod next_hops;
 mod onlookers;
 mod pair;

@@ -11,7 +11,7 @@ use lab::wait::{Seen, until};
 use nix::sys::signal::Signal;
 use nix::unistd::{User, chown};
 use serde_json::Value;
-use srp_core::api::{BgpNeighbor, Request, Response};
+use srp_core::api::{BfdSession, BgpNeighbor, Request, Response};
 use srp_core::types::ChassisState;
 
 use crate::support::{Daemon, Keys, PATIENCE, Pair};
@@ -167,7 +167,7 @@ impl Router {
         self.daemons.push(command.spawn().expect("FRR (package frr) is installed"));
     }
 
-    fn vtysh(&self, daemon: &str, commands: &[&str]) -> String {
+    pub fn vtysh(&self, daemon: &str, commands: &[&str]) -> String {
         let mut vtysh = Command::new("vtysh");
         vtysh.arg("--vty_socket").arg(self.folder.path()).args(["-d", daemon]);
         vtysh.args(commands.iter().flat_map(|command| ["-c", command]));
@@ -212,6 +212,15 @@ fn neighbor(daemon: &Daemon) -> BgpNeighbor {
     }
 }
 
+/// What `show ip bgp neighbors` says of it.
+fn bfd_beside(daemon: &Daemon) -> BfdSession {
+    let wanted = Request::ShowBgpNeighbors { neighbor: Some("10.1.0.2".into()) };
+    match daemon.ask(&wanted).expect("an answer") {
+        Response::BgpNeighbors(all) => all[0].bfd_session.clone().expect("BFD is configured"),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn await_neighbor(daemon: &Daemon, what: &str, holds: impl Fn(&BgpNeighbor) -> bool) -> BgpNeighbor {
     daemon.await_info(what, |_| holds(&neighbor(daemon)));
     neighbor(daemon)
@@ -222,6 +231,9 @@ fn a_router_and_a_chassis_notice_a_silent_cut_by_bfd_and_not_by_the_hold_time() 
     let scene = Scene::new();
     let east = scene.active();
     assert_eq!(neighbor(&east).state, "Established");
+    let bfd = bfd_beside(&east);
+    assert_eq!((bfd.state.as_str(), bfd.remote_state.as_deref(), bfd.last_down), ("Up", Some("Up"), None));
+    assert_eq!(bfd.detection_time_ms, Some(500.0));
     scene.cut();
     scene.router.await_that("the router withdraws", |router| !router.has_route());
     let seen = await_neighbor(&east, "the chassis ends the session", |seen| seen.state != "Established");
@@ -229,6 +241,8 @@ fn a_router_and_a_chassis_notice_a_silent_cut_by_bfd_and_not_by_the_hold_time() 
     let info = east.info().expect("info");
     assert_eq!(info.bfd_sessions[0].last_down.as_deref(), Some("no packet for 500ms"), "{info:?}");
     assert_eq!(info.bfd_sessions[0].watches, "BGP neighbour 10.1.0.2 of destination");
+    let bfd = bfd_beside(&east);
+    assert_eq!((bfd.state.as_str(), bfd.last_down.as_deref()), ("Down", Some("no packet for 500ms")));
 
     scene.heal();
     scene.router.await_that("the route is back", Router::has_route);
