@@ -13,12 +13,11 @@ use tracing::{error, info, warn};
 use crate::answer::Answers;
 use crate::clock;
 use crate::inbox::Input;
-use crate::key_files;
 use crate::link::{Credentials, CredentialsError};
 use crate::paths;
 use crate::record::Recording;
 use crate::start::{
-    StartError, Told, chassis_settings, check_machine, checked_speakers, load, warn_of_local_addresses,
+    StartError, Told, chassis_settings, check_machine, checked_speakers, load, warn_of_slips,
 };
 use crate::steps::Step;
 use crate::watch;
@@ -153,8 +152,7 @@ impl Reload<'_> {
     }
 
     async fn apply(self, new: Config, told: Told) {
-        warn_of_local_addresses(&new, self.kernel);
-        key_files::warn_of_exposed(&new);
+        warn_of_slips(&new, self.kernel);
         for (context, config) in told {
             let Some(speaker) = self.answers.speakers.get(&context) else { continue };
             match within(&new, speaker.reload(config)).await {

@@ -156,8 +156,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let claim = Claim::new(&config.control)?;
     let (kernel, kernel_events) = Kernel::start(kernel_settings(&config))?;
     check_machine(&config, &kernel)?;
-    warn_of_local_addresses(&config, &kernel);
-    key_files::warn_of_exposed(&config);
+    warn_of_slips(&config, &kernel);
     let kernel = Arc::new(kernel);
 
     let boot = BootId(random());
@@ -375,9 +374,15 @@ fn checked_speaker(context: &str, bgp: &BgpConfig) -> Result<SpeakerConfig, Star
     Ok(speaker)
 }
 
+/// What may be meant, and often is not.
+pub fn warn_of_slips(config: &Config, kernel: &Kernel) {
+    warn_of_local_addresses(config, kernel);
+    key_files::warn_of_exposed(config);
+}
+
 /// Our ends of sessions that no link has. It may come yet: a router whose link is down has to start all the same. But
 /// often it is a slip of the pen, and then nothing else says why a neighbour stays down.
-pub fn warn_of_local_addresses(config: &Config, kernel: &Kernel) {
+fn warn_of_local_addresses(config: &Config, kernel: &Kernel) {
     let links = kernel.links();
     let is_here = |ip| links.iter().any(|link| link.addresses.iter().any(|address| address.ip == ip));
     for context in &config.contexts {
