@@ -96,6 +96,21 @@ fn neighbor_is_shown_with_its_limits_errors_and_capabilities_and_cleared_softly(
     assert!(seen.capabilities.iter().all(|row| !row.name.starts_with("code ")), "{seen:?}");
     assert_eq!((seen.md5, seen.ao_keys.len(), &seen.bfd_session), (false, 0, &None));
 
+    let asked = |request: &Request| daemon.ask(request).expect("an answer");
+    let Response::BgpAdvertised(told) = asked(&Request::ShowBgpAdvertised { neighbor: "10.1.0.2".into() })
+    else {
+        panic!("what it is told")
+    };
+    let prefixes: Vec<_> = told[0].routes.iter().map(|route| route.prefix.as_str()).collect();
+    assert_eq!((told[0].context.as_str(), prefixes), ("red", vec!["172.20.0.0/16"]));
+    let Response::BgpRoutes(tables) = asked(&Request::ShowBgpReceived { neighbor: "10.1.0.2".into() }) else {
+        panic!("what it tells")
+    };
+    let paths: Vec<_> = tables[0].paths.iter().map(|path| (path.prefix.as_str(), path.used)).collect();
+    let expected =
+        [("10.8.0.0/16", false), ("10.9.0.0/16", true), ("10.9.1.0/24", true), ("172.20.0.0/16", false)];
+    assert_eq!((tables[0].context.as_str(), &paths[..]), ("red", &expected[..]));
+
     clear(&daemon, ClearBgp::SoftOut);
     let updates = sent(&seen, "UPDATE");
     let again = await_neighbor(&daemon, "told again", |again| sent(again, "UPDATE") > updates);
