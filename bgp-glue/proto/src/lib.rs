@@ -22,6 +22,7 @@ pub mod adj_rib_out;
 pub mod attributes;
 pub mod communities;
 pub mod decision;
+pub mod discovery;
 pub mod hash;
 pub mod next_hop;
 pub mod originate;

@@ -18,10 +18,10 @@ const STABLE: Millis = Millis::from_secs(60);
 
 /// Random numbers from a seed (SplitMix64, public domain): the same seed gives the same session.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -33,8 +33,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// A number from 0 up to, and not, `limit`, which is not 0.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
     /// RFC 4271 section 10: the span times a random number from 0.75 to 1.0.
-    pub(super) fn jittered(&mut self, span: Millis) -> Millis {
+    pub(crate) fn jittered(&mut self, span: Millis) -> Millis {
         let quarter = span.get() / 4;
         Millis::new(span.get() - self.next() % (quarter + 1))
     }

@@ -27,7 +27,7 @@
 //!
 //! Sources: RFC 4271 sections 6 and 8, RFC 6286, RFC 6608, RFC 4486, RFC 4724, RFC 8538, RFC 9687.
 
-mod backoff;
+pub(crate) mod backoff;
 #[cfg(test)]
 mod bar_tests;
 mod config;
