@@ -20,12 +20,26 @@ pub struct Standing {
     pub since: Time,
 }
 
+/// How a neighbour is known here: by its address, or by the interface where it is found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Address(IpAddr),
+    Link(String),
+}
+
+impl Name {
+    fn new(address: Option<IpAddr>, interface: Option<&str>) -> Self {
+        let link = || Self::Link(interface.unwrap_or_default().to_owned());
+        address.map_or_else(link, Self::Address)
+    }
+}
+
 /// All neighbours of all contexts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Neighbors {
-    named: BTreeMap<(String, IpAddr), Standing>,
+    named: BTreeMap<(String, Name), Standing>,
     /// Monitored ones that come by a range.
-    monitored: BTreeMap<(String, IpAddr), Standing>,
+    monitored: BTreeMap<(String, Name), Standing>,
     /// Who is up of each range.
     ranges: BTreeMap<(String, IpNetwork), BTreeSet<IpAddr>>,
 }
@@ -34,21 +48,23 @@ impl Neighbors {
     /// The configured ones. Those that were known keep their standing.
     pub fn configure(&mut self, now: Time, contexts: &[ContextConfig], monitors: &[MonitorBgp]) {
         let known = std::mem::take(self);
-        let standing = |key: (String, IpAddr)| {
+        let standing = |key: (String, Name)| {
             let known = known.named.get(&key).or(known.monitored.get(&key)).copied();
             (key, known.unwrap_or(Standing { up: false, since: now }))
         };
         for context in contexts {
             let bgp = || context.bgp.iter();
             let named = bgp().flat_map(|bgp| &bgp.neighbors);
-            self.named.extend(named.map(|neighbor| standing((context.name.clone(), neighbor.address))));
+            let named = named.map(|named| Name::new(named.address, named.interface.as_deref()));
+            self.named.extend(named.map(|name| standing((context.name.clone(), name))));
             self.ranges.extend(bgp().flat_map(|bgp| &bgp.ranges).map(|range| {
                 let key = (context.name.clone(), range.prefix);
                 let up = known.ranges.get(&key).cloned().unwrap_or_default();
                 (key, up)
             }));
         }
-        let monitors = monitors.iter().map(|monitor| (monitor.context.clone(), monitor.address));
+        let monitors =
+            monitors.iter().map(|monitor| (monitor.context.clone(), Name::Address(monitor.address)));
         let by_range = monitors.filter(|key| !self.named.contains_key(key));
         self.monitored = by_range.map(standing).collect();
     }
@@ -60,23 +76,27 @@ impl Neighbors {
             Event::NeighborDown { neighbor, .. } => (neighbor, false),
             Event::BestPathsChanged(_) | Event::NextHopsWanted(_) | Event::Converged { .. } => return false,
         };
-        let key = (context.to_owned(), neighbor.address);
+        let key = (context.to_owned(), Name::new(neighbor.address, neighbor.interface.as_deref()));
         if let Some(standing) = self.named.get_mut(&key) {
             return standing.set(now, up);
         }
+        // Only those that are named have no address.
+        let Some(address) = neighbor.address else { return false };
         let monitored = self.monitored.get_mut(&key).is_some_and(|standing| standing.set(now, up));
-        let holds = |(of, range): &(String, IpNetwork)| of == context && range.contains(neighbor.address);
+        let holds = |(of, range): &(String, IpNetwork)| of == context && range.contains(address);
         let ranges = self.ranges.iter_mut().filter(|(key, _)| holds(key));
         let range = ranges.max_by_key(|((_, range), _)| range.prefix());
-        let counted = range.is_some_and(|(_, members)| {
-            if up { members.insert(neighbor.address) } else { members.remove(&neighbor.address) }
-        });
+        let counted = range.is_some_and(
+            |(_, members)| {
+                if up { members.insert(address) } else { members.remove(&address) }
+            },
+        );
         monitored || counted
     }
 
     /// Standing of one neighbour: a named one, or a monitored one that comes by a range.
     pub fn get(&self, context: &str, address: IpAddr) -> Option<Standing> {
-        let key = (context.to_owned(), address);
+        let key = (context.to_owned(), Name::Address(address));
         self.named.get(&key).or(self.monitored.get(&key)).copied()
     }
 

@@ -1,6 +1,6 @@
 //! A context's BGP configuration as its speaker wants it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use bgp_speaker::{
@@ -22,7 +22,7 @@ pub enum SettingsError {
     #[error("bgp.neighbor {neighbor}: {source}")]
     HoldTime {
         /// The neighbour.
-        neighbor: IpAddr,
+        neighbor: String,
         /// Why.
         source: BadHoldTime,
     },
@@ -30,7 +30,7 @@ pub enum SettingsError {
     #[error("bgp.neighbor {neighbor}: {key} {file}: {source}: write the key into it, one a line")]
     KeyFile {
         /// The neighbour.
-        neighbor: IpAddr,
+        neighbor: String,
         /// Which key names it.
         key: &'static str,
         /// The file.
@@ -42,7 +42,7 @@ pub enum SettingsError {
     #[error("bgp.neighbor {neighbor}: md5-key-file: {source}")]
     Key {
         /// The neighbour.
-        neighbor: IpAddr,
+        neighbor: String,
         /// Why.
         source: BadMd5Key,
     },
@@ -50,7 +50,7 @@ pub enum SettingsError {
     #[error("bgp.neighbor {neighbor}: ao-key-file {file}: {source}")]
     AoKeys {
         /// The neighbour.
-        neighbor: IpAddr,
+        neighbor: String,
         /// The file.
         file: PathBuf,
         /// Why.
@@ -60,7 +60,7 @@ pub enum SettingsError {
     #[error("bgp.neighbor {neighbor}: {source}")]
     Prepends {
         /// The neighbour.
-        neighbor: IpAddr,
+        neighbor: String,
         /// Why.
         source: NotRising,
     },
@@ -68,7 +68,7 @@ pub enum SettingsError {
     #[error("bgp.neighbor {neighbor}: {source}")]
     Rule {
         /// The neighbour.
-        neighbor: IpAddr,
+        neighbor: String,
         /// Why.
         source: BadRange,
     },
@@ -128,20 +128,24 @@ fn millis(span: Span) -> Millis {
 }
 
 /// The key in a file: its first line, so that an editor may end it.
-fn read_md5_key(neighbor: IpAddr, file: &Path) -> Result<Md5Key, SettingsError> {
+fn read_md5_key(neighbor: &str, file: &Path) -> Result<Md5Key, SettingsError> {
     let text = read_keys(neighbor, "md5-key-file", file)?;
     let line = text.lines().next().unwrap_or_default();
-    Md5Key::try_from(line).map_err(|source| SettingsError::Key { neighbor, source })
+    Md5Key::try_from(line).map_err(|source| SettingsError::Key { neighbor: neighbor.to_owned(), source })
 }
 
-fn read_ao_keys(neighbor: IpAddr, file: &Path) -> Result<AoKeys, SettingsError> {
+fn read_ao_keys(neighbor: &str, file: &Path) -> Result<AoKeys, SettingsError> {
     let text = read_keys(neighbor, "ao-key-file", file)?;
-    AoKeys::parse(&text).map_err(|source| SettingsError::AoKeys { neighbor, file: file.to_owned(), source })
+    AoKeys::parse(&text).map_err(|source| SettingsError::AoKeys {
+        neighbor: neighbor.to_owned(),
+        file: file.to_owned(),
+        source,
+    })
 }
 
-fn read_keys(neighbor: IpAddr, key: &'static str, file: &Path) -> Result<String, SettingsError> {
+fn read_keys(neighbor: &str, key: &'static str, file: &Path) -> Result<String, SettingsError> {
     std::fs::read_to_string(file).map_err(|source| SettingsError::KeyFile {
-        neighbor,
+        neighbor: neighbor.to_owned(),
         key,
         file: file.to_owned(),
         source,
@@ -149,10 +153,11 @@ fn read_keys(neighbor: IpAddr, key: &'static str, file: &Path) -> Result<String,
 }
 
 fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, SettingsError> {
-    let neighbor = config.address;
+    let named = config.name();
+    let neighbor = named.as_str();
     let seconds = u16::try_from(config.hold_time.as_secs()).unwrap_or(u16::MAX);
-    let hold_time =
-        HoldTime::try_from(seconds).map_err(|source| SettingsError::HoldTime { neighbor, source })?;
+    let hold_time = HoldTime::try_from(seconds)
+        .map_err(|source| SettingsError::HoldTime { neighbor: named.clone(), source })?;
     let families = [(config.ipv4, Family::Ipv4Unicast), (config.ipv6, Family::Ipv6Unicast)];
     let role = config.role.map(|role| match role {
         BgpRole::Provider => Role::Provider,
@@ -168,6 +173,11 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
     };
     let md5_key = config.md5_key_file.as_deref().map(|file| read_md5_key(neighbor, file)).transpose()?;
     let ao_keys = config.ao_key_file.as_deref().map(|file| read_ao_keys(neighbor, file)).transpose()?;
+    let interface = config.interface.as_deref().unwrap_or_default();
+    let unset = match config.address {
+        Some(address) => NeighborConfig::new(address, Asn(config.remote_as)),
+        None => NeighborConfig::on_link(interface, Asn(config.remote_as)),
+    };
     Ok(NeighborConfig {
         local_as: config.local_as.map(Asn),
         hops,
@@ -187,10 +197,10 @@ fn neighbor_config(config: &config::NeighborConfig) -> Result<NeighborConfig, Se
         import: policy(neighbor, &config.import)?,
         export: if config.export.is_empty() { None } else { Some(policy(neighbor, &config.export)?) },
         prepends: Prepends::new(config.prepends.clone())
-            .map_err(|source| SettingsError::Prepends { neighbor, source })?,
+            .map_err(|source| SettingsError::Prepends { neighbor: named.clone(), source })?,
         allow_own_as: config.allow_own_as,
         limits: limits(&config.limits),
-        ..NeighborConfig::new(config.address, Asn(config.remote_as))
+        ..unset
     })
 }
 
@@ -223,8 +233,10 @@ fn limits(config: &config::PrefixLimits) -> Limits {
     }
 }
 
-fn policy(neighbor: IpAddr, rules: &[PolicyRule]) -> Result<Policy, SettingsError> {
-    let rule = |rule| self::rule(rule).map_err(|source| SettingsError::Rule { neighbor, source });
+fn policy(neighbor: &str, rules: &[PolicyRule]) -> Result<Policy, SettingsError> {
+    let rule = |rule| {
+        self::rule(rule).map_err(|source| SettingsError::Rule { neighbor: neighbor.to_owned(), source })
+    };
     rules.iter().map(rule).collect()
 }
 

@@ -98,11 +98,12 @@ impl SpeakerConfig {
         let mut seen = HashSet::new();
         for neighbor in &self.neighbors {
             // Only a link-local address can stand for two neighbors, one on each of two links.
-            let interface = neighbor.interface.clone().filter(|_| is_link_local(neighbor.address));
+            let interface = neighbor.interface.clone().filter(|_| neighbor.address.is_none_or(is_link_local));
             if !seen.insert((neighbor.address, interface)) {
                 errors.push(ConfigError::Duplicate { neighbor: neighbor.key() });
             }
             neighbor.check(&mut errors);
+            self.check_link(neighbor, &mut errors);
         }
         for range in &self.ranges {
             range.check(&mut errors);
@@ -112,6 +113,20 @@ impl SpeakerConfig {
         }
         overlap::check(self, &mut errors);
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+impl SpeakerConfig {
+    /// Whoever is heard on the link of a neighbor without an address is that neighbor.
+    fn check_link(&self, neighbor: &NeighborConfig, errors: &mut Vec<ConfigError>) {
+        let on_link = |other: &&NeighborConfig| {
+            other.interface == neighbor.interface && other.address.is_some_and(is_link_local)
+        };
+        if neighbor.address.is_none()
+            && let Some(other) = self.neighbors.iter().find(on_link)
+        {
+            errors.push(ConfigError::LinkShared { neighbor: neighbor.key(), other: other.key() });
+        }
     }
 }
 
@@ -132,16 +147,17 @@ impl NeighborRange {
 
     /// The neighbor that connects from this address.
     pub(crate) fn neighbor_at(&self, address: IpAddr) -> NeighborConfig {
-        NeighborConfig { address, passive: true, ..self.neighbor.clone() }
+        NeighborConfig { address: Some(address), passive: true, ..self.neighbor.clone() }
     }
 }
 
 /// One neighbor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeighborConfig {
-    /// Its address. A link-local one needs `interface`.
-    pub address: IpAddr,
-    /// The interface by which a link-local address is reached.
+    /// Its address. A link-local one needs `interface`. Where none is given, it is found on `interface` by the Router
+    /// Advertisements of the neighbor (RFC 4861), which is sent ours.
+    pub address: Option<IpAddr>,
+    /// The interface by which a link-local address is reached, or on which it is found.
     pub interface: Option<Arc<str>>,
     /// Its AS; equal to ours for an internal neighbor.
     pub remote_as: Asn,
@@ -193,7 +209,7 @@ impl NeighborConfig {
     pub fn new(address: IpAddr, remote_as: Asn) -> Self {
         let family = if address.is_ipv4() { Family::Ipv4Unicast } else { Family::Ipv6Unicast };
         Self {
-            address,
+            address: Some(address),
             interface: None,
             remote_as,
             alternate_as: Vec::new(),
@@ -216,6 +232,18 @@ impl NeighborConfig {
             prepends: Prepends::default(),
             allow_own_as: 0,
             limits: Limits::default(),
+        }
+    }
+
+    /// A neighbor that is known by its interface alone: both families are offered, IPv4 with IPv6 next hops (RFC 8950), and
+    /// it may tell us nothing.
+    pub fn on_link(interface: impl Into<Arc<str>>, remote_as: Asn) -> Self {
+        Self {
+            address: None,
+            interface: Some(interface.into()),
+            families: Families::ALL,
+            offer: Offer { extended_next_hop: Families::NONE.with(Family::Ipv4Unicast), ..Offer::default() },
+            ..Self::new(Ipv6Addr::UNSPECIFIED.into(), remote_as)
         }
     }
 
@@ -249,21 +277,25 @@ impl NeighborConfig {
         if self.families.is_empty() {
             errors.push(ConfigError::NoFamily { neighbor: neighbor() });
         }
-        if self.address.is_unspecified() || self.address.is_multicast() {
+        if self.address.is_some_and(|address| address.is_unspecified() || address.is_multicast()) {
             errors.push(ConfigError::NotAnAddress { neighbor: neighbor() });
         }
-        if is_link_local(self.address) && self.interface.is_none() {
+        if self.address.is_none_or(is_link_local) && self.interface.is_none() {
             errors.push(ConfigError::NoInterface { neighbor: neighbor() });
         }
+        if self.address.is_none() && (self.md5_key.is_some() || self.ao_keys.is_some()) {
+            errors.push(ConfigError::KeyWithoutAddress { neighbor: neighbor() });
+        }
         let cannot_reach = |local: &IpAddr| {
-            *local == self.address || local.is_ipv4() != self.address.is_ipv4() || local.is_unspecified()
+            let other = self.address.unwrap_or(Ipv6Addr::UNSPECIFIED.into());
+            *local == other || local.is_ipv4() != other.is_ipv4() || local.is_unspecified()
         };
         if let Some(local) = self.local_address.filter(cannot_reach) {
             errors.push(ConfigError::LocalAddress { neighbor: neighbor(), local });
         }
         let next_hops = [self.next_hop_v4.map(IpAddr::V4), self.next_hop_v6.map(IpAddr::V6)];
         for next_hop in next_hops.into_iter().flatten() {
-            if next_hop.is_unspecified() || next_hop.is_multicast() || next_hop == self.address {
+            if next_hop.is_unspecified() || next_hop.is_multicast() || Some(next_hop) == self.address {
                 errors.push(ConfigError::NextHop { neighbor: neighbor(), next_hop });
             }
         }
@@ -277,26 +309,29 @@ pub(crate) fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-/// How a neighbor is named: its address, and the interface where the address alone does not tell.
+/// How a neighbor is named: its address, and the interface where the address alone does not tell; or the interface alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NeighborKey {
-    /// The configured address.
-    pub address: IpAddr,
+    /// The configured address; `None` for one that is found on its interface.
+    pub address: Option<IpAddr>,
     /// The configured interface.
     pub interface: Option<Arc<str>>,
 }
 
 impl From<IpAddr> for NeighborKey {
     fn from(address: IpAddr) -> Self {
-        Self { address, interface: None }
+        Self { address: Some(address), interface: None }
     }
 }
 
 impl fmt::Display for NeighborKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.interface {
-            None => self.address.fmt(f),
-            Some(interface) => write!(f, "{}%{interface}", self.address),
+        match (self.address, &self.interface) {
+            (Some(address), None) => address.fmt(f),
+            (Some(address), Some(interface)) => write!(f, "{address}%{interface}"),
+            (None, Some(interface)) => f.write_str(interface),
+            // No configuration that was checked has one.
+            (None, None) => f.write_str("without a name"),
         }
     }
 }
@@ -376,8 +411,24 @@ pub enum ConfigError {
         /// The neighbor.
         neighbor: NeighborKey,
     },
-    /// A link-local address says nothing about its link.
-    #[error("neighbor {neighbor}: a link-local address needs the interface that it is on")]
+    /// Two neighbors on a link of which one is whoever is found there.
+    #[error("neighbor {neighbor}: {other} is on the same link: give both their addresses")]
+    LinkShared {
+        /// The neighbor without an address.
+        neighbor: NeighborKey,
+        /// The other one.
+        other: NeighborKey,
+    },
+    /// The kernel has keys by addresses, and not by links.
+    #[error("neighbor {neighbor}: a key needs the neighbor's address: give it, or remove the key")]
+    KeyWithoutAddress {
+        /// The neighbor.
+        neighbor: NeighborKey,
+    },
+    /// A link-local address says nothing about its link, and without an address nothing else says who is meant.
+    #[error(
+        "neighbor {neighbor}: without an address, or with a link-local one, it needs the interface that it is on"
+    )]
     NoInterface {
         /// The neighbor.
         neighbor: NeighborKey,
@@ -422,6 +473,35 @@ mod tests {
         let errors = config.check().unwrap_err();
         assert_eq!(errors.len(), 12, "{errors:#?}");
         assert!(errors.iter().any(|error| matches!(error, ConfigError::Duplicate { .. })));
+    }
+
+    #[test]
+    fn neighbor_without_an_address_has_its_link_for_itself_and_no_key() {
+        let mut config = config();
+        let found = NeighborConfig::on_link("eth0", Asn(65001));
+        let mut named = NeighborConfig::new("fe80::1".parse().unwrap(), Asn(65001));
+        named.interface = Some("eth0".into());
+        let elsewhere = NeighborConfig::on_link("eth1", Asn(65001));
+        config.neighbors = vec![found.clone(), elsewhere];
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.neighbors[0].key().to_string(), "eth0");
+        config.neighbors.push(found.clone());
+        config.neighbors.push(named.clone());
+        let (key, other) = (found.key(), named.key());
+        let shared = ConfigError::LinkShared { neighbor: key.clone(), other };
+        let twice = ConfigError::Duplicate { neighbor: key.clone() };
+        assert_eq!(config.check(), Err(vec![shared.clone(), twice, shared]));
+        let signed = NeighborConfig { md5_key: Some("key".try_into().unwrap()), ..found };
+        config.neighbors = vec![NeighborConfig { interface: None, ..signed.clone() }, signed];
+        let nowhere = NeighborKey { address: None, interface: None };
+        assert_eq!(
+            config.check(),
+            Err(vec![
+                ConfigError::NoInterface { neighbor: nowhere.clone() },
+                ConfigError::KeyWithoutAddress { neighbor: nowhere },
+                ConfigError::KeyWithoutAddress { neighbor: key },
+            ])
+        );
     }
 
     #[test]

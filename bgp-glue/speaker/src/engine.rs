@@ -7,7 +7,7 @@ mod reload;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -316,7 +316,9 @@ impl Engine {
 
     fn accepted(&mut self, stream: TcpStream, from: SocketAddr) {
         self.forget_transients();
-        if let Some(running) = self.neighbors.values().find(|running| is_from(from, &running.config)) {
+        let named = self.neighbors.values().find(|running| is_from(from, &running.config));
+        let by_link = || self.neighbors.values().find(|running| is_on_link(from, &running.config));
+        if let Some(running) = named.or_else(by_link) {
             running.order(Order::Accepted(stream));
             return;
         }
@@ -460,19 +462,34 @@ impl Link {
         let by_interface = neighbor.interface.as_deref().map(socket::interface_index);
         match by_interface {
             Some(index) => index.is_ok_and(|index| index == self.index),
-            None => self.subnets.iter().any(|subnet| subnet.contains(neighbor.address)),
+            None => neighbor
+                .address
+                .is_some_and(|address| self.subnets.iter().any(|subnet| subnet.contains(address))),
         }
     }
 }
 
 fn is_from(from: SocketAddr, neighbor: &NeighborConfig) -> bool {
-    if from.ip() != neighbor.address {
-        return false;
-    }
-    match (from, &neighbor.interface) {
-        (SocketAddr::V6(from), Some(interface)) if from.ip().is_unicast_link_local() => {
-            socket::interface_index(interface).is_ok_and(|index| index == from.scope_id())
+    Some(from.ip()) == neighbor.address
+        && match from {
+            SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && neighbor.interface.is_some() => {
+                is_by_interface(v6, neighbor)
+            }
+            SocketAddr::V4(_) | SocketAddr::V6(_) => true,
         }
-        (SocketAddr::V4(_) | SocketAddr::V6(_), _) => true,
+}
+
+/// Whether it may be the neighbor that is found on its link. The neighbor's task knows.
+fn is_on_link(from: SocketAddr, neighbor: &NeighborConfig) -> bool {
+    match from {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => {
+            neighbor.address.is_none() && is_by_interface(v6, neighbor)
+        }
+        SocketAddr::V4(_) | SocketAddr::V6(_) => false,
     }
+}
+
+fn is_by_interface(from: SocketAddrV6, neighbor: &NeighborConfig) -> bool {
+    let index = neighbor.interface.as_deref().and_then(|name| socket::interface_index(name).ok());
+    index == Some(from.scope_id())
 }

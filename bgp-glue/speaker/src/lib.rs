@@ -22,6 +22,7 @@ mod connection;
 mod deferral;
 mod engine;
 mod event;
+mod finder;
 mod flush;
 mod handle;
 mod limits;

@@ -7,6 +7,7 @@
 
 mod actions;
 mod details;
+mod found;
 mod keys;
 mod wake;
 
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bgp_proto::adj_rib_out::AdjRibOut;
+use bgp_proto::discovery;
 use bgp_proto::originate::OriginatedSet;
 use bgp_proto::policy::Policy;
 use bgp_proto::rib::{Crossing, PeerId};
@@ -30,6 +32,7 @@ use crate::ao_keys::AoKeys;
 use crate::clock::Clock;
 use crate::config::{NeighborConfig, NeighborKey};
 use crate::connection::{Connection, Input};
+use crate::finder::Finder;
 use crate::flush::{self, Report, Waiter};
 use crate::limits::{self, Limits};
 use crate::rib_task::{RibMessage, RouteCounts};
@@ -103,7 +106,10 @@ pub(crate) struct PeerSetup {
 pub(crate) struct Neighbor {
     id: PeerId,
     key: NeighborKey,
+    /// As it is spoken to: with the address that was found, where it is found.
     config: NeighborConfig,
+    /// Where it is found, if it has no address of its own.
+    finder: Option<Finder>,
     local_as: Asn,
     clock: Clock,
     session: Session,
@@ -167,9 +173,11 @@ impl Neighbor {
             offer: config.offer,
             seed,
         });
+        let link = config.interface.clone().filter(|_| config.address.is_none());
         Self {
             id,
             key: config.key(),
+            finder: link.map(|interface| Finder::new(interface, clock, seed)),
             policy: Arc::new(config.import.clone()),
             config,
             local_as,
@@ -229,6 +237,7 @@ impl Neighbor {
             }
             Wake::Connected(Err(error)) => self.handle(Event::ConnectFailed(error.to_string())),
             Wake::Readable(side) => self.read(side),
+            Wake::Finder => self.wake_finder(),
             Wake::Rib(Ok(())) | Wake::Writable | Wake::PollAcknowledgements => {}
             Wake::Rib(Err(TableGone)) => {
                 // The speaker is going down, and this thread with it.
@@ -252,7 +261,8 @@ impl Neighbor {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Accepted(stream) => {
-                if socket::adopt(&stream, &self.config, self.kind()).is_ok() {
+                if self.is_from_neighbor(&stream) && socket::adopt(&stream, &self.config, self.kind()).is_ok()
+                {
                     self.accepted = Some(stream);
                     self.handle(Event::Accepted);
                 }
@@ -292,8 +302,17 @@ impl Neighbor {
             Order::AoKeys(keys) => self.change_ao_keys(keys),
             Order::Clear => self.handle(Event::Reset(Notification::new(reason::ADMINISTRATIVE_RESET))),
             Order::BfdDown => self.handle(Event::Reset(Notification::new(reason::BFD_DOWN))),
-            Order::LinkDown => self.handle(Event::LinkDown),
-            Order::LinkUp => self.handle(Event::RetryNow),
+            Order::LinkDown => {
+                self.search(discovery::Event::LinkDown);
+                self.handle(Event::LinkDown);
+            }
+            Order::LinkUp => {
+                self.search(discovery::Event::LinkUp);
+                // Otherwise the attempt comes as soon as the neighbor is found.
+                if self.config.address.is_some() {
+                    self.handle(Event::RetryNow);
+                }
+            }
             Order::Summary(answer) => {
                 let _ = answer.send(self.summary());
             }

@@ -4,7 +4,7 @@
 //! (`TCP_NODELAY`): a routing message that waits for more to come has missed its point.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::config::{Hops, NeighborConfig, is_link_local};
+use crate::config::{Hops, NeighborConfig};
 use crate::tcp_ao;
 use crate::tcp_auth::{Md5Key, set_least_hop_limit, set_md5_key};
 
@@ -62,10 +62,10 @@ pub(crate) async fn connect(neighbor: NeighborConfig, kind: PeerKind) -> io::Res
     let socket = new(target.ip())?;
     guard(&socket, &neighbor, kind)?;
     if let Some(key) = &neighbor.md5_key {
-        set_key(&socket, neighbor.address, Some(key))?;
+        set_key(&socket, target.ip(), Some(key))?;
     }
     if let Some(keys) = &neighbor.ao_keys {
-        tcp_ao::sign(&socket, neighbor.address, keys)?;
+        tcp_ao::sign(&socket, target.ip(), keys)?;
     }
     if let Some(local) = neighbor.local_address {
         socket.bind(&SocketAddr::new(local, 0).into())?;
@@ -92,7 +92,8 @@ pub(crate) fn set_key(socket: &impl AsRawFd, peer: IpAddr, key: Option<&Md5Key>)
 
 /// How far what is sent may go, and what is taken.
 fn guard(socket: &Socket, neighbor: &NeighborConfig, kind: PeerKind) -> io::Result<()> {
-    let address = neighbor.address;
+    // One that is found on its link has an IPv6 address.
+    let address = neighbor.address.unwrap_or(Ipv6Addr::UNSPECIFIED.into());
     match (neighbor.hops, kind) {
         (Hops::Secured(hops), _) => {
             set_hop_limit(socket, address, MOST_HOPS)?;
@@ -132,8 +133,12 @@ pub(crate) async fn farewell(mut stream: TcpStream, octets: Vec<u8>) {
 }
 
 fn target(neighbor: &NeighborConfig) -> io::Result<SocketAddr> {
-    Ok(match (neighbor.address, &neighbor.interface) {
-        (IpAddr::V6(address), Some(interface)) if is_link_local(neighbor.address) => {
+    let address = neighbor.address.ok_or_else(|| {
+        let interface = neighbor.interface.as_deref().unwrap_or_default();
+        io::Error::new(ErrorKind::NotFound, format!("no router has advertised itself on {interface} yet"))
+    })?;
+    Ok(match (address, &neighbor.interface) {
+        (IpAddr::V6(address), Some(interface)) if address.is_unicast_link_local() => {
             SocketAddrV6::new(address, neighbor.port, 0, interface_index(interface)?).into()
         }
         (address, _) => SocketAddr::new(address, neighbor.port),

@@ -5,7 +5,6 @@ mod capabilities;
 mod neighbors;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bgp_glue::speaker::SpeakerHandle;
@@ -14,7 +13,7 @@ use srp_core::api::{
     Validation,
 };
 use srp_core::chassis::Answer;
-use srp_core::config::Config;
+use srp_core::config::{Config, NeighborConfig};
 use tokio::sync::oneshot;
 
 use crate::clock;
@@ -22,6 +21,8 @@ use crate::inbox::{Inbox, Input, Snapshot};
 use crate::show;
 use crate::steps::SharedPublished;
 use crate::watch::{Network, SharedNeighbors};
+
+pub(crate) use bgp::found;
 
 /// What answers are made from.
 pub struct Answers {
@@ -128,14 +129,11 @@ impl Answers {
             let summary = speaker.summary().await.map_err(|_| Gone)?;
             let originated = self.published.lock().originated.get(index).cloned().unwrap_or_default();
             let mut shown = show::bgp_context(context, &summary, &originated);
-            let order: Vec<IpAddr> = context
-                .bgp
-                .iter()
-                .flat_map(|bgp| bgp.neighbors.iter().map(|neighbor| neighbor.address))
-                .collect();
+            let named = context.bgp.iter().flat_map(|bgp| &bgp.neighbors);
+            let order: Vec<String> = named.map(NeighborConfig::name).collect();
             shown.neighbors.sort_by_key(|neighbor| {
                 // Those that came by a range follow the named ones.
-                let named = order.iter().position(|address| address.to_string() == neighbor.address);
+                let named = order.iter().position(|name| *name == neighbor.address);
                 named.unwrap_or(usize::MAX)
             });
             contexts.push(shown);

@@ -82,12 +82,11 @@ pub fn wanted(config: &Config) -> Result<Vec<Wanted>, TimersError> {
     });
     let neighbors = config.contexts.iter().flat_map(|context| {
         context.bgp.iter().flat_map(|bgp| &bgp.neighbors).filter_map(|neighbor| {
-            let (timers, local) = (neighbor.bfd?, neighbor.local_address?);
+            let (address, timers, local) = (neighbor.address?, neighbor.bfd?, neighbor.local_address?);
             let interface = neighbor.interface.clone();
-            let key =
-                NeighborKey { address: neighbor.address, interface: interface.as_deref().map(Into::into) };
+            let key = NeighborKey { address: Some(address), interface: interface.as_deref().map(Into::into) };
             let owner = Owner::Neighbor { context: context.name.clone(), key };
-            let settings = session_settings((neighbor.address, local), interface, timers);
+            let settings = session_settings((address, local), interface, timers);
             Some(settings.map(|settings| Wanted { owner, settings }))
         })
     });

@@ -195,6 +195,7 @@ pub fn bgp_context(
         .map(|route| OriginatedPrefix { prefix: route.prefix.to_string(), prepends: route.prepend.into() });
     let neighbors = summary.neighbors.iter().map(|neighbor| BgpNeighbor {
         address: neighbor.neighbor.to_string(),
+        found: crate::answer::found(neighbor),
         remote_as: neighbor.remote_as.0,
         dynamic: neighbor.dynamic,
         state: neighbor.state.to_string(),

@@ -388,7 +388,7 @@ fn warn_of_local_addresses(config: &Config, kernel: &Kernel) {
     for context in &config.contexts {
         let neighbors = context.bgp.iter().flat_map(|bgp| &bgp.neighbors);
         for (neighbor, local) in
-            neighbors.filter_map(|neighbor| Some((neighbor.address, neighbor.local_address?)))
+            neighbors.filter_map(|neighbor| Some((neighbor.name(), neighbor.local_address?)))
         {
             if !is_here(local) {
                 warn!(

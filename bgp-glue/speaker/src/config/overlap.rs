@@ -9,7 +9,7 @@ use ipnetwork::IpNetwork;
 use super::{ConfigError, NeighborConfig, SpeakerConfig};
 
 pub(super) fn check(config: &SpeakerConfig, errors: &mut Vec<ConfigError>) {
-    let neighbors = config.neighbors.iter().map(|one| (IpNetwork::from(one.address), one));
+    let neighbors = config.neighbors.iter().filter_map(|one| Some((IpNetwork::from(one.address?), one)));
     let ranges = || config.ranges.iter().map(|range| (range.prefix, &range.neighbor));
     for (inner, neighbor) in neighbors.chain(ranges()) {
         let around = ranges().filter(|(outer, _)| holds(*outer, inner));

@@ -28,7 +28,7 @@ pub(super) fn wanted(config: &SpeakerConfig) -> Keys {
 }
 
 fn all<T>(config: &SpeakerConfig, key: impl Fn(&NeighborConfig) -> Option<T>) -> BTreeMap<IpNetwork, T> {
-    let neighbors = config.neighbors.iter().map(|one| (IpNetwork::from(one.address), key(one)));
+    let neighbors = config.neighbors.iter().filter_map(|one| Some((IpNetwork::from(one.address?), key(one))));
     let ranges = config.ranges.iter().map(|range| (range.prefix, key(&range.neighbor)));
     neighbors.chain(ranges).filter_map(|(peers, key)| Some((peers, key?))).collect()
 }

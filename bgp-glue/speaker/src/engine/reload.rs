@@ -21,7 +21,7 @@ use bgp_proto::wire::notification::{Notification, reason};
 
 use super::exports::Told;
 use super::{Engine, Exports, Running, keys, local};
-use crate::config::{NeighborConfig, NeighborKey, SpeakerConfig};
+use crate::config::{NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 use crate::handle::StartError;
 use crate::peer::Order;
 use crate::rib_task::RibMessage;
@@ -54,7 +54,9 @@ impl Engine {
             None => keys.contains(key),
             Some(prefix) => {
                 let same = config.ranges.iter().find(|range| range.prefix == prefix);
-                !anew && same.is_some_and(|range| range.neighbor_at(key.address) == running.config)
+                let as_before =
+                    |(range, address): (&NeighborRange, _)| range.neighbor_at(address) == running.config;
+                !anew && same.zip(key.address).is_some_and(as_before)
             }
         };
         for (_, running) in self.neighbors.extract_if(.., |key, running| !stays(key, running)) {

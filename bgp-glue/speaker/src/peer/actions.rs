@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bgp_proto::adj_rib_out::{AdjRibOut, OutContext};
+use bgp_proto::discovery;
 use bgp_proto::next_hop::ConfiguredNextHops;
 use bgp_proto::rib::Peer;
 use bgp_proto::session::{Action, DownReason, Event, Negotiated, PeerRestart, Side};
@@ -72,9 +73,10 @@ impl Neighbor {
     }
 
     fn up(&mut self, side: Side, negotiated: Negotiated) {
-        let local = self.connection(side).and_then(|connection| connection.stream().local_addr().ok());
+        let stream = self.connection(side).map(Connection::stream);
+        let ends = stream.and_then(|stream| Some((stream.local_addr().ok()?, stream.peer_addr().ok()?)));
         // A socket that has lost its address is about to report its end; until then nothing can be announced.
-        let Some(local) = local else { return };
+        let Some((local, remote)) = ends else { return };
         let next_hops = ConfiguredNextHops { v4: self.config.next_hop_v4, v6: self.config.next_hop_v6 };
         let context = OutContext {
             local_as: self.local_as,
@@ -105,7 +107,7 @@ impl Neighbor {
             kind: negotiated.kind,
             remote_as: negotiated.remote_as,
             router_id: negotiated.router_id,
-            address: self.config.address,
+            address: remote.ip(),
             own_addresses,
             policy: self.policy.clone(),
             allow_own_as: self.config.allow_own_as,
@@ -119,7 +121,7 @@ impl Neighbor {
         } else {
             AdjRibOut::without_end(context, originated)
         });
-        let Some(seen) = self.session_seen(side, &negotiated, local) else { return };
+        let Some(seen) = self.session_seen(side, &negotiated, local, remote) else { return };
         self.backlog.push_back(RibMessage::Up {
             id: self.id,
             seen: Arc::new(seen),
@@ -131,18 +133,27 @@ impl Neighbor {
             session: self.session_number(),
             orders: self.sender.clone(),
         });
+        self.search_ends_with(remote.ip());
     }
 
     /// What those who look on are told of the session; `None` for a socket that is about to report its end.
-    fn session_seen(&self, side: Side, negotiated: &Negotiated, local: SocketAddr) -> Option<SessionSeen> {
-        let connection = self.connection(side)?;
-        let (sent, received) = connection.opens();
-        let address = self.config.address;
+    fn session_seen(
+        &self,
+        side: Side,
+        negotiated: &Negotiated,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Option<SessionSeen> {
+        let (sent, received) = self.connection(side)?.opens();
         Some(SessionSeen {
-            peer: BmpPeer { address, asn: negotiated.remote_as, router_id: negotiated.router_id },
+            peer: BmpPeer {
+                address: remote.ip(),
+                asn: negotiated.remote_as,
+                router_id: negotiated.router_id,
+            },
             local_as: self.local_as,
             local,
-            remote: connection.stream().peer_addr().ok()?,
+            remote,
             sent_open: sent.to_vec(),
             received_open: received.to_vec(),
             since: wall_time(),
@@ -178,6 +189,9 @@ impl Neighbor {
             self.last_error = Some(reason.clone());
         }
         self.stopping |= self.transient;
+        if was_established {
+            self.search(discovery::Event::SessionDown);
+        }
         let neighbor = self.key.clone();
         self.backlog.push_back(RibMessage::Down { id: self.id, neighbor, reason, was_established, retained });
     }

@@ -11,8 +11,10 @@ use crate::tcp_auth::Md5Key;
 
 impl Neighbor {
     pub(super) fn change_md5_key(&mut self, key: Md5Key) {
+        // One that is found on its link has no keys.
+        let Some(address) = self.config.address else { return };
         for stream in self.streams() {
-            if let Err(error) = socket::set_key(stream, self.config.address, Some(&key)) {
+            if let Err(error) = socket::set_key(stream, address, Some(&key)) {
                 tracing::warn!(neighbor = %self.key, %error, "cannot change the TCP-MD5 key");
             }
         }
@@ -20,9 +22,9 @@ impl Neighbor {
     }
 
     pub(super) fn change_ao_keys(&mut self, keys: AoKeys) {
-        if let Some(had) = &self.config.ao_keys {
+        if let (Some(had), Some(address)) = (&self.config.ao_keys, self.config.address) {
             for stream in self.streams() {
-                let changed = tcp_ao::change_on_connection(stream, self.config.address, had, &keys);
+                let changed = tcp_ao::change_on_connection(stream, address, had, &keys);
                 if let Err(error) = changed {
                     tracing::warn!(neighbor = %self.key, %error, ?keys, "cannot change the TCP-AO keys");
                 }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::{Neighbor, Order};
 use crate::connection::Connection;
+use crate::finder::Finder;
 use crate::flush::Waiter;
 
 /// An attempt to connect that is under way.
@@ -28,6 +29,8 @@ pub(super) enum Wake {
     Connected(io::Result<TcpStream>),
     Readable(Side),
     Writable,
+    /// The search for the neighbor has something to do.
+    Finder,
     /// The table took the first message of the backlog, or is gone.
     Rib(Result<(), TableGone>),
     PollAcknowledgements,
@@ -51,6 +54,7 @@ impl Neighbor {
             () = readable(self.incoming.as_ref()), if reads && self.incoming.is_some() => Wake::Readable(Side::Incoming),
             () = writable(self.outgoing.as_ref()), if wants_to_write(self.outgoing.as_ref()) => Wake::Writable,
             () = writable(self.incoming.as_ref()), if wants_to_write(self.incoming.as_ref()) => Wake::Writable,
+            () = finder(self.finder.as_ref()), if self.finder.is_some() => Wake::Finder,
             room = self.rib.reserve(), if !reads => Wake::Rib(match room {
                 Ok(room) => {
                     if let Some(message) = self.backlog.pop_front() {
@@ -75,6 +79,13 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 async fn attempt(attempt: &mut Option<Attempt>) -> io::Result<TcpStream> {
     match attempt {
         Some(attempt) => attempt.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn finder(finder: Option<&Finder>) {
+    match finder {
+        Some(finder) => finder.wait().await,
         None => std::future::pending().await,
     }
 }

@@ -24,3 +24,4 @@ mod tcp;
 #[allow(dead_code, unreachable_pub, reason = "the tests need the half that gives a key to a socket")]
 #[path = "../../src/tcp_auth.rs"]
 mod tcp_auth;
+mod unnumbered;

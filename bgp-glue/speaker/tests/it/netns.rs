@@ -34,6 +34,16 @@ impl Netns {
     /// Two namespaces joined by a link `v0`: `192.0.2.1` and `2001:db8::1` here, `.2` and `::2` there.
     pub fn pair() -> (Self, Self) {
         let (here, there) = (Self::new(), Self::new());
+        Self::join(&here, &there);
+        for (netns, host) in [(&here, 1), (&there, 2)] {
+            netns.ip(&format!("addr add 192.0.2.{host}/24 dev v0"));
+            netns.ip(&format!("addr add 2001:db8::{host}/64 dev v0 nodad"));
+        }
+        (here, there)
+    }
+
+    /// Joins two namespaces by a link `v0`: `fe80::1` here, `fe80::2` there.
+    pub fn join(here: &Self, there: &Self) {
         ip(&[
             "link",
             "add",
@@ -48,14 +58,11 @@ impl Netns {
             "netns",
             &there.name,
         ]);
-        for (netns, host) in [(&here, 1), (&there, 2)] {
-            netns.ip(&format!("addr add 192.0.2.{host}/24 dev v0"));
-            netns.ip(&format!("addr add 2001:db8::{host}/64 dev v0 nodad"));
+        for (netns, host) in [(here, 1), (there, 2)] {
             netns.ip("link set v0 addrgenmode none");
             netns.ip(&format!("addr add fe80::{host}/64 dev v0 nodad"));
             netns.ip("link set v0 up");
         }
-        (here, there)
     }
 
     /// Runs `ip` inside.

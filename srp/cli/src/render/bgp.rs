@@ -58,7 +58,7 @@ fn neighbors(neighbors: &[BgpNeighbor], now_us: u64) -> String {
             };
             let mark = if neighbor.dynamic { "*" } else { "" };
             vec![
-                format!("{mark}{}", neighbor.address),
+                format!("{mark}{}{}", neighbor.address, found(neighbor.found.as_deref())),
                 "4".to_owned(),
                 neighbor.remote_as.to_string(),
                 neighbor.messages_received.to_string(),
@@ -71,6 +71,11 @@ fn neighbors(neighbors: &[BgpNeighbor], now_us: u64) -> String {
         })
         .collect();
     table(&header, &rows)
+}
+
+/// Where a neighbor is that is known by its interface.
+pub fn found(address: Option<&str>) -> String {
+    address.map(|address| format!(" ({address})")).unwrap_or_default()
 }
 
 fn originated(prefixes: &[OriginatedPrefix]) -> String {
@@ -98,6 +103,7 @@ mod tests {
     fn neighbor(address: &str, state: &str, last_error: Option<&str>) -> BgpNeighbor {
         BgpNeighbor {
             address: address.into(),
+            found: None,
             remote_as: 4_200_000_001,
             dynamic: address.starts_with("10.5."),
             state: state.into(),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use srp_core::api::BgpNeighborDetails;
 
+use super::bgp::found;
 use super::clean;
 use super::table::{Edge, fields, indented, table};
 use super::time::{age, wall};
@@ -18,8 +19,9 @@ pub fn neighbors(all: &[BgpNeighborDetails], now_us: u64) -> String {
 fn one(neighbor: &BgpNeighborDetails, now_us: u64) -> String {
     let dynamic = if neighbor.dynamic { ", dynamic" } else { "" };
     let head = format!(
-        "BGP neighbor {}, context {}, remote AS {}, local AS {}, {}{dynamic}\n",
+        "BGP neighbor {}{}, context {}, remote AS {}, local AS {}, {}{dynamic}\n",
         clean(&neighbor.address),
+        found(neighbor.found.as_deref()),
         clean(&neighbor.context),
         neighbor.remote_as,
         neighbor.local_as,
@@ -243,6 +245,7 @@ mod tests {
         BgpNeighborDetails {
             context: "destination".into(),
             address: "10.1.1.2".into(),
+            found: None,
             dynamic: false,
             group: Some("transit".into()),
             remote_as: 65_101,

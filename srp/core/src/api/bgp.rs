@@ -48,8 +48,11 @@ pub struct OriginatedPrefix {
 /// A neighbour in `show ip bgp summary`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BgpNeighbor {
-    /// Its address.
+    /// Its address, with the interface where it is link-local, or the interface alone.
     pub address: String,
+    /// Where it was found, if it is known by its interface alone.
+    #[serde(default)]
+    pub found: Option<String>,
     /// Its AS.
     pub remote_as: u32,
     /// It came by a range, and is forgotten when it goes.

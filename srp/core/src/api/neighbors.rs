@@ -9,8 +9,11 @@ use super::BfdSession;
 pub struct BgpNeighborDetails {
     /// Name of the context.
     pub context: String,
-    /// Its address.
+    /// Its address, with the interface where it is link-local, or the interface alone.
     pub address: String,
+    /// Where it was found, if it is known by its interface alone.
+    #[serde(default)]
+    pub found: Option<String>,
     /// It came by a range, and is forgotten when it goes.
     pub dynamic: bool,
     /// The group that it has keys from.

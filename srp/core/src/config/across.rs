@@ -10,6 +10,7 @@ use super::fault::{Fault, Place};
 use super::listen::{self, Listens};
 use super::model::BfdConfig;
 use super::reader::{Found, Reader, Section};
+use super::unnumbered::{self, LinkClaim};
 use crate::types::Span;
 
 /// What the sections claim, in the order of the file. Holds only values that are good in themselves.
@@ -51,6 +52,8 @@ pub(super) struct ContextClaims {
     /// Each `layer-2 = true`.
     pub layer_2: Vec<Place>,
     pub bfd: Vec<BfdClaim>,
+    /// Neighbours on links.
+    pub links: Vec<LinkClaim>,
 }
 
 /// A BFD session.
@@ -103,6 +106,7 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     listen::check_contexts(reader, ledger);
     check_monitors(reader, ledger);
     check_bfd(reader, ledger);
+    unnumbered::check_links(reader, ledger);
 }
 
 /// Reports each value that stands earlier in the list as well.

@@ -18,6 +18,7 @@ use super::limits;
 use super::model::{BgpConfig, BgpRole, NeighborConfig, NetworkConfig, PolicyRule};
 use super::onlooker;
 use super::reader::{Found, Reported, Section};
+use super::unnumbered::{self, LinkClaim};
 use super::{listen, prepends, range, restart};
 use crate::types::Span;
 
@@ -94,8 +95,15 @@ fn read_neighbor(
     groups: &Groups<'_, '_>,
     claims: &mut ContextClaims,
 ) -> Result<NeighborConfig, Reported> {
-    let address = s.required("address", &Address);
+    let interface = s.optional("interface", &Interface);
+    let address = s.optional("address", &Address);
+    let unnumbered = matches!(address, Ok(None));
+    let address = address.and_then(|address| match address {
+        Some(address) => Ok(address),
+        None => unnumbered::interface(s, &interface).map(|interface| unnumbered::stand_in(&interface)),
+    });
     match &address {
+        Ok(_) if unnumbered => {}
         Ok(address) => {
             claims.neighbors.push(address.clone());
             let local = s.peek_address("local-address");
@@ -103,12 +111,17 @@ fn read_neighbor(
         }
         Err(_) => claims.neighbors_unread = true,
     }
-    let interface = s.optional("interface", &Interface);
     let group = groups.name(s);
     if let Ok(address) = &address {
         check_interface(s, address, &interface);
     }
-    let session = read_session(s, &address, &interface, instance, Some(&mut claims.bfd));
+    if let (Ok(Some(interface)), Ok(_)) = (&interface, &address) {
+        claims.links.push(LinkClaim { interface: interface.clone(), is_unnumbered: unnumbered });
+    }
+    let bfd_claims = Some(&mut claims.bfd).filter(|_| !unnumbered);
+    let session = read_session(s, &address, &interface, instance, unnumbered, bfd_claims);
+    let session =
+        session.map(|session| NeighborConfig { address: session.address.filter(|_| !unnumbered), ..session });
     Ok(NeighborConfig { group: group?, ..session? })
 }
 
@@ -119,6 +132,7 @@ pub(super) fn read_session(
     address: &Result<Found<IpAddr>, Reported>,
     interface: &Result<Option<Found<String>>, Reported>,
     instance: &Instance,
+    unnumbered: bool,
     bfd_claims: Option<&mut Vec<BfdClaim>>,
 ) -> Result<NeighborConfig, Reported> {
     let remote_as = s.required("remote-as", &AsNumber);
@@ -139,7 +153,7 @@ pub(super) fn read_session(
     }
     let role = s.optional("role", &Choice(BgpRole::WORDS));
     let role_strict = s.or("role-strict", &Flag, false);
-    let families = Families::read(s, address);
+    let families = Families::read(s, address, unnumbered);
     let import = s.list("import", &Rule, RULES);
     let export = s.list("export", &Rule, RULES);
     let ends = [remote_as.as_ref().ok(), local_as.as_ref().ok().and_then(Option::as_ref)];
@@ -166,7 +180,7 @@ pub(super) fn read_session(
 
     let families = families?;
     Ok(NeighborConfig {
-        address: address.as_ref().map_err(|reported| *reported)?.value,
+        address: Some(address.as_ref().map_err(|reported| *reported)?.value),
         interface: interface
             .as_ref()
             .map_err(|reported| *reported)?
@@ -220,16 +234,21 @@ struct Families {
 }
 
 impl Families {
-    /// By default a session carries the family that it runs over; the other one needs a next hop of its own, or IPv4
+    /// By default a neighbour without an address has both, and IPv4 by IPv6 next hops. Otherwise a session carries the family that it runs over; the other one needs a next hop of its own, or IPv4
     /// the neighbour's word that it takes IPv6 ones (RFC 8950).
-    fn read(s: &Section<'_, '_>, neighbor: &Result<Found<IpAddr>, Reported>) -> Result<Self, Reported> {
+    fn read(
+        s: &Section<'_, '_>,
+        neighbor: &Result<Found<IpAddr>, Reported>,
+        unnumbered: bool,
+    ) -> Result<Self, Reported> {
         let is_v4 = neighbor.as_ref().is_ok_and(|neighbor| neighbor.value.is_ipv4());
         let is_v6 = neighbor.as_ref().is_ok_and(|neighbor| neighbor.value.is_ipv6());
-        let ipv4 = s.or_derived("ipv4", &Flag, is_v4, "true if the address is IPv4");
-        let ipv6 = s.or_derived("ipv6", &Flag, is_v6, "true if the address is IPv6");
+        let ipv4 =
+            s.or_derived("ipv4", &Flag, is_v4 || unnumbered, "true if the address is IPv4, or there is none");
+        let ipv6 = s.or_derived("ipv6", &Flag, is_v6, "true if the address is IPv6, or there is none");
         let next_hop_ipv4 = s.optional("next-hop-ipv4", &AddressV4);
         let next_hop_ipv6 = s.optional("next-hop-ipv6", &AddressV6);
-        let extended = s.or("extended-next-hop", &Flag, false);
+        let extended = s.or_derived("extended-next-hop", &Flag, unnumbered, "true if there is no address");
         neighbor.as_ref().map_err(|reported| *reported)?;
         let extended = extended?;
         let (ipv4, ipv6, next_hop_ipv4, next_hop_ipv6) = (ipv4?, ipv6?, next_hop_ipv4?, next_hop_ipv6?);

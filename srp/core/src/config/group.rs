@@ -67,8 +67,9 @@ fn read_group(s: &Section<'_, '_>, instance: &Instance) -> Result<Found<String>,
     // The faults of its values are found here, whether a neighbour has them or not; what needs an address is not looked at.
     let nobody = Err(Reported::already());
     let mut nothing = Vec::new();
-    let _of_nobody =
-        s.read_like(NEIGHBOR, true, |s| read_session(s, &nobody, &Ok(None), instance, Some(&mut nothing)));
+    let _of_nobody = s.read_like(NEIGHBOR, true, |s| {
+        read_session(s, &nobody, &Ok(None), instance, false, Some(&mut nothing))
+    });
     Ok(name)
 }
 

@@ -50,6 +50,18 @@ pub enum InstanceFault {
     /// Our end of a session, where nobody listens.
     #[error("the instance does not listen on this address, so the neighbour could not connect")]
     NotListened,
+    /// A key that is of no use before the neighbour's address is known.
+    #[error("needs the neighbour's address: {why}")]
+    NeedsAddress {
+        /// Why.
+        why: &'static str,
+    },
+    /// Two neighbours on a link where one is whoever is found.
+    #[error("the link of another neighbour, {first}: of the two, the one without an address could be either")]
+    LinkShared {
+        /// The other one.
+        first: Place,
+    },
     /// One neighbour in two contexts, and nothing to know it by.
     #[error("the neighbour of another context, {first}, and the two sessions have no ends of their own")]
     NotToldApart {
@@ -80,6 +92,8 @@ impl InstanceFault {
                 "add listen = [\"ADDRESS\"] to both, or give one of them another port".into()
             }
             Self::SignedTwice { .. } => "keep the one that the neighbour has too".into(),
+            Self::NeedsAddress { .. } => "add address to the neighbour, or remove this".into(),
+            Self::LinkShared { .. } => "add address to both, or remove one".into(),
             Self::NotListened => "add it to listen, or write one that is there".into(),
             Self::NotToldApart { .. } => "give both a local-address, each another one".into(),
         }

@@ -34,6 +34,7 @@ mod srp;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unnumbered;
 
 use std::path::Path;
 

@@ -324,9 +324,9 @@ impl BgpConfig {
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeighborConfig {
-    /// Address of the neighbour.
-    pub address: IpAddr,
-    /// Interface, for link-local addresses.
+    /// Address of the neighbour; `None` for one that is found on its interface.
+    pub address: Option<IpAddr>,
+    /// Interface, for link-local addresses and without an address.
     pub interface: Option<String>,
     /// The group that it has keys from.
     pub group: Option<String>,
@@ -383,6 +383,17 @@ pub struct NeighborConfig {
     pub add_path: Option<AddPath>,
     /// `[context.bgp.neighbor.bfd]`: BFD beside the session; `local_address` is there.
     pub bfd: Option<BfdTimers>,
+}
+
+impl NeighborConfig {
+    /// How it is named: its address, with the interface where that is link-local, or the interface alone.
+    pub fn name(&self) -> String {
+        match (self.address, &self.interface) {
+            (Some(address), None) => address.to_string(),
+            (Some(address), Some(interface)) => format!("{address}%{interface}"),
+            (None, interface) => interface.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// What two neighbours are to each other (RFC 9234 section 4.1).

@@ -79,7 +79,8 @@ fn read_range(
     let address =
         prefix.as_ref().map(|prefix| Found::<IpAddr> { value: prefix.value.ip(), at: prefix.at.clone() });
     let address = address.map_err(|reported| *reported);
-    let session = s.read_like(NEIGHBOR, false, |s| read_session(s, &address, &Ok(None), instance, None));
+    let session =
+        s.read_like(NEIGHBOR, false, |s| read_session(s, &address, &Ok(None), instance, false, None));
     let session = NeighborConfig { group: group?, passive: true, port: instance.port, ..session? };
     let prefix = prefix?;
     Ok(RangeConfig { prefix: prefix.value, limit: limit?.value, alternate_as: alternate_as?, session })

@@ -334,7 +334,8 @@ impl<'r, 'd> Section<'r, 'd> {
             .enumerate()
             .map(|(index, element)| {
                 let table = element.get_ref().as_table().ok_or_else(|| wrong(element))?;
-                let label = table.get(label).and_then(|value| value.get_ref().as_str());
+                let label = table.get(label).or_else(|| table.get("interface"));
+                let label = label.and_then(|value| value.get_ref().as_str());
                 let label = label.map_or_else(|| index.to_string(), str::to_owned);
                 let place = self.place_of(&format!("{key}[{label}]"), element.span(), element);
                 Ok(self.section(key, Place { written: None, ..place }, table))
@@ -355,6 +356,11 @@ impl<'r, 'd> Section<'r, 'd> {
         let place = self.place_of(key, name.span(), value);
         let is_table = value.get_ref().is_table() || value.get_ref().is_array();
         Some(if is_table { Place { written: None, ..place } } else { place })
+    }
+
+    /// Where `key` of this table, or of the one behind it, stands, if it does; it counts as known.
+    pub fn place_in_force(&self, key: &'static str) -> Option<Place> {
+        self.own_place(key).or_else(|| Some(self.place_in(&self.find(key)?, key)))
     }
 
     /// Where `key` of this table would stand if it were there.

@@ -283,8 +283,9 @@ fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {
 }
 
 fn neighbor(neighbor: &NeighborConfig, bgp: &str) -> Table {
-    let table = Table::element("context.bgp.neighbor", neighbor.address, bgp)
-        .text("address", neighbor.address)
+    let label = neighbor.address.map(|address| address.to_string()).or_else(|| neighbor.interface.clone());
+    let table = Table::element("context.bgp.neighbor", label.unwrap_or_default(), bgp)
+        .maybe("address", neighbor.address)
         .maybe("interface", neighbor.interface.as_ref());
     session(table, neighbor)
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use bgp_glue::speaker::{
-    Community, ExtendedCommunity, LargeCommunity, NeighborKey, Originated, RouteFilter, RouteView,
-    SpeakerHandle, Why,
+    Community, ExtendedCommunity, LargeCommunity, NeighborKey, NeighborSummary, Originated, RouteFilter,
+    RouteView, SpeakerHandle, Why,
 };
 use srp_core::api::{
     BgpAdvertised, BgpAnnouncement, BgpCleared, BgpDumped, BgpPath, BgpTable, ClearBgp, Response,
@@ -123,10 +123,20 @@ async fn neighbors<'a>(
     for (context, speaker) in speakers {
         let summary = speaker.summary().await.map_err(|_| Gone)?;
         let keys = summary.neighbors.into_iter().map(|neighbor| neighbor.neighbor);
-        let named = |key: &NeighborKey| key.to_string() == name || key.address.to_string() == name;
-        found.extend(keys.filter(named).map(|key| (context.as_str(), speaker, key)));
+        found.extend(keys.filter(|key| is_named(key, name)).map(|key| (context.as_str(), speaker, key)));
     }
     Ok(found)
+}
+
+/// Whether an operator means this neighbour: by its name, or by its address without the interface.
+pub(super) fn is_named(key: &NeighborKey, name: &str) -> bool {
+    key.to_string() == name || key.address.is_some_and(|address| address.to_string() == name)
+}
+
+/// Where a neighbour is that is known by its interface alone.
+pub(crate) fn found(neighbor: &NeighborSummary) -> Option<String> {
+    let found = neighbor.details.config.address.filter(|_| neighbor.neighbor.address.is_none());
+    found.map(|address| address.to_string())
 }
 
 pub(super) fn nobody(neighbor: &str) -> Response {

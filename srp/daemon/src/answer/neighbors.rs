@@ -27,10 +27,9 @@ pub(super) async fn show(
     for context in &config.contexts {
         let Some(speaker) = speakers.get(&context.name) else { continue };
         let summary = speaker.summary().await.map_err(|_| Gone)?;
-        let wanted = summary.neighbors.iter().filter(|neighbor| {
-            let key = &neighbor.neighbor;
-            name.is_none_or(|name| key.to_string() == name || key.address.to_string() == name)
-        });
+        let wanted = summary.neighbors.iter();
+        let wanted =
+            wanted.filter(|neighbor| name.is_none_or(|name| bgp::is_named(&neighbor.neighbor, name)));
         all.extend(wanted.map(|neighbor| details(context, neighbor, paths)));
     }
     Ok(match name {
@@ -56,6 +55,7 @@ fn details(context: &ContextConfig, neighbor: &NeighborSummary, paths: &[PathVie
     BgpNeighborDetails {
         context: context.name.clone(),
         address: neighbor.neighbor.to_string(),
+        found: bgp::found(neighbor),
         dynamic: neighbor.dynamic,
         group: configured.and_then(|configured| configured.group.clone()),
         remote_as: neighbor.remote_as.0,
@@ -131,7 +131,10 @@ fn configured<'c>(context: &'c ContextConfig, neighbor: &NeighborSummary) -> Opt
         })
     };
     let ranges = || {
-        let ranges = bgp.ranges.iter().filter(|range| range.prefix.contains(key.address));
+        let ranges = bgp
+            .ranges
+            .iter()
+            .filter(|range| key.address.is_some_and(|address| range.prefix.contains(address)));
         ranges.max_by_key(|range| range.prefix.prefix()).map(|range| &range.session)
     };
     if neighbor.dynamic { ranges() } else { named() }

@@ -16,3 +16,4 @@ mod show;
 mod signs;
 mod stopped;
 mod support;
+mod unnumbered;

@@ -202,7 +202,7 @@ fn judge_routes(owner: &Owner, from: Ipv4Addr, expected: &[&str]) -> Result<(), 
     let mut learned: Vec<_> = owner
         .answer(owner.handle.routes())
         .into_iter()
-        .filter(|route| route.neighbor.address == from && usable(route.why))
+        .filter(|route| route.neighbor.address == Some(from.into()) && usable(route.why))
         .map(|route| route.prefix.to_string())
         .collect();
     learned.sort();

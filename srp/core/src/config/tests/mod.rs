@@ -4,6 +4,7 @@ mod faults;
 mod neighbors;
 mod reference;
 mod round_trip;
+mod unnumbered;
 
 use std::path::Path;
 

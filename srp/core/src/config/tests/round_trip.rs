@@ -53,7 +53,7 @@ fn any_config() -> impl Strategy<Value = Config> {
                     bgp.ranges.iter_mut().for_each(|range| range.session.port = bgp.port);
                     let last = u8::try_from(table - 300).expect("few contexts");
                     for neighbor in &mut bgp.neighbors {
-                        let local = numbered(neighbor.address.is_ipv6(), 11, last).ip();
+                        let local = numbered(is_v6(neighbor), 11, last).ip();
                         neighbor.local_address = Some(local);
                         if bgp.multipath > 1 && !bgp.listen.contains(&local) {
                             bgp.listen.push(local);
@@ -189,7 +189,7 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
     (numbers, vec(any_neighbor(), 0..4), 0_u8..4).prop_map(|((a, b, id, port), mut neighbors, networks)| {
         for (number, neighbor) in (1..).zip(&mut neighbors) {
             neighbor.group = (networks > 1 && number % 2 == 1).then(|| "g2".into());
-            neighbor.address = numbered(neighbor.address.is_ipv6(), 10, number).ip();
+            neighbor.address = Some(numbered(is_v6(neighbor), 10, number).ip());
             neighbor.remote_as = if number % 2 == 0 { a } else { b };
         }
         BgpConfig {
@@ -232,17 +232,21 @@ fn any_bgp() -> impl Strategy<Value = BgpConfig> {
     })
 }
 
+fn is_v6(neighbor: &NeighborConfig) -> bool {
+    neighbor.address.is_some_and(|address| address.is_ipv6())
+}
+
 /// A range with what a neighbour has, as far as ranges have it.
 fn any_range(like: &NeighborConfig, port: u16) -> RangeConfig {
     let session = NeighborConfig {
-        address: numbered(like.address.is_ipv6(), 13, 0).ip(),
+        address: Some(numbered(is_v6(like), 13, 0).ip()),
         port,
         passive: true,
         bfd: None,
         ..like.clone()
     };
     RangeConfig {
-        prefix: numbered(like.address.is_ipv6(), 13, 0),
+        prefix: numbered(is_v6(like), 13, 0),
         limit: 1 + u16::from(like.allow_own_as),
         alternate_as: if like.passive { vec![64_999, 64_998] } else { Vec::new() },
         session,
@@ -268,7 +272,7 @@ fn any_neighbor() -> impl Strategy<Value = NeighborConfig> {
                 .map(|rule| PolicyRule { prepend: (!rule.reject).then_some(2), ..rule })
                 .collect();
             NeighborConfig {
-                address: numbered(v6, 10, 0).ip(),
+                address: Some(numbered(v6, 10, 0).ip()),
                 interface: None,
                 group: None,
                 remote_as: 1,
