@@ -127,16 +127,16 @@ mod tests {
     const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
     const LINK_LAYER: LinkLayer = [2, 0, 0x5e, 0x10, 0, 1];
 
-    /// As FRR 8.4 sends them on a link of an unnumbered neighbor.
-    const FRR: &[u8] = &[
+    /// An advertisement with a hop limit of 64 for hosts and a router lifetime of 30 s.
+    const HEARD: &[u8] = &[
         134, 0, 0x3c, 0x8d, 64, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 0, // fields
         1, 1, 2, 0, 0x5e, 0x10, 0, 1, // source link-layer address
     ];
 
     #[test]
     fn advertisement_of_a_router_says_its_link_layer_address() {
-        assert_eq!(read(ROUTER, FRR), Ok(Message::Advertisement(Some(LINK_LAYER))));
-        assert_eq!(read(ROUTER, &FRR[..16]), Ok(Message::Advertisement(None)));
+        assert_eq!(read(ROUTER, HEARD), Ok(Message::Advertisement(Some(LINK_LAYER))));
+        assert_eq!(read(ROUTER, &HEARD[..16]), Ok(Message::Advertisement(None)));
     }
 
     #[test]
@@ -158,12 +158,12 @@ mod tests {
     #[test]
     fn what_rfc_4861_section_6_1_discards_is_discarded() {
         let global = "2001:db8::2".parse().unwrap();
-        let with = |options: &[u8]| [&FRR[..16], options].concat();
+        let with = |options: &[u8]| [&HEARD[..16], options].concat();
         let rows: [(&str, Ipv6Addr, Vec<u8>, Ignored); 8] = [
-            ("not link-local", global, FRR.to_vec(), Ignored::NotLinkLocal),
-            ("short", ROUTER, FRR[..15].to_vec(), Ignored::Short),
-            ("another code", ROUTER, [&[134, 1], &FRR[2..]].concat(), Ignored::OtherType),
-            ("another type", ROUTER, [&[135, 0], &FRR[2..]].concat(), Ignored::OtherType),
+            ("not link-local", global, HEARD.to_vec(), Ignored::NotLinkLocal),
+            ("short", ROUTER, HEARD[..15].to_vec(), Ignored::Short),
+            ("another code", ROUTER, [&[134, 1], &HEARD[2..]].concat(), Ignored::OtherType),
+            ("another type", ROUTER, [&[135, 0], &HEARD[2..]].concat(), Ignored::OtherType),
             ("nothing", ROUTER, Vec::new(), Ignored::OtherType),
             ("option of length zero", ROUTER, with(&[1, 0, 0, 0, 0, 0, 0, 0]), Ignored::BadOption),
             ("option beyond the end", ROUTER, with(&[3, 2, 0, 0, 0, 0, 0, 0]), Ignored::BadOption),
@@ -176,10 +176,10 @@ mod tests {
 
     #[test]
     fn other_options_are_passed_over() {
-        let mut octets = FRR[..16].to_vec();
+        let mut octets = HEARD[..16].to_vec();
         octets.extend([5, 1, 0, 0, 0, 0, 5, 220]); // MTU
         octets.extend([24, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]); // route information
-        octets.extend(&FRR[16..]);
+        octets.extend(&HEARD[16..]);
         assert_eq!(read(ROUTER, &octets), Ok(Message::Advertisement(Some(LINK_LAYER))));
     }
 
