@@ -459,9 +459,8 @@ impl Running {
 impl Link {
     /// Whether the neighbor is on this link.
     fn reaches(&self, neighbor: &NeighborConfig) -> bool {
-        let by_interface = neighbor.interface.as_deref().map(socket::interface_index);
-        match by_interface {
-            Some(index) => index.is_ok_and(|index| index == self.index),
+        match &neighbor.interface {
+            Some(interface) => **interface == *self.name,
             None => neighbor
                 .address
                 .is_some_and(|address| self.subnets.iter().any(|subnet| subnet.contains(address))),

@@ -69,9 +69,10 @@ pub struct Flushed {
 /// A link of the machine, as sessions see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The interface index.
-    pub index: u32,
-    /// The subnets of its addresses. A session belongs to the link when its neighbor is in one of them.
+    /// The interface. Sessions that are configured by an interface belong to the link of that name, which outlives what the
+    /// kernel knows of it.
+    pub name: Box<str>,
+    /// The subnets of its addresses. Any other session belongs to the link when its neighbor is in one of them.
     pub subnets: Vec<IpNetwork>,
 }
 

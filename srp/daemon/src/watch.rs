@@ -117,14 +117,14 @@ pub async fn kernel(
             KernelEvent::LinkDown { index, name, cause } => {
                 info!(link = %name, ?cause, "link down");
                 hand(&inbox, Input::LinkDown { interface: index.get() });
-                let link = speaker_link(network.kernel(), index);
+                let link = speaker_link(network.kernel(), index, name.as_str());
                 for speaker in &speakers {
                     speaker.link_down(link.clone());
                 }
             }
             KernelEvent::LinkUp { index, name } => {
                 info!(link = %name, "link up");
-                let link = speaker_link(network.kernel(), index);
+                let link = speaker_link(network.kernel(), index, name.as_str());
                 for speaker in &speakers {
                     speaker.link_up(link.clone());
                 }
@@ -161,14 +161,14 @@ fn hand(inbox: &Inbox, input: Input) {
     }
 }
 
-fn speaker_link(kernel: &Kernel, index: LinkIndex) -> speaker::Link {
+fn speaker_link(kernel: &Kernel, index: LinkIndex, name: &str) -> speaker::Link {
     let links = kernel.links();
     let addresses = links.by_index(index).into_iter().flat_map(|link| &link.addresses);
     let subnets = addresses
         .filter(|address| !address.ours)
         .filter_map(|address| ipnetwork::IpNetwork::new(address.ip, address.prefix_len).ok())
         .collect();
-    speaker::Link { index: index.get(), subnets }
+    speaker::Link { name: name.into(), subnets }
 }
 
 fn route_change(table: TableId, change: &BestPathChange, resolver: &Resolver) -> Option<RouteChange> {

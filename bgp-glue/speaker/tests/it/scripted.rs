@@ -291,9 +291,9 @@ fn link_down_ends_the_session_at_once() {
     let bench = Bench::new();
     let (mut owner, _peer) = bench.established();
     let subnets = vec!["192.0.2.1/24".parse().unwrap()];
-    owner.handle.link_down(Link { index: 7, subnets: vec!["198.51.100.1/24".parse().unwrap()] });
+    owner.handle.link_down(Link { name: "v7".into(), subnets: vec!["198.51.100.1/24".parse().unwrap()] });
     assert_eq!(owner.only_neighbor().state, State::Established, "another link");
-    owner.handle.link_down(Link { index: 2, subnets });
+    owner.handle.link_down(Link { name: "v0".into(), subnets });
     assert_eq!(owner.until_down(), "link down");
 }
 

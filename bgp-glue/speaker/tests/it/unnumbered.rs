@@ -137,8 +137,7 @@ fn session_ends_with_the_link_and_comes_back_with_it() {
     let frr = Frr::start(&there, 65001, &by_interface(""));
     let mut owner = start(&here, on_v0());
     until_exchanged(&mut owner, &frr);
-    let index = here.run(|| nix::net::if_::if_nametoindex("v0")).expect("it is there");
-    let link = Link { index, subnets: Vec::new() };
+    let link = Link { name: "v0".into(), subnets: Vec::new() };
     there.ip("link set v0 down");
     owner.handle.link_down(link.clone());
     assert_eq!(owner.until_down(), "link down");
