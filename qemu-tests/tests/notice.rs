@@ -49,7 +49,7 @@ fn hand_over(routers: Software, ranked: fn(&Path) -> bool) {
         assert!(before.iter().all(|path| !path.graceful_shutdown), "{before:?}");
     }
     std::thread::scope(|scope| {
-        let order = scope.spawn(|| stage.srpd("east").expect("runs").initiate_switchover());
+        let order = scope.spawn(|| stage.srpd("east").expect("runs").initiate_switchover().expect("is done"));
         for router in &lab.routers {
             let warned = wait::until("the old Active's warning", LIMIT, LOOK, || {
                 let paths = paths_from(&lab, router, "east")?;
@@ -62,7 +62,7 @@ fn hand_over(routers: Software, ranked: fn(&Path) -> bool) {
             });
             warned.expect("is heard");
         }
-        order.join().expect("no panic").expect("is done");
+        order.join().expect("no panic");
     });
     stage.until_routes_lead_to("west").expect("routers follow");
     for router in &lab.routers {

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use lab::lab::{Lab, Machines, Plan};
 use lab::namespace::Programs;
 use lab::node::Kind;
-use lab::scenario::stage::{Settings, Stage};
+use lab::scenario::stage::{LIMIT, Settings, Stage};
 use lab::topology::Topology;
-use lab::{pair, variant};
+use lab::{pair, variant, wait};
+
+/// How often what offers no event is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// `srpd` and `srpctl` of this very source, beside the lab's own program.
 pub fn programs() -> Programs {
@@ -51,7 +55,7 @@ pub fn build(topology: Topology, out: &Path, machines: Option<&dyn Machines>) ->
     (Lab::build(plan, machines).expect("the lab comes up"), settings)
 }
 
-/// Both `srpd` run: east Active, west Standby, every session up.
+/// Both `srpd` run: east Active, west Standby, every session up, and each knows it of the other.
 #[allow(dead_code, reason = "not every test of labs begins so")]
 pub fn start(lab: &Lab, settings: Settings) -> Stage<'_> {
     let mut stage = Stage::new(lab, settings).expect("a stage");
@@ -62,6 +66,14 @@ pub fn start(lab: &Lab, settings: Settings) -> Stage<'_> {
     stage.until_settled("east").expect("settles");
     for chassis in stage.names() {
         stage.until_bgp_established(&chassis).expect("has its sessions");
+    }
+    // A Hello has said so as well, without which a switchover would be refused.
+    for chassis in stage.names() {
+        let srpd = stage.srpd(&chassis).expect("is known");
+        wait::until_true(&format!("{chassis} to know of its peer's BGP sessions"), LIMIT, LOOK, || {
+            Ok(srpd.info()?.peer.is_some_and(|peer| peer.bgp_established == peer.bgp_neighbors))
+        })
+        .expect("is told");
     }
     stage.until_routes_lead_to("east").expect("routers follow");
     stage
