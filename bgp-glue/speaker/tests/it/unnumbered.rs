@@ -7,6 +7,9 @@ use bgp_speaker::{Asn, Families, Link, NeighborConfig, NeighborKey, NeighborSumm
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::frr::{Frr, until};
+use crate::matrix::bird::Bird;
+use crate::matrix::gobgp::GoBgp;
+use crate::matrix::peer::{PLAIN, Peer, Release};
 use crate::netns::{Debian, Netns};
 use crate::owner::{Owner, config, everything, route};
 
@@ -89,6 +92,56 @@ fn frr_and_we_find_each_other_and_exchange_both_families() {
 #[test]
 fn frr_10_and_we_find_each_other_and_exchange_both_families() {
     exchange(Debian::Thirteen);
+}
+
+/// GoBGP advertises nothing. It takes whom its kernel knows on the link at the start, and connects.
+#[test]
+fn gobgp_is_found_when_it_connects() {
+    let (here, there) = link();
+    let mut owner = start(&here, on_v0());
+    let ping = there.command("ping").args(["-c1", "-W5", "fe80::1%v0"]).output();
+    assert!(ping.expect("ping (package iputils-ping) is installed").status.success(), "the link works");
+    let family = |name: &str| {
+        format!("[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"{name}\"\n")
+    };
+    let configuration = format!(
+        "[global.config]\nas = 65001\nrouter-id = \"192.0.2.2\"\n[[neighbors]]\n[neighbors.config]\n\
+         neighbor-interface = \"v0\"\npeer-as = 65000\n[neighbors.timers.config]\nconnect-retry = 1\n{}{}",
+        family("ipv4-unicast"),
+        family("ipv6-unicast"),
+    );
+    let gobgp = GoBgp::run(Debian::Twelve, &there, &PLAIN, &configuration);
+    for (family, route) in [("ipv4", "10.9.0.0/16"), ("ipv6", "2001:db8:9::/48")] {
+        assert!(gobgp.ask(&["global", "rib", "-a", family, "add", route]).is_some(), "{route}");
+    }
+    let next_hop = until_there(&mut owner);
+    assert!(next_hop.contains("fe80::2"), "{next_hop}");
+    owner.until_summary(found("fe80::2"));
+    for prefix in ["10.1.0.0/16", "2001:db8:1::/48"] {
+        until(prefix, || gobgp.heard(prefix).is_some_and(|heard| heard.next_hop.starts_with("fe80::1")));
+    }
+}
+
+/// BIRD advertises itself by a protocol of its own, and takes whoever is on the link.
+#[test]
+fn bird_is_found_by_its_advertisements() {
+    let (here, there) = link();
+    let bird = Bird::run(
+        Release::Bird2,
+        &there,
+        "router id 192.0.2.2;\nprotocol device {}\nprotocol radv { interface \"v0\" { default lifetime 0; }; }\n\
+         protocol static s4 { ipv4; route 10.9.0.0/16 blackhole; }\n\
+         protocol static s6 { ipv6; route 2001:db8:9::/48 blackhole; }\n\
+         protocol bgp p { local as 65001; neighbor range fe80::/10 as 65000; interface \"v0\"; \
+         ipv4 { import all; export where source = RTS_STATIC; extended next hop on; next hop self; }; \
+         ipv6 { import all; export where source = RTS_STATIC; next hop self; }; }\n",
+    );
+    let mut owner = start(&here, on_v0());
+    let next_hop = until_there(&mut owner);
+    assert!(next_hop.contains("fe80::2"), "{next_hop}");
+    for prefix in ["10.1.0.0/16", "2001:db8:1::/48"] {
+        until(prefix, || bird.show(&format!("show route {prefix} all")).contains("via fe80::1 on v0"));
+    }
 }
 
 #[test]

@@ -20,17 +20,26 @@ pub struct GoBgp<'a> {
 
 impl<'a> GoBgp<'a> {
     pub fn start(debian: Debian, netns: &'a Netns, session: &Session) -> Self {
-        let directory = tempfile::tempdir_in("/tmp").expect("there is a directory for temporary files");
-        std::fs::write(directory.path().join("gobgpd.toml"), configuration(session))
-            .expect("it can be written");
-        let daemon = daemon(debian, netns, &directory, &[]);
-        let gobgp = Self { netns, debian, session: *session, directory, daemon };
+        let gobgp = Self::run(debian, netns, session, &configuration(session));
         gobgp.announce();
         gobgp
     }
 
-    fn announce(&self) {
+    /// With a configuration of its own.
+    pub fn run(debian: Debian, netns: &'a Netns, session: &Session, configuration: &str) -> Self {
+        let directory = tempfile::tempdir_in("/tmp").expect("there is a directory for temporary files");
+        std::fs::write(directory.path().join("gobgpd.toml"), configuration).expect("it can be written");
+        let daemon = daemon(debian, netns, &directory, &[]);
+        let gobgp = Self { netns, debian, session: *session, directory, daemon };
+        gobgp.until_it_answers();
+        gobgp
+    }
+
+    fn until_it_answers(&self) {
         until("gobgpd answers", || self.ask(&["global"]).is_some());
+    }
+
+    fn announce(&self) {
         for (family, route, next_hop) in
             [("ipv4", "10.9.0.0/16", "192.0.2.2"), ("ipv6", "2001:db8:9::/48", "2001:db8::2")]
         {
@@ -43,7 +52,7 @@ impl<'a> GoBgp<'a> {
     }
 
     /// What it answers; `None` when it refuses.
-    fn ask(&self, words: &[&str]) -> Option<String> {
+    pub fn ask(&self, words: &[&str]) -> Option<String> {
         let output = self.netns.program(self.debian, "/usr/bin/gobgp").args(words).output();
         let output = output.expect("`ip` (package iproute2) is installed");
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -181,6 +190,7 @@ impl Peer for GoBgp<'_> {
         // Its routes come by `gobgp`, not from a file, and would come after its End-of-RIB if somebody connected sooner.
         self.netns.ip("link set v0 down");
         self.daemon = daemon(self.debian, self.netns, &self.directory, &["-r"]);
+        self.until_it_answers();
         self.announce();
         self.netns.ip("link set v0 up");
     }
