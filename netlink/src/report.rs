@@ -1,11 +1,13 @@
 //! What the kernel side tells its owner: reports as answers, events as they happen.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::links::LinkAddress;
 use crate::names::{LinkIndex, LinkName, TableId};
 use crate::prefix::Prefix;
 
@@ -148,6 +150,9 @@ pub enum KernelEvent {
         name: LinkName,
         /// Why.
         cause: LinkDownCause,
+        /// The addresses that it had until then: the kernel takes those of IPv6 away with a link that is set down, and all of
+        /// them with one that is deleted.
+        addresses: BTreeSet<LinkAddress>,
     },
     /// An address that is not ours appeared.
     AddressAdded {

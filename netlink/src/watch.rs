@@ -107,7 +107,10 @@ impl Worker {
         let renamed = before.as_ref().is_none_or(|before| before.name != name);
         match (was_up, up) {
             (false, true) => self.outlet.tell(KernelEvent::LinkUp { index, name }),
-            (true, false) => self.outlet.tell(KernelEvent::LinkDown { index, name, cause }),
+            (true, false) => {
+                let addresses = before.map(|before| before.addresses).unwrap_or_default();
+                self.outlet.tell(KernelEvent::LinkDown { index, name, cause, addresses });
+            }
             (true, true) | (false, false) if !renamed => return,
             (true, true) | (false, false) => {}
         }
@@ -116,8 +119,8 @@ impl Worker {
     }
 
     fn link_gone(&mut self, index: LinkIndex) {
-        if let Some(Link { name, .. }) = self.links.remove(index) {
-            self.outlet.tell(KernelEvent::LinkDown { index, name, cause: LinkDownCause::Removed });
+        if let Some(Link { name, addresses, .. }) = self.links.remove(index) {
+            self.outlet.tell(KernelEvent::LinkDown { index, name, cause: LinkDownCause::Removed, addresses });
             self.want_compare(CompareCause::LinkChanged);
         }
     }

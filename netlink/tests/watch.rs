@@ -35,7 +35,10 @@ fn links_are_told_with_the_reason_why_they_are_down() {
         namespace.ip("link set west up");
         event(&mut events, is_up("east")).await;
         namespace.ip("link set east down");
-        event(&mut events, is_down("east", LinkDownCause::Admin)).await;
+        let down = event(&mut events, is_down("east", LinkDownCause::Admin)).await;
+        let KernelEvent::LinkDown { addresses, .. } = down else { unreachable!() };
+        let ipv6 = addresses.iter().any(|address| address.ip.to_string() == "2001:db8:e::1");
+        assert!(ipv6, "what the kernel has taken away meanwhile: {addresses:?}");
         namespace.ip("link delete east");
         event(&mut events, is_down("east", LinkDownCause::Removed)).await;
         assert!(!kernel.has_interface(&name("east")));

@@ -3,11 +3,14 @@
 mod next_hop;
 mod resolver;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bgp_glue::Neighbors;
 use bgp_glue::speaker::{self, BestPathChange, Event as BgpEvent, SpeakerHandle};
-use netlink::{EventReceiver, Kernel, KernelEvent, LinkIndex, Route, RouteChange, RouteTarget, TableId};
+use netlink::{
+    EventReceiver, Kernel, KernelEvent, LinkAddress, LinkName, Route, RouteChange, RouteTarget, TableId,
+};
 use srp_core::chassis::Event;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -114,17 +117,19 @@ pub async fn kernel(
     while let Some(event) = events.recv().await {
         network.note(&event);
         match event {
-            KernelEvent::LinkDown { index, name, cause } => {
+            KernelEvent::LinkDown { index, name, cause, addresses } => {
                 info!(link = %name, ?cause, "link down");
                 hand(&inbox, Input::LinkDown { interface: index.get() });
-                let link = speaker_link(network.kernel(), index, name.as_str());
+                let link = speaker_link(&name, &addresses);
                 for speaker in &speakers {
                     speaker.link_down(link.clone());
                 }
             }
             KernelEvent::LinkUp { index, name } => {
                 info!(link = %name, "link up");
-                let link = speaker_link(network.kernel(), index, name.as_str());
+                let links = network.kernel().links();
+                let addresses = links.by_index(index).map(|link| link.addresses.clone()).unwrap_or_default();
+                let link = speaker_link(&name, &addresses);
                 for speaker in &speakers {
                     speaker.link_up(link.clone());
                 }
@@ -161,14 +166,14 @@ fn hand(inbox: &Inbox, input: Input) {
     }
 }
 
-fn speaker_link(kernel: &Kernel, index: LinkIndex, name: &str) -> speaker::Link {
-    let links = kernel.links();
-    let addresses = links.by_index(index).into_iter().flat_map(|link| &link.addresses);
+/// A link by the subnets of addresses that are not ours.
+fn speaker_link(name: &LinkName, addresses: &BTreeSet<LinkAddress>) -> speaker::Link {
     let subnets = addresses
+        .iter()
         .filter(|address| !address.ours)
         .filter_map(|address| ipnetwork::IpNetwork::new(address.ip, address.prefix_len).ok())
         .collect();
-    speaker::Link { name: name.into(), subnets }
+    speaker::Link { name: name.as_str().into(), subnets }
 }
 
 fn route_change(table: TableId, change: &BestPathChange, resolver: &Resolver) -> Option<RouteChange> {

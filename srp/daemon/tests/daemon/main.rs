@@ -4,6 +4,7 @@ mod bad_input;
 mod contexts;
 mod flood;
 mod layer_2;
+mod links;
 mod neighbor_bfd;
 mod neighbors;
 mod next_hops;
