@@ -324,11 +324,19 @@ impl Rib {
 }
 
 impl Counts {
-    /// How many of one family.
-    pub const fn of(&self, family: Family) -> u64 {
+    /// Received ones of a family.
+    pub const fn received_of(&self, family: Family) -> u64 {
         match family {
             Family::Ipv4Unicast => self.received - self.received_ipv6,
             Family::Ipv6Unicast => self.received_ipv6,
+        }
+    }
+
+    /// Accepted ones of a family.
+    pub const fn accepted_of(&self, family: Family) -> u64 {
+        match family {
+            Family::Ipv4Unicast => self.accepted - self.accepted_ipv6,
+            Family::Ipv6Unicast => self.accepted_ipv6,
         }
     }
 

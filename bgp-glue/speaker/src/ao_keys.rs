@@ -136,27 +136,18 @@ impl AoKeys {
     }
 
     /// The keys, the one to use first.
-    pub fn iter(&self) -> impl Iterator<Item = &AoKey> {
-        self.0.iter()
-    }
-
-    /// The one to use.
-    pub(crate) fn first(&self) -> Option<&AoKey> {
-        self.0.first()
-    }
-
-    pub(crate) fn has(&self, key: &AoKey) -> bool {
-        self.0.contains(key)
+    pub fn as_slice(&self) -> &[AoKey] {
+        &self.0
     }
 
     /// Whether a key of one shares an identifier with a key of the other.
     pub(crate) fn overlap(&self, other: &Self) -> bool {
-        self.iter().any(|key| other.iter().any(|one| one.is_named_like(key)))
+        self.0.iter().any(|key| other.0.iter().any(|one| one.is_named_like(key)))
     }
 
     /// Whether a connection can go from these to those: no identifier gets another meaning on the way.
     pub(crate) fn can_become(&self, other: &Self) -> bool {
-        self.iter().all(|old| other.iter().all(|new| new == old || !new.is_named_like(old)))
+        self.0.iter().all(|old| other.0.iter().all(|new| new == old || !new.is_named_like(old)))
     }
 }
 
@@ -195,7 +186,7 @@ impl fmt::Debug for AoKey {
 
 impl fmt::Debug for AoKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+        f.debug_list().entries(self.as_slice()).finish()
     }
 }
 

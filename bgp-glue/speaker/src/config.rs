@@ -117,9 +117,7 @@ impl SpeakerConfig {
         overlap::check(self, &mut errors);
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
-}
 
-impl SpeakerConfig {
     /// Whoever is heard on the link of a neighbor without an address is that neighbor.
     fn check_link(&self, neighbor: &NeighborConfig, errors: &mut Vec<ConfigError>) {
         let on_link = |other: &&NeighborConfig| {

@@ -98,18 +98,23 @@ pub(crate) enum RibMessage {
     Routes(RouteFilter, oneshot::Sender<Vec<RouteView>>),
 }
 
-/// Counts that the table keeps for a neighbor's task to show.
+/// Counts that the table keeps for a neighbor's task to show; of each family by its [`position`].
 #[derive(Debug, Default)]
 pub(crate) struct RouteCounts {
-    pub(crate) received: AtomicU64,
-    pub(crate) received_ipv6: AtomicU64,
-    pub(crate) accepted: AtomicU64,
-    pub(crate) accepted_ipv6: AtomicU64,
-    /// How often the neighbor came near its limit of each family, in their order, and how often it went beyond.
+    pub(crate) received: [AtomicU64; 2],
+    pub(crate) accepted: [AtomicU64; 2],
+    /// How often the neighbor came near its limit, and how often it went beyond.
     pub(crate) limit_warnings: [AtomicU64; 2],
     pub(crate) limit_exceeded: [AtomicU64; 2],
     /// UPDATE messages that were treated as withdrawals.
     pub(crate) treated_as_withdraw: AtomicU32,
+}
+
+impl RouteCounts {
+    /// Received ones of all families.
+    pub(crate) fn all_received(&self) -> u64 {
+        self.received.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// Where a family is in what is counted of each.
@@ -404,10 +409,10 @@ impl RibTask {
     fn publish_counts(&self, id: PeerId) {
         if let Some(Known { counts: published, .. }) = self.neighbors.get(&id) {
             let counts = self.rib.counts(id);
-            published.received.store(counts.received, Ordering::Relaxed);
-            published.received_ipv6.store(counts.received_ipv6, Ordering::Relaxed);
-            published.accepted.store(counts.accepted, Ordering::Relaxed);
-            published.accepted_ipv6.store(counts.accepted_ipv6, Ordering::Relaxed);
+            for family in Family::ALL {
+                published.received[position(family)].store(counts.received_of(family), Ordering::Relaxed);
+                published.accepted[position(family)].store(counts.accepted_of(family), Ordering::Relaxed);
+            }
         }
     }
 

@@ -66,8 +66,6 @@ pub struct NeighborSummary {
     pub malformed_attributes: u64,
     /// Routes in the Adj-RIB-In.
     pub prefixes_received: u64,
-    /// Those of them that are IPv6.
-    pub prefixes_received_ipv6: u64,
     /// How many it may announce, and is told at most.
     pub limits: Limits,
     /// How often it came near its limit of prefixes.

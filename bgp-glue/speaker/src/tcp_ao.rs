@@ -121,15 +121,13 @@ fn remedy(error: &io::Error) -> &'static str {
 /// Whether this kernel takes these keys. Asked of sockets that nobody else has.
 pub(crate) fn check<'k>(keys: impl Iterator<Item = (IpNetwork, &'k AoKeys)>) -> Result<(), AoRefused> {
     for (peers, keys) in keys {
+        let Some(first) = keys.as_slice().first() else { continue };
+        let refused = |key: &AoKey, source| AoRefused { key: key.clone(), peers, source };
         let domain = if peers.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-        let mut probe = None;
-        for key in keys.iter() {
-            let taken = match probe.take() {
-                Some(socket) => Ok(socket),
-                None => Socket::new(domain, Type::STREAM, Some(Protocol::TCP)),
-            };
-            let taken = taken.and_then(|socket| add(&socket, peers, key, 0).map(|()| socket));
-            probe = Some(taken.map_err(|source| AoRefused { key: key.clone(), peers, source })?);
+        let probe = Socket::new(domain, Type::STREAM, Some(Protocol::TCP));
+        let probe = probe.map_err(|source| refused(first, source))?;
+        for key in keys.as_slice() {
+            add(&probe, peers, key, 0).map_err(|source| refused(key, source))?;
         }
     }
     Ok(())
@@ -138,7 +136,7 @@ pub(crate) fn check<'k>(keys: impl Iterator<Item = (IpNetwork, &'k AoKeys)>) -> 
 /// Signs a connection that is about to be opened.
 pub(crate) fn sign(socket: &impl AsRawFd, peer: IpAddr, keys: &AoKeys) -> io::Result<()> {
     let mut flags = SET_CURRENT | SET_NEXT;
-    for key in keys.iter() {
+    for key in keys.as_slice() {
         add(socket, peer.into(), key, std::mem::take(&mut flags))?;
     }
     Ok(())
@@ -151,12 +149,12 @@ pub(crate) fn change_on_connection(
     from: &AoKeys,
     to: &AoKeys,
 ) -> io::Result<()> {
-    for key in to.iter().filter(|key| !from.has(key)) {
+    for key in to.as_slice().iter().filter(|key| !from.as_slice().contains(key)) {
         add(socket, peer.into(), key, 0)?;
     }
-    let Some(first) = to.first() else { return Ok(()) };
+    let Some(first) = to.as_slice().first() else { return Ok(()) };
     set(socket, libc::IPPROTO_TCP, INFO, &Info::ask_for(first))?;
-    for key in from.iter().filter(|key| !to.has(key)) {
+    for key in from.as_slice().iter().filter(|key| !to.as_slice().contains(key)) {
         match delete(socket, peer.into(), key, None) {
             // The one that we sign with.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
@@ -175,9 +173,7 @@ pub(crate) fn change_on_listener(
     from: Option<&AoKeys>,
     to: Option<&AoKeys>,
 ) -> io::Result<()> {
-    let of =
-        |keys: Option<&'_ AoKeys>| keys.map(AoKeys::iter).into_iter().flatten().cloned().collect::<Vec<_>>();
-    let (had, wanted) = (of(from), of(to));
+    let [had, wanted] = [from, to].map(|keys| keys.map_or(&[][..], AoKeys::as_slice));
     let fresh = wanted.iter().filter(|key| !had.contains(key));
     // New ones first, so that nobody gets in unsigned; but an identifier has to be free before it is given again.
     let (first, last): (Vec<&AoKey>, Vec<&AoKey>) =
@@ -284,7 +280,7 @@ mod tests {
     #[test]
     fn key_becomes_the_octets_that_the_kernel_reads() {
         let keys = keys("7 8 aes-128-cmac-96 secret\n1 2 hmac-sha-256-128 other\n3 4 hmac-sha-1-96 third");
-        let [first, second, third] = [0, 1, 2].map(|n| keys.iter().nth(n).unwrap().clone());
+        let [first, second, third] = [0, 1, 2].map(|n| keys.as_slice()[n].clone());
         let add = Add::new("192.0.2.1/32".parse().unwrap(), &first, SET_CURRENT | SET_NEXT);
         let add = octets(&add);
         assert_eq!(add[..2], 2_u16.to_ne_bytes()); // AF_INET

@@ -78,7 +78,7 @@ impl PrefixLimits {
 
     /// Whether one more route of the family must not be taken.
     pub(super) fn forbids(&self, family: Family, counts: &Counts) -> bool {
-        self.ends && self.of(family).is_some_and(|most| counts.of(family) >= u64::from(most))
+        self.ends && self.of(family).is_some_and(|most| counts.received_of(family) >= u64::from(most))
     }
 
     /// Above how many routes of a family a level begins.
@@ -131,7 +131,7 @@ impl Limiter {
     /// A route came that must not be taken.
     pub(super) fn exceed(&mut self, id: PeerId, family: Family, peer: &Peer, counts: &Counts) {
         if let (Some(limit), true) = (peer.limits.of(family), self.over.insert(id)) {
-            let (received, ends) = (counts.of(family), peer.limits.ends);
+            let (received, ends) = (counts.received_of(family), peer.limits.ends);
             let level = Level::Exceeded;
             self.told.insert((id, family), level);
             self.crossings.push(Crossing { peer: id, family, level, received, limit, ends });
@@ -171,7 +171,7 @@ impl Rib {
     pub(super) fn check_limits(&mut self, id: PeerId) {
         let Some((peer, counts)) = self.peers.get(&id) else { return };
         for family in Family::ALL {
-            self.limiter.check(id, family, peer.limits, counts.of(family));
+            self.limiter.check(id, family, peer.limits, counts.received_of(family));
         }
     }
 }

@@ -166,7 +166,7 @@ impl Session<'_> {
         let now = wall_time();
         for session in self.up.values() {
             let counts = BmpCounts {
-                routes: session.counts.received.load(Ordering::Relaxed),
+                routes: session.counts.all_received(),
                 treated_as_withdraw: session.counts.treated_as_withdraw.load(Ordering::Relaxed),
             };
             push_statistics(&mut self.out, session.peer, now, counts);

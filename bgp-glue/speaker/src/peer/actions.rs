@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bgp_proto::adj_rib_out::{AdjRibOut, OutContext};
@@ -168,7 +167,7 @@ impl Neighbor {
             let announced = self.table.take().map_or(0, |table| table.len());
             self.waiters.clear();
             self.last_loss = Some((reason.clone(), self.since));
-            warn!(neighbor = %self.key, %reason, was_up_s = lasted.as_secs(), learned = self.counts.received.load(Relaxed),
+            warn!(neighbor = %self.key, %reason, was_up_s = lasted.as_secs(), learned = self.counts.all_received(),
                 announced, times = self.session.counters().established, "neighbor down");
         } else {
             info!(neighbor = %self.key, %reason, "no session with neighbor");

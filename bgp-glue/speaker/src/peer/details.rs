@@ -41,23 +41,15 @@ impl Neighbor {
 
     fn family(&self, family: Family) -> FamilyDetails {
         let counts = &self.counts;
-        let of = |all: &AtomicU64, ipv6: &AtomicU64| {
-            let (all, ipv6) = (all.load(Ordering::Relaxed), ipv6.load(Ordering::Relaxed));
-            match family {
-                // The two are not read, or stored, at the same instant.
-                Family::Ipv4Unicast => all.saturating_sub(ipv6),
-                Family::Ipv6Unicast => ipv6,
-            }
-        };
-        let crossed = |counts: &[AtomicU64; 2]| counts[position(family)].load(Ordering::Relaxed);
+        let of = |counts: &[AtomicU64; 2]| counts[position(family)].load(Ordering::Relaxed);
         FamilyDetails {
             family,
-            received: of(&counts.received, &counts.received_ipv6),
-            accepted: of(&counts.accepted, &counts.accepted_ipv6),
+            received: of(&counts.received),
+            accepted: of(&counts.accepted),
             announced: self.table.as_ref().map_or(0, |table| table.count(family) as u64),
             held_back: self.originated.held_back_of(family) as u64,
-            limit_warnings: crossed(&counts.limit_warnings),
-            limit_exceeded: crossed(&counts.limit_exceeded),
+            limit_warnings: of(&counts.limit_warnings),
+            limit_exceeded: of(&counts.limit_exceeded),
         }
     }
 }
