@@ -142,21 +142,18 @@ impl Worker {
     /// Takes what the socket has, and tells once if any of it concerns an address that was asked about.
     pub(crate) fn hear_routes(&mut self) -> io::Result<()> {
         let Some(socket) = &mut self.watch.socket else { return Ok(()) };
-        let mut heard = Vec::new();
+        let (mut heard, mut lost) = (Vec::new(), false);
         for _ in 0..READS {
             match socket.hear()? {
                 Heard::Messages(messages) => heard.extend(messages),
                 Heard::Overrun => self.watch.lost = true,
                 Heard::Nothing => {
-                    let lost = std::mem::take(&mut self.watch.lost);
-                    if lost || heard.iter().any(|(message, _)| self.watch.concerns(message)) {
-                        self.routes_changed();
-                    }
-                    return Ok(());
+                    lost = std::mem::take(&mut self.watch.lost);
+                    break;
                 }
             }
         }
-        if heard.iter().any(|(message, _)| self.watch.concerns(message)) {
+        if lost || heard.iter().any(|(message, _)| self.watch.concerns(message)) {
             self.routes_changed();
         }
         Ok(())
