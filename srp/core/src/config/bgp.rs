@@ -118,15 +118,12 @@ fn read_neighbor(
     if let (Ok(Some(interface)), Ok(_)) = (&interface, &address) {
         claims.links.push(LinkClaim { interface: interface.clone(), is_unnumbered: unnumbered });
     }
-    let bfd_claims = Some(&mut claims.bfd).filter(|_| !unnumbered);
-    let session = read_session(s, &address, &interface, instance, unnumbered, bfd_claims);
-    let session =
-        session.map(|session| NeighborConfig { address: session.address.filter(|_| !unnumbered), ..session });
+    let session = read_session(s, &address, &interface, instance, unnumbered, Some(&mut claims.bfd));
     Ok(NeighborConfig { group: group?, ..session? })
 }
 
 /// What a neighbour has beside its name; of a group, whose neighbours have addresses of their own, for the faults alone.
-/// Without `bfd_claims` it has no BFD.
+/// Without `bfd_claims` it has no BFD, nor has one that is `unnumbered`, whose address stands in for one.
 pub(super) fn read_session(
     s: &Section<'_, '_>,
     address: &Result<Found<IpAddr>, Reported>,
@@ -163,6 +160,7 @@ pub(super) fn read_session(
     let limits = limits::read(s);
     let add_path = s.optional("add-path", &Choice(AddPath::WORDS));
     let bfd = bfd_claims
+        .filter(|_| !unnumbered)
         .map(|claims| bfd::read_neighbor(s, address, &local_address, interface, claims))
         .transpose()
         .map(Option::flatten);
@@ -180,7 +178,7 @@ pub(super) fn read_session(
 
     let families = families?;
     Ok(NeighborConfig {
-        address: Some(address.as_ref().map_err(|reported| *reported)?.value),
+        address: Some(address.as_ref().map_err(|reported| *reported)?.value).filter(|_| !unnumbered),
         interface: interface
             .as_ref()
             .map_err(|reported| *reported)?
@@ -234,8 +232,9 @@ struct Families {
 }
 
 impl Families {
-    /// By default a neighbour without an address has both, and IPv4 by IPv6 next hops. Otherwise a session carries the family that it runs over; the other one needs a next hop of its own, or IPv4
-    /// the neighbour's word that it takes IPv6 ones (RFC 8950).
+    /// By default a neighbour without an address has both, and IPv4 by IPv6 next hops. Otherwise a session carries the
+    /// family that it runs over; the other one needs a next hop of its own, or IPv4 the neighbour's word that it takes
+    /// IPv6 ones (RFC 8950).
     fn read(
         s: &Section<'_, '_>,
         neighbor: &Result<Found<IpAddr>, Reported>,
