@@ -22,8 +22,6 @@ use crate::show;
 use crate::steps::SharedPublished;
 use crate::watch::{Network, SharedNeighbors};
 
-pub(crate) use bgp::found;
-
 /// What answers are made from.
 pub struct Answers {
     /// The running configuration.

@@ -21,6 +21,17 @@ pub fn of_instant(instant: Instant) -> Time {
 
 /// A moment of the monotonic clock as wall time now shows it: microseconds since 1970 UTC.
 pub fn wall_us(at: Time) -> u64 {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| Span::from(since).0);
-    wall.saturating_sub(now().since(at).0)
+    wall().saturating_sub(now().since(at).0)
+}
+
+/// The same of an [`Instant`], past or to come.
+pub fn wall_us_of(instant: Instant) -> u64 {
+    match instant.checked_duration_since(Instant::now()) {
+        Some(left) => wall().saturating_add(Span::from(left).0),
+        None => wall_us(of_instant(instant)),
+    }
+}
+
+fn wall() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| Span::from(since).0)
 }

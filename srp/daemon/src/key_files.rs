@@ -1,19 +1,24 @@
-//! Files with the keys of BGP neighbours, and who else can read them.
+//! Files with keys, and who else can read them.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use srp_core::config::Config;
 use tracing::warn;
 
-/// Warns of those that others than their owner can read, as of the key of the link.
+/// The mode of a file that others than its owner can read; `None` for one that nobody else can.
+pub fn exposed_mode(file: &Path) -> io::Result<Option<u32>> {
+    let mode = std::fs::metadata(file)?.mode() & 0o7777;
+    Ok(Some(mode).filter(|mode| mode & 0o077 != 0))
+}
+
+/// Warns of keys of BGP neighbours that others than their owner can read, as of the key of the link.
 pub fn warn_of_exposed(config: &Config) {
     for file in named(config) {
         // One that is not there was found when it was read.
-        let Ok(metadata) = std::fs::metadata(file) else { continue };
-        let mode = metadata.mode() & 0o7777;
-        if mode & 0o077 != 0 {
+        if let Ok(Some(mode)) = exposed_mode(file) {
             let file = file.display();
             warn!(
                 "{file}, a key of BGP neighbours, has mode {mode:04o}: others than its owner can read it; `chmod 600 {file}`"

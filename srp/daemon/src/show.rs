@@ -1,6 +1,6 @@
 //! Answers to `show`: the chassis thread's snapshot and the speakers' summaries as the API's types.
 
-use bgp_glue::speaker::{MonitorSummary, Originated, SpeakerSummary};
+use bgp_glue::speaker::{MonitorSummary, NeighborSummary, Originated, SpeakerSummary};
 use srp_core::api::{
     BfdSession, BgpContext, BgpMonitor, BgpNeighbor, BgpOnlooker, Counter, LastSwitch, MessageCount,
     OriginatedPrefix, PeerInfo, ReasonCount, SrpInfo, SrpStatistics,
@@ -195,11 +195,11 @@ pub fn bgp_context(
         .map(|route| OriginatedPrefix { prefix: route.prefix.to_string(), prepends: route.prepend.into() });
     let neighbors = summary.neighbors.iter().map(|neighbor| BgpNeighbor {
         address: neighbor.neighbor.to_string(),
-        found: crate::answer::found(neighbor),
+        found: found(neighbor),
         remote_as: neighbor.remote_as.0,
         dynamic: neighbor.dynamic,
         state: neighbor.state.to_string(),
-        since_us: clock::wall_us(clock::of_instant(neighbor.since)),
+        since_us: clock::wall_us_of(neighbor.since),
         messages_received: neighbor.messages_in,
         messages_sent: neighbor.messages_out,
         prefixes_received: neighbor.prefixes_received,
@@ -215,6 +215,12 @@ pub fn bgp_context(
         onlookers: summary.monitors.iter().map(onlooker).collect(),
         neighbors: neighbors.collect(),
     }
+}
+
+/// Where a neighbour is that is known by its interface alone.
+pub fn found(neighbor: &NeighborSummary) -> Option<String> {
+    let found = neighbor.details.config.address.filter(|_| neighbor.neighbor.address.is_none());
+    found.map(|address| address.to_string())
 }
 
 fn onlooker(monitor: &MonitorSummary) -> BgpOnlooker {

@@ -3,11 +3,11 @@
 mod next_hop;
 mod resolver;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bgp_glue::Neighbors;
 use bgp_glue::speaker::{self, BestPathChange, Event as BgpEvent, SpeakerHandle};
+use ipnetwork::IpNetwork;
 use netlink::{
     EventReceiver, Kernel, KernelEvent, LinkAddress, LinkName, Route, RouteChange, RouteTarget, TableId,
 };
@@ -24,9 +24,9 @@ pub use resolver::Network;
 /// The neighbours of all contexts, shared with `show`.
 pub type SharedNeighbors = Arc<Mutex<Neighbors>>;
 
-/// Locks the neighbours; a panic elsewhere does not make them unreadable.
-pub fn lock(neighbors: &SharedNeighbors) -> std::sync::MutexGuard<'_, Neighbors> {
-    neighbors.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks it; a panic elsewhere does not make it unreadable.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One speaker, and whom to tell of it.
@@ -128,8 +128,8 @@ pub async fn kernel(
             KernelEvent::LinkUp { index, name } => {
                 info!(link = %name, "link up");
                 let links = network.kernel().links();
-                let addresses = links.by_index(index).map(|link| link.addresses.clone()).unwrap_or_default();
-                let link = speaker_link(&name, &addresses);
+                let addresses = links.by_index(index).map(|link| &link.addresses);
+                let link = speaker_link(&name, addresses.into_iter().flatten());
                 for speaker in &speakers {
                     speaker.link_up(link.clone());
                 }
@@ -166,18 +166,19 @@ fn hand(inbox: &Inbox, input: Input) {
     }
 }
 
-/// A link by the subnets of addresses that are not ours.
-fn speaker_link(name: &LinkName, addresses: &BTreeSet<LinkAddress>) -> speaker::Link {
-    let subnets = addresses
-        .iter()
-        .filter(|address| !address.ours)
-        .filter_map(|address| ipnetwork::IpNetwork::new(address.ip, address.prefix_len).ok())
-        .collect();
-    speaker::Link { name: name.as_str().into(), subnets }
+/// A link by its subnets.
+fn speaker_link<'a>(name: &LinkName, addresses: impl IntoIterator<Item = &'a LinkAddress>) -> speaker::Link {
+    speaker::Link { name: name.as_str().into(), subnets: subnets(addresses).collect() }
+}
+
+/// The subnets of addresses that are not ours.
+fn subnets<'a>(addresses: impl IntoIterator<Item = &'a LinkAddress>) -> impl Iterator<Item = IpNetwork> {
+    let others = addresses.into_iter().filter(|address| !address.ours);
+    others.filter_map(|address| IpNetwork::new(address.ip, address.prefix_len).ok())
 }
 
 fn route_change(table: TableId, change: &BestPathChange, resolver: &Resolver) -> Option<RouteChange> {
-    let network = ipnetwork::IpNetwork::from(change.prefix);
+    let network = IpNetwork::from(change.prefix);
     let prefix = netlink::Prefix::try_from(network)
         .inspect_err(|error| warn!(%network, %error, "learned route not usable"))
         .ok()?;

@@ -1,12 +1,12 @@
 //! `show ip bgp` beyond its summary, and `clear ip bgp`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use bgp_glue::speaker::{
-    Community, ExtendedCommunity, LargeCommunity, NeighborKey, NeighborSummary, Originated, RouteFilter,
-    RouteView, SpeakerHandle, Why,
+    Community, ExtendedCommunity, LargeCommunity, NeighborKey, Originated, RouteFilter, RouteView,
+    SpeakerHandle, Why,
 };
 use srp_core::api::{
     BgpAdvertised, BgpAnnouncement, BgpCleared, BgpDumped, BgpPath, BgpTable, ClearBgp, Response,
@@ -133,12 +133,6 @@ pub(super) fn is_named(key: &NeighborKey, name: &str) -> bool {
     key.to_string() == name || key.address.is_some_and(|address| address.to_string() == name)
 }
 
-/// Where a neighbour is that is known by its interface alone.
-pub(crate) fn found(neighbor: &NeighborSummary) -> Option<String> {
-    let found = neighbor.details.config.address.filter(|_| neighbor.neighbor.address.is_none());
-    found.map(|address| address.to_string())
-}
-
 pub(super) fn nobody(neighbor: &str) -> Response {
     refusal(format!("no context has a BGP neighbour {neighbor:?}: `show ip bgp summary` lists them"))
 }
@@ -154,11 +148,18 @@ async fn table(
     filter: RouteFilter,
 ) -> Result<BgpTable, Gone> {
     let routes = speaker.routes_where(filter).await.map_err(|_| Gone)?;
-    let paths = routes.iter().map(|route| path(context, route, network)).collect();
-    Ok(BgpTable { context: context.to_owned(), paths })
+    // A full table has few next hops.
+    let mut reached: HashMap<IpAddr, Option<String>> = HashMap::new();
+    let paths = routes.iter().map(|route| {
+        let next_hop = route.attributes.next_hop.address();
+        let reached = reached.entry(next_hop).or_insert_with(|| network.how(context, next_hop));
+        path(route, reached.clone())
+    });
+    Ok(BgpTable { context: context.to_owned(), paths: paths.collect() })
 }
 
-fn path(context: &str, route: &RouteView, network: &Network) -> BgpPath {
+/// `reached` says how its next hop is.
+fn path(route: &RouteView, reached: Option<String>) -> BgpPath {
     let attributes = &route.attributes;
     BgpPath {
         prefix: route.prefix.to_string(),
@@ -171,7 +172,7 @@ fn path(context: &str, route: &RouteView, network: &Network) -> BgpPath {
         verdict: route.why.to_string(),
         stale: route.stale,
         next_hop: attributes.next_hop.to_string(),
-        reached: network.how(context, attributes.next_hop.address()),
+        reached,
         as_path: attributes.as_path.to_string(),
         origin: attributes.origin.to_string(),
         local_preference: attributes.local_pref,

@@ -47,25 +47,21 @@ fn details(context: &ContextConfig, neighbor: &NeighborSummary, paths: &[PathVie
         PeerKind::Internal => "internal",
     };
     let owner = Owner::Neighbor { context: context.name.clone(), key: neighbor.neighbor.clone() };
-    let idle_until = details.barred_until.map(|at| {
-        let left = at.saturating_duration_since(std::time::Instant::now());
-        clock::wall_us(clock::now()) + u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
-    });
     let notifications = [(true, &details.notifications_sent), (false, &details.notifications_received)];
     BgpNeighborDetails {
         context: context.name.clone(),
         address: neighbor.neighbor.to_string(),
-        found: bgp::found(neighbor),
+        found: show::found(neighbor),
         dynamic: neighbor.dynamic,
         group: configured.and_then(|configured| configured.group.clone()),
         remote_as: neighbor.remote_as.0,
         local_as: details.local_as.0,
         kind: kind.to_owned(),
         state: neighbor.state.to_string(),
-        since_us: clock::wall_us(clock::of_instant(neighbor.since)),
+        since_us: clock::wall_us_of(neighbor.since),
         established: neighbor.established_count,
         lost: details.lost_count,
-        last_loss_us: details.last_loss.as_ref().map(|(_, at)| clock::wall_us(clock::of_instant(*at))),
+        last_loss_us: details.last_loss.as_ref().map(|(_, at)| clock::wall_us_of(*at)),
         last_loss: details.last_loss.as_ref().map(|(reason, _)| reason.to_string()),
         last_error: neighbor.last_error.as_ref().map(ToString::to_string),
         router_id: neighbor.router_id.map(|id| id.to_string()),
@@ -80,7 +76,7 @@ fn details(context: &ContextConfig, neighbor: &NeighborSummary, paths: &[PathVie
         delay_open_ms: details.config.delay_open.get(),
         ttl: ttl(details.config.hops, neighbor.kind),
         md5: details.config.md5_key.is_some(),
-        ao_keys: details.config.ao_keys.iter().flat_map(AoKeys::iter).map(ToString::to_string).collect(),
+        ao_keys: details.config.ao_keys.iter().flat_map(AoKeys::as_slice).map(ToString::to_string).collect(),
         bfd: configured.and_then(|configured| configured.bfd).map(bfd),
         bfd_session: paths.iter().find(|path| path.owner == owner).map(show::bfd_session),
         messages: messages(&details.received, &details.sent),
@@ -88,7 +84,7 @@ fn details(context: &ContextConfig, neighbor: &NeighborSummary, paths: &[PathVie
         prefixes_received: neighbor.prefixes_received,
         prefixes_accepted: neighbor.prefixes_accepted,
         limit_action: if neighbor.limits.inbound.ends { "end" } else { "warn" }.to_owned(),
-        idle: details.barred.then_some(BgpIdle { until_us: idle_until }),
+        idle: details.barred.then_some(BgpIdle { until_us: details.barred_until.map(clock::wall_us_of) }),
         capabilities: capabilities::of_both(&details.our_open, details.their_open.as_ref()),
         attributes_discarded: neighbor.malformed_attributes - details.treated_as_withdrawn,
         treated_as_withdrawn: details.treated_as_withdrawn,

@@ -12,7 +12,6 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +30,7 @@ use sha2::{Digest, Sha256};
 
 use super::event::Fault;
 use super::pins::{NotPinned, Pins};
+use crate::key_files;
 
 /// SHA-256 of a certificate in DER, as `openssl x509 -noout -fingerprint -sha256` computes it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -303,11 +303,10 @@ fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, CredentialsError> {
 }
 
 fn exposed_key(path: &Path) -> Result<Option<ExposedKey>, CredentialsError> {
-    let metadata = std::fs::metadata(path).map_err(|source| CredentialsError::Read {
+    let mode = key_files::exposed_mode(path).map_err(|source| CredentialsError::Read {
         key: "srp.tls.key",
         path: path.into(),
         source,
     })?;
-    let mode = metadata.mode() & 0o7777;
-    Ok((mode & 0o077 != 0).then(|| ExposedKey { path: path.into(), mode }))
+    Ok(mode.map(|mode| ExposedKey { path: path.into(), mode }))
 }

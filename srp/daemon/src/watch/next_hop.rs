@@ -16,7 +16,6 @@ use std::net::IpAddr;
 use std::num::NonZeroU8;
 
 use bgp_glue::speaker::{self, BestPath, Reach};
-use ipnetwork::IpNetwork;
 use netlink::{Link, LinkIndex, Links, NextHop, NextHops, NoWay, TableId, Way};
 
 /// How a next hop is reached.
@@ -95,10 +94,7 @@ fn name(link: LinkIndex, links: &Links) -> String {
 }
 
 fn is_on(link: &Link, next_hop: IpAddr) -> bool {
-    let subnets = link.addresses.iter().filter(|address| !address.ours);
-    subnets
-        .filter_map(|address| IpNetwork::new(address.ip, address.prefix_len).ok())
-        .any(|subnet| subnet.contains(next_hop) && subnet.ip() != next_hop)
+    super::subnets(&link.addresses).any(|subnet| subnet.contains(next_hop) && subnet.ip() != next_hop)
 }
 
 /// The hops that a route by this path has in the kernel; `found` is what is known of its next hop.

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bgp_glue::speaker::{BestPath, Reach, SpeakerHandle};
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
+use super::lock;
 use super::next_hop::{self, Found};
 
 /// How long the routes of others may take to settle, from their first change on.
@@ -31,10 +32,6 @@ const RETRY: Duration = Duration::from_secs(1);
 const SMALL: usize = 256;
 
 type Table = Arc<Mutex<HashMap<IpAddr, Found>>>;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// How often something has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
