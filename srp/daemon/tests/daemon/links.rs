@@ -1,7 +1,6 @@
 //! Links of ours that go: sessions over them end at once, though the kernel has taken the addresses away by then.
 
 use lab::netns::{Netns, next_prefix};
-use srp_core::api::{BgpNeighborDetails, Request, Response};
 use srp_core::types::ChassisState;
 
 use crate::neighbor_bfd::Router;
@@ -31,23 +30,16 @@ router bgp 65101
 exit
 ";
 
-fn neighbor(daemon: &Daemon) -> BgpNeighborDetails {
-    match daemon.ask(&Request::ShowBgpNeighbors { neighbor: None }).expect("an answer") {
-        Response::BgpNeighbors(mut all) if all.len() == 1 => all.remove(0),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn await_established(daemon: &Daemon, times: u64) {
     daemon.await_info("the session is Established", |_| {
-        let seen = neighbor(daemon);
+        let seen = daemon.neighbor("2001:db8:7::2");
         seen.state == "Established" && seen.established == times
     });
 }
 
 fn await_lost(daemon: &Daemon, times: u64) {
-    daemon.await_info("the session ends with its link", |_| neighbor(daemon).lost == times);
-    let why = neighbor(daemon).last_loss.expect("a reason");
+    daemon.await_info("the session ends with its link", |_| daemon.neighbor("2001:db8:7::2").lost == times);
+    let why = daemon.neighbor("2001:db8:7::2").last_loss.expect("a reason");
     assert!(why.contains("link down"), "not by a timer: {why}");
 }
 

@@ -212,13 +212,8 @@ fn neighbor(daemon: &Daemon) -> BgpNeighbor {
     }
 }
 
-/// What `show ip bgp neighbors` says of it.
 fn bfd_beside(daemon: &Daemon) -> BfdSession {
-    let wanted = Request::ShowBgpNeighbors { neighbor: Some("10.1.0.2".into()) };
-    match daemon.ask(&wanted).expect("an answer") {
-        Response::BgpNeighbors(all) => all[0].bfd_session.clone().expect("BFD is configured"),
-        other => panic!("{other:?}"),
-    }
+    daemon.neighbor("10.1.0.2").bfd_session.expect("BFD is configured")
 }
 
 fn await_neighbor(daemon: &Daemon, what: &str, holds: impl Fn(&BgpNeighbor) -> bool) -> BgpNeighbor {

@@ -21,21 +21,13 @@ fn configuration(limits: &str) -> String {
     )
 }
 
-fn neighbor(daemon: &Daemon) -> BgpNeighborDetails {
-    let wanted = Request::ShowBgpNeighbors { neighbor: Some("10.1.0.2".into()) };
-    match daemon.ask(&wanted) {
-        Ok(Response::BgpNeighbors(mut all)) if all.len() == 1 => all.remove(0),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn await_neighbor(
     daemon: &Daemon,
     what: &str,
     holds: impl Fn(&BgpNeighborDetails) -> bool,
 ) -> BgpNeighborDetails {
-    daemon.await_info(what, |_| holds(&neighbor(daemon)));
-    neighbor(daemon)
+    daemon.await_info(what, |_| holds(&daemon.neighbor("10.1.0.2")));
+    daemon.neighbor("10.1.0.2")
 }
 
 fn clear(daemon: &Daemon, what: ClearBgp) {
@@ -115,7 +107,7 @@ fn neighbor_is_shown_with_its_limits_errors_and_capabilities_and_cleared_softly(
     let updates = sent(&seen, "UPDATE");
     let again = await_neighbor(&daemon, "told again", |again| sent(again, "UPDATE") > updates);
     clear(&daemon, ClearBgp::SoftIn);
-    let judged = neighbor(&daemon);
+    let judged = daemon.neighbor("10.1.0.2");
     assert_eq!((again.established, judged.established, judged.lost), (1, 1, 0));
     assert_eq!(judged.families[0].accepted, 2);
 

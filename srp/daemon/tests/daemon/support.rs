@@ -13,7 +13,7 @@ use lab::netns::{Netns, next_prefix};
 use lab::wait::{Seen, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use srp_core::api::{Request, Response, SrpInfo};
+use srp_core::api::{BgpNeighborDetails, Request, Response, SrpInfo};
 use srp_core::types::ChassisState;
 
 /// Long enough for a loaded machine; a condition that holds is seen within milliseconds.
@@ -213,6 +213,14 @@ impl Daemon {
         match self.ask(&Request::ShowSrpInfo)? {
             Response::SrpInfo(info) => Ok(*info),
             other => Err(std::io::Error::other(format!("{other:?}"))),
+        }
+    }
+
+    /// `show ip bgp neighbors NAME`, of one.
+    pub fn neighbor(&self, name: &str) -> BgpNeighborDetails {
+        match self.ask(&Request::ShowBgpNeighbors { neighbor: Some(name.into()) }) {
+            Ok(Response::BgpNeighbors(mut all)) if all.len() == 1 => all.remove(0),
+            other => panic!("{other:?}"),
         }
     }
 

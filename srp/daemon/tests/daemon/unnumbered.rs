@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lab::netns::{Netns, next_prefix};
 use lab::wait::{Seen, until};
-use srp_core::api::{BgpNeighbor, BgpNeighborDetails, ClearBgp, Request, Response};
+use srp_core::api::{BgpNeighbor, ClearBgp, Request, Response};
 use srp_core::types::ChassisState;
 
 use crate::neighbor_bfd::Router;
@@ -69,15 +69,6 @@ fn neighbor(daemon: &Daemon) -> BgpNeighbor {
     }
 }
 
-/// `show ip bgp neighbors r1`.
-fn details(daemon: &Daemon) -> BgpNeighborDetails {
-    let one = Request::ShowBgpNeighbors { neighbor: Some("r1".into()) };
-    match daemon.ask(&one).expect("an answer") {
-        Response::BgpNeighbors(mut all) if all.len() == 1 => all.remove(0),
-        other => panic!("{other:?}"),
-    }
-}
-
 #[test]
 fn neighbour_without_an_address_is_found_and_its_routes_forward() {
     let pair = Pair::new();
@@ -127,7 +118,7 @@ fn neighbour_without_an_address_is_found_and_its_routes_forward() {
     let clear = Request::ClearBgp { neighbor: "r1".into(), what: ClearBgp::Session };
     assert!(matches!(daemon.ask(&clear), Ok(Response::BgpCleared(_))));
     daemon.await_info("it was cleared and is back", |_| {
-        let seen = details(&daemon);
+        let seen = daemon.neighbor("r1");
         let cleared = seen.last_loss.is_some_and(|why| why.contains("administrative reset"));
         seen.state == "Established" && seen.established == 2 && cleared
     });
