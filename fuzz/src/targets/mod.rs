@@ -3,6 +3,7 @@
 mod bfd;
 mod bgp;
 mod link;
+mod probe;
 mod session;
 
 use crate::feedback::Features;
@@ -19,5 +20,5 @@ pub struct Target {
 
 /// Every target.
 pub fn all() -> Vec<Target> {
-    [&bgp::TARGETS[..], &[session::TARGET, link::TARGET, bfd::TARGET]].concat()
+    [&bgp::TARGETS[..], &[session::TARGET, link::TARGET, bfd::TARGET], &probe::TARGETS].concat()
 }

@@ -1,0 +1,7 @@
+//! RADIUS: one server, asked at an interval.
+
+pub mod packet;
+mod prober;
+
+pub use packet::{AnswerCode, Bad, Question, Request};
+pub use prober::{Counters, Prober, Settings};
