@@ -1,5 +1,7 @@
 //! The command line, in the words of the public commands; any unambiguous beginning of a word will do.
 
+mod events;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use srp_core::api::{ClearBgp, Request};
 use srp_core::config::DEFAULT_SOCKET;
 
 use crate::render::View;
+use events::{EventFilter, ShowSnmp};
 
 /// Operator commands of the redundancy pair.
 #[derive(Debug, Parser)]
@@ -97,6 +100,20 @@ pub enum Show {
         /// Which
         #[arg(value_enum, default_value_t = Which::Last)]
         which: Which,
+    },
+    /// Named events: what happened, how bad it was, and whom it was about
+    #[command(infer_subcommands = true)]
+    Events {
+        /// Which; all if absent.
+        #[command(subcommand)]
+        filter: Option<EventFilter>,
+    },
+    /// Events with a public SNMP notification
+    #[command(infer_subcommands = true)]
+    Snmp {
+        /// What of it.
+        #[command(subcommand)]
+        what: ShowSnmp,
     },
     /// The running configuration and how it differs from the peer's
     #[command(infer_subcommands = true)]
@@ -314,6 +331,8 @@ impl Args {
             Command::Show { what: Show::Switchover { which: Which::All } } => {
                 show(Request::ShowSwitchover { last: u32::MAX as usize })
             }
+            Command::Show { what: Show::Events { filter } } => show(events::request(filter.as_ref())),
+            Command::Show { what: Show::Snmp { what } } => Some(events::traps(what)),
             Command::Show { what: Show::Configuration { what: ShowConfiguration::Srp } } => {
                 show(Request::ShowConfiguration)
             }
@@ -351,6 +370,7 @@ impl Args {
             | Request::ShowBgpAdvertised { .. }
             | Request::ClearBgp { .. }
             | Request::ShowSwitchover { .. }
+            | Request::ShowEvents { .. }
             | Request::ShowConfiguration
             | Request::ValidateSwitchover
             | Request::TerminatePostProcess => 10,

@@ -66,6 +66,7 @@ fn reasons(response: &Response) -> Vec<String> {
         | Response::BgpCleared(_)
         | Response::BgpDumped(_)
         | Response::Switchovers(_)
+        | Response::Events(_)
         | Response::SrpStatistics(_)
         | Response::SrpDetails(_)
         | Response::Configuration(_)

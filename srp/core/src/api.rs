@@ -5,6 +5,7 @@
 //! Times are wall time, microseconds since 1970 UTC (`*_us`), spans are milliseconds (`*_ms`).
 
 mod bgp;
+mod events;
 mod neighbors;
 #[cfg(test)]
 mod page;
@@ -13,12 +14,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::events::Severity;
 use crate::types::{ChassisMode, ChassisState};
 
 pub use bgp::{
     BgpAdvertised, BgpAnnouncement, BgpCleared, BgpContext, BgpDumped, BgpNeighbor, BgpOnlooker, BgpPath,
     BgpTable, OriginatedPrefix,
 };
+pub use events::EventRecord;
 pub use neighbors::{
     BgpCapability, BgpFamily, BgpIdle, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount,
 };
@@ -76,6 +79,15 @@ pub enum Request {
         /// How many, newest first.
         last: usize,
     },
+    /// `show events [severity S] [last N]` and `show snmp trap history`.
+    ShowEvents {
+        /// This bad and worse; what clears such an event is among them.
+        severity: Severity,
+        /// How many, the last ones.
+        last: usize,
+        /// Only those that have a public number.
+        traps: bool,
+    },
     /// `show configuration srp`.
     ShowConfiguration,
     /// `srp initiate-switchover [force]`.
@@ -127,6 +139,8 @@ pub enum Response {
     BgpDumped(BgpDumped),
     /// To `ShowSwitchover`, newest first.
     Switchovers(Vec<Switchover>),
+    /// To `ShowEvents`, oldest first.
+    Events(Vec<EventRecord>),
     /// To `ShowConfiguration`.
     Configuration(Configuration),
     /// To `InitiateSwitchover`: done.

@@ -15,6 +15,7 @@
 pub mod api;
 pub mod chassis;
 pub mod config;
+pub mod events;
 mod hex;
 pub mod trace;
 pub mod types;

@@ -17,6 +17,7 @@ use srp_core::config::{Config, NeighborConfig};
 use tokio::sync::oneshot;
 
 use crate::clock;
+use crate::events::Herald;
 use crate::inbox::{Inbox, Input, Snapshot};
 use crate::show;
 use crate::steps::SharedPublished;
@@ -36,6 +37,8 @@ pub struct Answers {
     pub network: Arc<Network>,
     /// What the step thread shows.
     pub published: SharedPublished,
+    /// The log of events.
+    pub herald: Herald,
 }
 
 /// The chassis thread or a speaker has ended.
@@ -68,6 +71,9 @@ impl Answers {
             Request::ClearBgp { neighbor, what } => bgp::clear(&self.speakers, &neighbor, what).await,
             Request::DumpBgp { context, file } => bgp::dump(&self.speakers, &context, file).await,
             Request::ShowSwitchover { last } => self.show_switchovers(last).await,
+            Request::ShowEvents { severity, last, traps } => {
+                Ok(Response::Events(self.herald.show(severity, traps, last)))
+            }
             Request::ShowConfiguration => self.show_configuration().await,
             Request::InitiateSwitchover { force } => {
                 self.ask(|reply| Input::InitiateSwitchover { force, reply }).await.map(answer_of)

@@ -6,20 +6,23 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::net::IpAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 use srp_core::chassis::{Action, Answer, Chassis, Event, Fact};
 use srp_core::config::differences;
+use srp_core::events::Observation;
 use srp_core::types::{ChassisState, Span, Time};
-use srp_core::wire::{Close, CloseReason, ConfigItem, ConfigItems, Message};
+use srp_core::wire::{Close, CloseReason, ConfigItem, ConfigItems, Message, WireError};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::alarm::Alarm;
 use crate::clock;
 use crate::counts::Counts;
+use crate::events::Herald;
 use crate::inbox::{Input, Noted, Snapshot};
 use crate::journal::Journal;
 use crate::link::{Fault, Link, LinkEvent};
@@ -57,6 +60,7 @@ pub struct Beat {
     next_request: u64,
     items: Vec<ConfigItem>,
     recorder: Option<Box<Recorder>>,
+    herald: Herald,
     watched: Watched,
 }
 
@@ -94,6 +98,7 @@ impl Beat {
         inputs: mpsc::Receiver<Input>,
         steps: tokio_mpsc::UnboundedSender<Step>,
         stopped: oneshot::Sender<()>,
+        herald: Herald,
     ) -> Self {
         let watched = Watched {
             peer_items: None,
@@ -120,6 +125,7 @@ impl Beat {
             next_request: 1,
             items,
             recorder: None,
+            herald,
             watched,
         }
     }
@@ -204,11 +210,13 @@ impl Beat {
                     self.watched.connection_since = now;
                     self.watched.counts.link_ups += 1;
                     self.watched.security = Some(security);
+                    self.herald.tell_at(now, Observation::LinkUp);
                     self.feed(now, Event::LinkUp);
                     self.send_items(now);
                 }
                 LinkEvent::Down { peer, why } => {
                     warn!(%peer, %why, "SRP link down");
+                    self.herald.tell_at(now, Observation::LinkDown { why: why.to_string() });
                     self.watched.connection = "Not connected";
                     self.watched.counts.link_downs += 1;
                     self.watched.connection_since = now;
@@ -226,6 +234,7 @@ impl Beat {
                 LinkEvent::Message(message) => self.receive(now, message),
                 LinkEvent::Refused { peer, why, unreported } => {
                     warn!(%peer, counter = why.name(), unreported, "SRP connection refused: {why}");
+                    self.herald.tell_at(now, refused(peer.ip(), &why));
                 }
             }
         }
@@ -373,6 +382,7 @@ impl Beat {
             Action::Record(fact) => {
                 log(&fact);
                 self.watched.counts.fact(&fact);
+                self.herald.tell_at(now, Observation::Fact(fact.clone()));
                 self.journal.record(now, self.chassis.state(), &fact);
                 if let Fact::SwitchoverBegan { bfd_failed: Some(at), .. } = fact {
                     let detail = self.paths.last_failure().unwrap_or_default();
@@ -429,6 +439,15 @@ impl Beat {
             bfd_counters: named(self.paths.counters(), "bfd-"),
         }
     }
+}
+
+/// What is told of somebody that was turned away.
+fn refused(peer: IpAddr, why: &Fault) -> Observation {
+    let version = matches!(
+        why,
+        Fault::Wire(WireError::Version { .. }) | Fault::ClosedByPeer { reason: CloseReason::Version, .. }
+    );
+    Observation::LinkRefused { peer, why: why.to_string(), version }
 }
 
 fn named(counters: Vec<(&'static str, u64)>, prefix: &str) -> Vec<(String, u64)> {

@@ -1,4 +1,6 @@
 //! The journal of switchovers: what happened, when, from cause to last step. Pure; the clock is an argument.
+//!
+//! The log of events ([`srp_core::events`]) says once that something happened; this says how a switchover went.
 
 use std::collections::VecDeque;
 

@@ -11,6 +11,8 @@
 //!  netlink thread   bgp-io and bgp-rib threads of each context
 //!      |              |
 //!  main thread           learned routes, links, control socket, signals                    [watch, control, start]
+//!
+//!  srpd-events thread    named events of all of them: the log, and who is to hear of them  [events]
 //! ```
 
 pub mod alarm;
@@ -20,6 +22,7 @@ pub mod bfd;
 pub mod clock;
 pub mod control;
 pub mod counts;
+pub mod events;
 pub mod hosts;
 pub mod inbox;
 pub mod journal;

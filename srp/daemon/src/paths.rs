@@ -15,10 +15,12 @@ use bgp_glue::speaker::{NeighborKey, SpeakerHandle};
 use mio::Registry;
 use srp_core::chassis::Event;
 use srp_core::config::{BfdTimers, Config};
+use srp_core::events::Observation;
 use srp_core::types::Time;
 use tracing::{info, warn};
 
 use crate::bfd::{Bfd, BfdError, BfdEvent, BfdSettings, Hops, SessionId, SessionSettings, SessionView};
+use crate::events::Herald;
 
 pub use crate::bfd::TOKENS;
 
@@ -69,6 +71,7 @@ pub struct Paths {
     bfd: Bfd,
     owned: Vec<Owned>,
     speakers: BTreeMap<String, SpeakerHandle>,
+    herald: Herald,
     /// What the state machine was told last.
     told: Tally,
 }
@@ -118,10 +121,11 @@ impl Paths {
         first_token: usize,
         registry: &Registry,
         speakers: BTreeMap<String, SpeakerHandle>,
+        herald: Herald,
     ) -> Result<Self, BfdError> {
         let settings = BfdSettings { sessions: Vec::new(), seed, tokens: first_token..first_token + TOKENS };
         let bfd = Bfd::open(now, settings, registry)?;
-        let mut paths = Self { bfd, owned: Vec::new(), speakers, told: Tally::default() };
+        let mut paths = Self { bfd, owned: Vec::new(), speakers, herald, told: Tally::default() };
         paths.reconfigure(now, wanted)?;
         Ok(paths)
     }
@@ -178,7 +182,7 @@ impl Paths {
         loop {
             let next = self.bfd.poll_event();
             match next {
-                Some(BfdEvent::Up { session, peer }) => self.up(session, peer),
+                Some(BfdEvent::Up { session, peer }) => self.up(now, session, peer),
                 Some(BfdEvent::Down { session, peer, cause }) => self.down(now, session, peer, cause),
                 None => self.notice_holds(),
             }
@@ -220,10 +224,12 @@ impl Paths {
         self.bfd.counters()
     }
 
-    fn up(&mut self, session: SessionId, peer: IpAddr) {
+    fn up(&mut self, now: Time, session: SessionId, peer: IpAddr) {
         let Some(owned) = self.owned.iter_mut().find(|owned| owned.id == session) else { return };
         owned.health = Health::Up;
-        info!(%peer, watches = owned.owner.name(), "BFD up");
+        let watches = owned.owner.name();
+        info!(%peer, watches, "BFD up");
+        self.herald.tell_at(now, Observation::Bfd { peer, watches, up: true, detail: String::new() });
     }
 
     fn down(&mut self, now: Time, session: SessionId, peer: IpAddr, cause: DownCause) {
@@ -231,6 +237,8 @@ impl Paths {
         let Some(owned) = self.owned.iter_mut().find(|owned| owned.id == session) else { return };
         owned.last_down = Some((now, cause));
         owned.health = Health::after(cause);
+        let (watches, detail) = (owned.owner.name(), cause.to_string());
+        self.herald.tell_at(now, Observation::Bfd { peer, watches, up: false, detail });
         if cause.is_intended() {
             info!(%peer, watches = owned.owner.name(), %cause, "BFD taken down");
         } else {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use netlink::Kernel;
 use srp_core::config::{Config, Security, changes};
+use srp_core::events::Observation;
 use srp_core::types::{BootId, Mac};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::answer::Answers;
 use crate::clock;
+use crate::events;
 use crate::inbox::Input;
 use crate::link::{Credentials, CredentialsError};
 use crate::paths;
@@ -66,8 +68,7 @@ impl Reload<'_> {
         let new = match load(self.file) {
             Ok(new) => new,
             Err(error) => {
-                error!("reload refused, the running configuration stays:\n{error}");
-                return;
+                return self.refuse(&format!("the running configuration stays:\n{error}"));
             }
         };
         let old = self.answers.config();
@@ -75,15 +76,13 @@ impl Reload<'_> {
         let credentials = match held.new_credentials(&new) {
             Ok(credentials) => credentials,
             Err(error) => {
-                error!("reload refused, the running configuration and its keys stay:\n{error}");
-                return;
+                return self.refuse(&format!("the running configuration and its keys stay:\n{error}"));
             }
         };
         let told = match self.speakers(&new) {
             Ok(told) => told,
             Err(error) => {
-                error!("reload refused, the running configuration stays: {error}");
-                return;
+                return self.refuse(&format!("the running configuration stays: {error}"));
             }
         };
         if differences.is_empty() && credentials.is_none() && told == held.told {
@@ -93,15 +92,13 @@ impl Reload<'_> {
         let needs_restart: Vec<&str> =
             differences.iter().filter(|change| !change.live).map(|change| change.what.as_str()).collect();
         if !needs_restart.is_empty() {
-            error!(
-                "reload refused, the running configuration stays: {} can only change with a restart of srpd",
+            return self.refuse(&format!(
+                "the running configuration stays: {} can only change with a restart of srpd",
                 needs_restart.join("; ")
-            );
-            return;
+            ));
         }
         if let Err(error) = self.change_paths(&new).await {
-            error!("reload refused, the running configuration stays: {error}");
-            return;
+            return self.refuse(&format!("the running configuration stays: {error}"));
         }
         for change in &differences {
             info!("reload: {}", change.what);
@@ -116,7 +113,15 @@ impl Reload<'_> {
             held.recording.change(&self.answers.inbox, new.record.as_ref()).await;
         }
         held.told.clone_from(&told);
+        let detail = differences.iter().map(|change| change.what.as_str()).collect::<Vec<_>>().join("; ");
+        let here = events::whereabouts(&new);
         self.apply(new, told).await;
+        self.answers.herald.tell(Observation::Reloaded { here, detail });
+    }
+
+    fn refuse(&self, why: &str) {
+        error!("reload refused, {why}");
+        self.answers.herald.tell(Observation::ReloadRefused { why: why.to_owned() });
     }
 
     /// What each speaker is to be told. Keys that cannot be read and interfaces that do not exist are found here, before
@@ -151,7 +156,7 @@ impl Reload<'_> {
         }
     }
 
-    async fn apply(self, new: Config, told: Told) {
+    async fn apply(&self, new: Config, told: Told) {
         warn_of_slips(&new, self.kernel);
         for (context, config) in told {
             let Some(speaker) = self.answers.speakers.get(&context) else { continue };

@@ -16,6 +16,7 @@ use mio::{Poll, Registry, Waker};
 use netlink::{Kernel, TableId};
 use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
 use srp_core::config::{BgpConfig, Config, digest};
+use srp_core::events::Observation;
 use srp_core::types::{BootId, Identity, Mac, Span};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +28,7 @@ use crate::beat::{ALARM, Beat, Ears, INBOX, LINK_TOKENS, PATH_TOKENS};
 use crate::bfd::BfdError;
 use crate::clock;
 use crate::control::{self, Claim, ControlError};
+use crate::events::{self, Herald};
 use crate::inbox::{Inbox, Input};
 use crate::key_files;
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
@@ -168,16 +170,17 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let credentials = link.credentials().cloned();
     let (inbox, inputs) = Inbox::new(Waker::new(poll.registry(), INBOX)?);
 
+    let herald = Herald::start(events::whereabouts(&config))?;
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
     let told = checked_speakers(&config)?;
     let again = restart::find(&config.contexts, kernel.left_over());
     let network = Arc::new(Network::new(Arc::clone(&kernel)));
-    let (speakers, converged) =
-        start_speakers(&config, &told, &again, &kernel, &neighbors, &inbox, &network)?;
+    let shared = Shared { neighbors: &neighbors, inbox: &inbox, network: &network, herald: &herald };
+    let (speakers, converged) = start_speakers(&config, &told, &again, &kernel, &shared)?;
     let followed = speakers.values().cloned().collect();
-    tokio::spawn(watch::kernel(kernel_events, Arc::clone(&network), followed, inbox.clone()));
-    let paths = open_paths(&config, poll.registry(), speakers.clone())?;
+    tokio::spawn(watch::kernel(kernel_events, Arc::clone(&network), followed, inbox.clone(), herald.clone()));
+    let paths = open_paths(&config, poll.registry(), speakers.clone(), herald.clone())?;
     let ears = Ears { alarm: Alarm::new(poll.registry(), ALARM)?, poll, link, paths };
 
     tokio::spawn(restart::sweep(Arc::clone(&kernel), speakers.len(), again.len(), converged));
@@ -206,9 +209,8 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     }
     let chassis = Chassis::new(now, settings);
     let items = config.comparison_items();
-    let beat =
-        Beat::new(ears, chassis, items, inputs, step_sender.clone(), stopped_sender).recorded_by(recorder);
-    let beat = spawn_beat(beat)?;
+    let beat = Beat::new(ears, chassis, items, inputs, step_sender.clone(), stopped_sender, herald.clone());
+    let beat = spawn_beat(beat.recorded_by(recorder))?;
     let (configured, established) = watch::lock(&neighbors).count();
     tell(&inbox, Event::BgpNeighbors { configured, established });
 
@@ -224,9 +226,11 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         neighbors,
         network,
         published,
+        herald: herald.clone(),
     });
     tokio::spawn(control::serve(claim.listen()?, Arc::clone(&answers)));
     crate::notify::ready();
+    herald.tell(Observation::Started { release: env!("CARGO_PKG_VERSION").to_owned() });
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -245,12 +249,14 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     }
     info!("stopping: handing over if the peer is ready");
     crate::notify::stopping();
+    herald.tell(Observation::Stopping);
     tell(&inbox, Event::Stop);
     if tokio::time::timeout(stop_within, &mut stopped).await.is_err() {
         return Err(StartError::SlowStop(stop_within));
     }
     leave(&speakers, &kernel, bound).await;
     finish(beat, held, bound).await;
+    herald.finish(GOODBYE).await;
     drop(step_sender);
     Ok(())
 }
@@ -281,8 +287,10 @@ fn open_paths(
     config: &Config,
     registry: &Registry,
     speakers: BTreeMap<String, SpeakerHandle>,
+    herald: Herald,
 ) -> Result<Paths, StartError> {
-    Ok(Paths::open(clock::now(), paths::wanted(config)?, random(), PATH_TOKENS, registry, speakers)?)
+    let wanted = paths::wanted(config)?;
+    Ok(Paths::open(clock::now(), wanted, random(), PATH_TOKENS, registry, speakers, herald)?)
 }
 
 /// Says goodbye to the neighbours and cleans the kernel; who does not answer is not waited for.
@@ -299,15 +307,21 @@ async fn leave(speakers: &BTreeMap<String, SpeakerHandle>, kernel: &Kernel, boun
     }
 }
 
+/// Whom those who follow a speaker tell.
+struct Shared<'a> {
+    neighbors: &'a SharedNeighbors,
+    inbox: &'a Inbox,
+    network: &'a Arc<Network>,
+    herald: &'a Herald,
+}
+
 /// A speaker for each context with BGP, and a task that follows it; and where those that restarted say that they converged.
 fn start_speakers(
     config: &Config,
     told: &Told,
     again: &Again,
     kernel: &Arc<Kernel>,
-    neighbors: &SharedNeighbors,
-    inbox: &Inbox,
-    network: &Arc<Network>,
+    shared: &Shared<'_>,
 ) -> Result<(BTreeMap<String, SpeakerHandle>, mpsc::Receiver<bool>), StartError> {
     let (converged, has_converged) = mpsc::channel(config.contexts.len().max(1));
     let mut speakers = BTreeMap::new();
@@ -326,11 +340,12 @@ fn start_speakers(
             table,
             speaker: handle.clone(),
             kernel: Arc::clone(kernel),
-            neighbors: Arc::clone(neighbors),
-            inbox: inbox.clone(),
+            neighbors: Arc::clone(shared.neighbors),
+            inbox: shared.inbox.clone(),
+            herald: shared.herald.clone(),
             converged: converged.clone(),
         };
-        tokio::spawn(watched.follow(events, Arc::clone(network)));
+        tokio::spawn(watched.follow(events, Arc::clone(shared.network)));
         speakers.insert(name, handle);
     }
     Ok((speakers, has_converged))

@@ -6,16 +6,18 @@ mod resolver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bgp_glue::Neighbors;
-use bgp_glue::speaker::{self, BestPathChange, Event as BgpEvent, SpeakerHandle};
+use bgp_glue::speaker::{self, BestPathChange, Event as BgpEvent, NeighborKey, SpeakerHandle};
 use ipnetwork::IpNetwork;
 use netlink::{
     EventReceiver, Kernel, KernelEvent, LinkAddress, LinkName, Route, RouteChange, RouteTarget, TableId,
 };
 use srp_core::chassis::Event;
+use srp_core::events::Observation;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::clock;
+use crate::events::Herald;
 use crate::inbox::{Inbox, Input};
 use crate::watch::resolver::Resolver;
 
@@ -43,6 +45,8 @@ pub struct Watched {
     pub neighbors: SharedNeighbors,
     /// The chassis.
     pub inbox: Inbox,
+    /// Where events are told.
+    pub herald: Herald,
     /// Who sweeps learned routes of an earlier life: told once, after a restart, whether all neighbours told everything.
     pub converged: mpsc::Sender<bool>,
 }
@@ -67,9 +71,11 @@ impl Watched {
         match &event {
             BgpEvent::NeighborUp { neighbor, local, hold_time, .. } => {
                 info!(context, %neighbor, %local, ?hold_time, "BGP neighbour up");
+                self.herald.tell(session(context, neighbor, true, String::new()));
             }
             BgpEvent::NeighborDown { neighbor, reason, was_established: true } => {
                 warn!(context, %neighbor, %reason, "BGP neighbour down");
+                self.herald.tell(session(context, neighbor, false, reason.to_string()));
             }
             BgpEvent::NeighborDown { neighbor, reason, was_established: false } => {
                 warn!(context, %neighbor, %reason, "BGP session not established");
@@ -113,12 +119,14 @@ pub async fn kernel(
     network: Arc<Network>,
     speakers: Vec<SpeakerHandle>,
     inbox: Inbox,
+    herald: Herald,
 ) {
     while let Some(event) = events.recv().await {
         network.note(&event);
         match event {
             KernelEvent::LinkDown { index, name, cause, addresses } => {
                 info!(link = %name, ?cause, "link down");
+                herald.tell(Observation::Interface { name: name.to_string(), up: false });
                 hand(&inbox, Input::LinkDown { interface: index.get() });
                 let link = speaker_link(&name, &addresses);
                 for speaker in &speakers {
@@ -127,6 +135,7 @@ pub async fn kernel(
             }
             KernelEvent::LinkUp { index, name } => {
                 info!(link = %name, "link up");
+                herald.tell(Observation::Interface { name: name.to_string(), up: true });
                 let links = network.kernel().links();
                 let addresses = links.by_index(index).map(|link| &link.addresses);
                 let link = speaker_link(&name, addresses.into_iter().flatten());
@@ -135,6 +144,13 @@ pub async fn kernel(
                 }
             }
             KernelEvent::Repaired { cause, restored, removed, refused } => {
+                let detail = format!(
+                    "{cause:?}: {} restored, {} removed, {} refused",
+                    restored.len(),
+                    removed.len(),
+                    refused.len()
+                );
+                herald.tell(Observation::KernelRepaired { detail });
                 for object in restored {
                     warn!(?cause, %object, "restored in the kernel");
                 }
@@ -154,6 +170,12 @@ pub async fn kernel(
             KernelEvent::AddressAdded { .. } | KernelEvent::RoutesChanged => {}
         }
     }
+}
+
+/// What is told of a BGP session. A neighbour that is found on its interface is found by IPv6.
+fn session(context: &str, neighbor: &NeighborKey, up: bool, detail: String) -> Observation {
+    let (context, ipv6) = (context.to_owned(), neighbor.address.is_none_or(|address| address.is_ipv6()));
+    Observation::Bgp { context, neighbor: neighbor.to_string(), ipv6, up, detail }
 }
 
 fn tell(inbox: &Inbox, event: Event) {

@@ -6,6 +6,7 @@
 mod bgp;
 mod configuration;
 mod details;
+mod events;
 mod info;
 mod monitor;
 mod neighbors;
@@ -26,6 +27,11 @@ pub enum View {
     Plain,
     /// Switchovers step by step.
     Timeline,
+    /// Events as a history of traps, with all there is to each if `verbose`.
+    Traps {
+        /// All of it.
+        verbose: bool,
+    },
 }
 
 /// The answer for people. `now_us` is wall time, microseconds since 1970 UTC.
@@ -46,8 +52,12 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
             format!("Written: {}, {} octets.\n", clean(&dumped.file.display().to_string()), dumped.octets)
         }
         Response::Switchovers(all) => match view {
-            View::Plain => switchover::list(all),
             View::Timeline => switchover::timelines(all),
+            View::Plain | View::Traps { .. } => switchover::list(all),
+        },
+        Response::Events(all) => match view {
+            View::Traps { verbose } => events::traps(all, verbose),
+            View::Plain | View::Timeline => events::events(all),
         },
         Response::Configuration(Configuration { text, differences }) => {
             configuration::configuration(text, differences.as_deref())
@@ -72,6 +82,7 @@ pub fn json(response: &Response) -> String {
         Response::BgpCleared(cleared) => pretty(cleared),
         Response::BgpDumped(dumped) => pretty(dumped),
         Response::Switchovers(switchovers) => pretty(switchovers),
+        Response::Events(all) => pretty(all),
         Response::SrpStatistics(statistics) => pretty(statistics),
         Response::SrpDetails(details) => pretty(details),
         Response::Configuration(configuration) => pretty(configuration),

@@ -9,6 +9,22 @@ pub fn wall(us: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06} UTC")
 }
 
+/// Wall time in UTC as trap histories have it: `Wed Aug 10 09:45:04 2022`.
+pub fn ctime(us: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]; // 1970-01-01 was a Thursday
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = us / 1_000_000;
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = date(days);
+    let name = |names: &[&'static str], index: u64| {
+        usize::try_from(index).ok().and_then(|index| names.get(index).copied()).unwrap_or_default()
+    };
+    let (weekday, month) = (name(&DAYS, days % 7), name(&MONTHS, month - 1));
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} {year:04}")
+}
+
 /// Time since `since_us` as `show ip bgp summary` of FRR prints it: `01:02:03`, `1d02h03m`, `01w2d03h`; `never` if
 /// that is zero.
 pub fn age(since_us: u64, now_us: u64) -> String {
@@ -56,6 +72,12 @@ mod tests {
         ] {
             assert_eq!(wall(seconds * 1_000_000 + 7), format!("{expected}.000007 UTC"));
         }
+    }
+
+    #[test]
+    fn trap_histories_have_the_day_of_the_week() {
+        assert_eq!(ctime(1_660_124_704_000_000), "Wed Aug 10 09:45:04 2022");
+        assert_eq!(ctime(0), "Thu Jan 01 00:00:00 1970");
     }
 
     #[test]

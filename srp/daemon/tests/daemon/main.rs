@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod contexts;
+mod events;
 mod flood;
 mod layer_2;
 mod links;
