@@ -21,7 +21,7 @@ pub use bgp::{
     BgpAdvertised, BgpAnnouncement, BgpCleared, BgpContext, BgpDumped, BgpNeighbor, BgpOnlooker, BgpPath,
     BgpTable, OriginatedPrefix,
 };
-pub use events::EventRecord;
+pub use events::{EventRecord, EventTarget};
 pub use neighbors::{
     BgpCapability, BgpFamily, BgpIdle, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount,
 };
@@ -267,6 +267,8 @@ pub struct SrpStatistics {
     pub hello_messages_sent: u64,
     /// Hellos received.
     pub hello_messages_received: u64,
+    /// Hello intervals of an established link in which none came.
+    pub hello_messages_missed: u64,
     /// Messages with the configuration to be compared, sent.
     pub configuration_validation_messages_sent: u64,
     /// The same, received.
@@ -311,6 +313,10 @@ pub struct SrpStatistics {
     pub recorded_steps: u64,
     /// Steps that it has lost.
     pub record_lost_steps: u64,
+    /// Events that were lost before they had a name: more happened at once than there was room for.
+    pub events_lost: u64,
+    /// Who is told of events, as configured.
+    pub event_targets: Vec<EventTarget>,
 }
 
 /// Messages of one type.

@@ -13,6 +13,7 @@
 //! Read [`types`] first, then [`chassis`], then one scenario in `tests/scenarios`.
 
 pub mod api;
+pub mod calendar;
 pub mod chassis;
 pub mod config;
 pub mod events;

@@ -101,7 +101,7 @@ impl Answers {
     }
 
     async fn show_statistics(&self) -> Result<Response, Gone> {
-        Ok(Response::SrpStatistics(Box::new(show::statistics(&*self.snapshot().await?))))
+        Ok(Response::SrpStatistics(Box::new(show::statistics(&*self.snapshot().await?, &self.herald))))
     }
 
     async fn show_details(&self) -> Result<Response, Gone> {
@@ -112,7 +112,7 @@ impl Answers {
         Ok(Response::SrpDetails(Box::new(SrpDetails {
             at_us: clock::wall_us(clock::now()),
             info: show::srp_info(&config, &snapshot, refused),
-            statistics: show::statistics(&snapshot),
+            statistics: show::statistics(&snapshot, &self.herald),
             monitors: show::monitors(&config, &self.neighbors),
             bgp,
             configuration: Configuration { text: config.to_toml(), differences: snapshot.differences },

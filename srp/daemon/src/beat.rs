@@ -244,7 +244,11 @@ impl Beat {
         self.watched.counts.received(&message);
         match &message {
             Message::Hello(hello) => {
-                self.watched.heard = Some(now);
+                let before = self.watched.heard.replace(now);
+                if let Some(before) = before.filter(|before| *before >= self.watched.connection_since) {
+                    let interval = self.chassis.settings().hello_interval;
+                    self.watched.counts.hello_after(now.since(before), interval);
+                }
                 if let (Some(sent), Some(held)) = (hello.echo_sent_at, hello.echo_held) {
                     self.watched.round_trip = Some(now.since(sent + held));
                 }

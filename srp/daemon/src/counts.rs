@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use srp_core::chassis::Fact;
-use srp_core::types::SwitchReason;
+use srp_core::types::{Span, SwitchReason};
 use srp_core::wire::Message;
 
 /// The types of messages by name, in the order of their numbers on the wire.
@@ -23,6 +23,8 @@ pub struct Counts {
     sent: [u64; TYPES.len()],
     received: [u64; TYPES.len()],
     by_reason: BTreeMap<SwitchReason, u64>,
+    /// Hello intervals of an established link in which no Hello came.
+    pub hellos_missed: u64,
     /// Times that the link came up.
     pub link_ups: u64,
     /// Times that it went down.
@@ -58,6 +60,11 @@ impl Counts {
     /// A message of the peer has come.
     pub fn received(&mut self, message: &Message) {
         self.received[index(message)] += 1;
+    }
+
+    /// A Hello has come so long after the one before it on the same link. One that is late by less than an interval is not missed.
+    pub fn hello_after(&mut self, gap: Span, interval: Span) {
+        self.hellos_missed += (gap.0 / interval.0.max(1)).saturating_sub(1);
     }
 
     /// A fact of the state machine.
@@ -146,6 +153,15 @@ mod tests {
         let by_type: Vec<_> =
             counts.messages().filter(|(_, sent, received)| (*sent, *received) == (1, 2)).collect();
         assert_eq!(by_type.len(), 5, "{by_type:?}");
+    }
+
+    #[test]
+    fn a_hello_is_missed_when_a_whole_interval_went_by_without_it() {
+        let mut counts = Counts::default();
+        for (gap, missed) in [(100, 0), (199, 0), (200, 1), (450, 4)] {
+            counts.hello_after(Span::millis(gap), Span::millis(100));
+            assert_eq!(counts.hellos_missed, missed, "after {gap} ms");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use srp_core::config::Config;
+use srp_core::config::{Config, SnmpSecurity};
 use tracing::warn;
 
 /// The mode of a file that others than its owner can read; `None` for one that nobody else can.
@@ -16,12 +16,14 @@ pub fn exposed_mode(file: &Path) -> io::Result<Option<u32>> {
 
 /// Warns of keys of BGP neighbours that others than their owner can read, as of the key of the link.
 pub fn warn_of_exposed(config: &Config) {
-    for file in named(config) {
+    let keys = named(config).into_iter().map(|file| (file, "a key of BGP neighbours"));
+    let secrets = of_stations(config).into_iter().map(|file| (file, "a secret of SNMP stations"));
+    for (file, what) in keys.chain(secrets) {
         // One that is not there was found when it was read.
         if let Ok(Some(mode)) = exposed_mode(file) {
             let file = file.display();
             warn!(
-                "{file}, a key of BGP neighbours, has mode {mode:04o}: others than its owner can read it; `chmod 600 {file}`"
+                "{file}, {what}, has mode {mode:04o}: others than its owner can read it; `chmod 600 {file}`"
             );
         }
     }
@@ -34,5 +36,16 @@ fn named(config: &Config) -> BTreeSet<&Path> {
         instances.flat_map(|bgp| bgp.neighbors.iter().chain(bgp.ranges.iter().map(|range| &range.session)));
     let files =
         sessions.flat_map(|session| [session.md5_key_file.as_deref(), session.ao_key_file.as_deref()]);
+    files.flatten().collect()
+}
+
+/// Each once.
+fn of_stations(config: &Config) -> BTreeSet<&Path> {
+    let files = config.outlets.snmp.iter().flat_map(|target| match &target.security {
+        SnmpSecurity::V2c { community_file } => [Some(community_file.as_path()), None],
+        SnmpSecurity::V3 { user: _, auth, privacy_file } => {
+            [auth.as_ref().map(|(_, file)| file.as_path()), privacy_file.as_deref()]
+        }
+    });
     files.flatten().collect()
 }

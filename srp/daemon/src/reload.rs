@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::answer::Answers;
 use crate::clock;
-use crate::events;
+use crate::events::{self, Outlets};
 use crate::inbox::Input;
 use crate::link::{Credentials, CredentialsError};
 use crate::paths;
@@ -48,6 +48,8 @@ pub struct Held {
     pub credentials: Option<Credentials>,
     /// What the speakers were told last, with the keys that stood in files then.
     pub told: Told,
+    /// Who is told of events, with the secrets that stood in files then.
+    pub outlets: Outlets,
 }
 
 impl Held {
@@ -79,13 +81,17 @@ impl Reload<'_> {
                 return self.refuse(&format!("the running configuration and its keys stay:\n{error}"));
             }
         };
+        let outlets = match Outlets::load(&new) {
+            Ok(outlets) => outlets,
+            Err(error) => return self.refuse(&format!("the running configuration stays: {error}")),
+        };
         let told = match self.speakers(&new) {
             Ok(told) => told,
             Err(error) => {
                 return self.refuse(&format!("the running configuration stays: {error}"));
             }
         };
-        if differences.is_empty() && credentials.is_none() && told == held.told {
+        if differences.is_empty() && credentials.is_none() && told == held.told && outlets == held.outlets {
             info!("reload: nothing has changed");
             return;
         }
@@ -113,6 +119,11 @@ impl Reload<'_> {
             held.recording.change(&self.answers.inbox, new.record.as_ref()).await;
         }
         held.told.clone_from(&told);
+        if outlets != held.outlets {
+            info!("reload: others are told of events, or with other secrets");
+            held.outlets = outlets.clone();
+            self.answers.herald.tell_of_events(outlets, self.mac).await;
+        }
         let detail = differences.iter().map(|change| change.what.as_str()).collect::<Vec<_>>().join("; ");
         let here = events::whereabouts(&new);
         self.apply(new, told).await;

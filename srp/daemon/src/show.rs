@@ -9,6 +9,7 @@ use srp_core::config::{Config, ContextConfig, Security};
 
 use crate::bfd::Hops;
 use crate::clock;
+use crate::events::Herald;
 use crate::inbox::Snapshot;
 use crate::paths::PathView;
 use crate::watch::{SharedNeighbors, lock};
@@ -106,13 +107,14 @@ pub fn bfd_session(path: &PathView) -> BfdSession {
 const NO_ERRORS: [&str; 7] = ["accepted", "collision", "dialled", "down", "received", "sent", "up"];
 
 /// `show srp statistics`.
-pub fn statistics(snapshot: &Snapshot) -> SrpStatistics {
+pub fn statistics(snapshot: &Snapshot, herald: &Herald) -> SrpStatistics {
     let counts = &snapshot.counts;
     let (hellos, configurations, resources) = (counts.hellos(), counts.configurations(), counts.resources());
     SrpStatistics {
         since_us: clock::wall_us(snapshot.started),
         hello_messages_sent: hellos.0,
         hello_messages_received: hellos.1,
+        hello_messages_missed: counts.hellos_missed,
         configuration_validation_messages_sent: configurations.0,
         configuration_validation_messages_received: configurations.1,
         configuration_mismatches: counts.configuration_mismatches,
@@ -148,6 +150,8 @@ pub fn statistics(snapshot: &Snapshot) -> SrpStatistics {
             .collect(),
         recorded_steps: snapshot.recorded.0,
         record_lost_steps: snapshot.recorded.1,
+        events_lost: herald.lost(),
+        event_targets: herald.targets(),
     }
 }
 

@@ -28,7 +28,8 @@ use crate::beat::{ALARM, Beat, Ears, INBOX, LINK_TOKENS, PATH_TOKENS};
 use crate::bfd::BfdError;
 use crate::clock;
 use crate::control::{self, Claim, ControlError};
-use crate::events::{self, Herald};
+use crate::events::snmp::SnmpError;
+use crate::events::{self, Herald, Outlets};
 use crate::inbox::{Inbox, Input};
 use crate::key_files;
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
@@ -86,6 +87,9 @@ pub enum StartError {
         /// Why.
         source: SettingsError,
     },
+    /// A file of an SNMP station.
+    #[error(transparent)]
+    Snmp(#[from] SnmpError),
     /// The system refused a thread, a signal handler or an epoll instance.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -116,7 +120,9 @@ pub fn load(file: &Path) -> Result<Config, StartError> {
 /// Reads and checks a configuration file, and the keys of BGP neighbours that it names; asks the kernel whether it takes
 /// those.
 pub fn check(file: &Path) -> Result<(), StartError> {
-    checked_speakers(&load(file)?).map(drop)
+    let config = load(file)?;
+    Outlets::load(&config)?;
+    checked_speakers(&config).map(drop)
 }
 
 /// What the state machine must know of the configuration.
@@ -170,7 +176,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let credentials = link.credentials().cloned();
     let (inbox, inputs) = Inbox::new(Waker::new(poll.registry(), INBOX)?);
 
-    let herald = Herald::start(events::whereabouts(&config))?;
+    let (herald, outlets) = start_events(&config, mac).await?;
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
     let told = checked_speakers(&config)?;
@@ -202,7 +208,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
 
     let (stopped_sender, mut stopped) = oneshot::channel();
     let (recording, mut recorder) = Recording::begin(config.record.as_ref())?;
-    let mut held = Held { recording, credentials, told };
+    let mut held = Held { recording, credentials, told, outlets };
     let now = clock::now();
     if let Some(recorder) = &mut recorder {
         recorder.start(now, &settings);
@@ -280,6 +286,14 @@ fn spawn_beat(beat: Beat) -> std::io::Result<JoinHandle<()>> {
             error!(%error, "chassis thread");
         }
     })
+}
+
+/// The thread of events, and who is told of them.
+async fn start_events(config: &Config, mac: Mac) -> Result<(Herald, Outlets), StartError> {
+    let outlets = Outlets::load(config)?;
+    let herald = Herald::start(events::whereabouts(config))?;
+    herald.tell_of_events(outlets.clone(), mac).await;
+    Ok((herald, outlets))
 }
 
 /// BFD with the peer and with neighbours; its sockets are opened here.
@@ -463,7 +477,8 @@ fn chassis_mac(config: &Config, kernel: &Kernel, boot: BootId) -> Mac {
     mac
 }
 
-fn random() -> u64 {
+/// A random number that is no secret.
+pub fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     // The standard library seeds its hashers from the system's random source.
     std::collections::hash_map::RandomState::new().build_hasher().finish()

@@ -2,6 +2,7 @@
 
 use srp_core::api::SrpStatistics;
 
+use super::clean;
 use super::table::{Edge, fields, indented, table};
 use super::time::{age, wall};
 
@@ -16,6 +17,9 @@ pub fn statistics(statistics: &SrpStatistics, now_us: u64) -> String {
         by_reason(statistics),
     ];
     let mut text = sections.join("\n");
+    if !statistics.event_targets.is_empty() {
+        text = text + "\n" + &targets(statistics);
+    }
     if !statistics.errors.is_empty() {
         let errors = statistics.errors.iter().map(|error| format!("{:>6}  {}", error.count, error.name));
         text = text + "\nErrors:\n" + &indented("  ", errors);
@@ -31,6 +35,7 @@ fn messages(of: &SrpStatistics) -> Vec<(&'static str, String)> {
     lines([
         ("Hello Messages Sent", of.hello_messages_sent),
         ("Hello Messages Received", of.hello_messages_received),
+        ("Hello Messages Missed", of.hello_messages_missed),
         ("Configuration Validation Messages Sent", of.configuration_validation_messages_sent),
         ("Configuration Validation Messages Received", of.configuration_validation_messages_received),
         ("Configuration Mismatches", of.configuration_mismatches),
@@ -59,6 +64,7 @@ fn link(of: &SrpStatistics) -> Vec<(&'static str, String)> {
         ("Kernel Refusals", of.kernel_refusals),
         ("Recorded Steps", of.recorded_steps),
         ("Recorded Steps Lost", of.record_lost_steps),
+        ("Events Lost", of.events_lost),
     ])
 }
 
@@ -73,6 +79,26 @@ fn switchovers(of: &SrpStatistics) -> Vec<(&'static str, String)> {
     ])
 }
 
+fn targets(of: &SrpStatistics) -> String {
+    let header = [
+        ("Told Of Events", Edge::Left),
+        ("By", Edge::Left),
+        ("Sent", Edge::Right),
+        ("Lost", Edge::Right),
+        ("Trouble", Edge::Left),
+    ];
+    let rows: Vec<_> = of
+        .event_targets
+        .iter()
+        .map(|told| {
+            let (sent, lost) = (told.sent.to_string(), told.lost.to_string());
+            let trouble = told.trouble.as_deref().map(clean).unwrap_or_default();
+            vec![told.target.clone(), told.kind.clone(), sent, lost, trouble]
+        })
+        .collect();
+    table(&header, &rows)
+}
+
 fn by_reason(of: &SrpStatistics) -> String {
     let header = [("Switchover Reason", Edge::Left), ("No", Edge::Right), ("Switchovers", Edge::Right)];
     let rows: Vec<_> = of
@@ -85,7 +111,7 @@ fn by_reason(of: &SrpStatistics) -> String {
 
 #[cfg(test)]
 mod tests {
-    use srp_core::api::{Counter, MessageCount, ReasonCount};
+    use srp_core::api::{Counter, EventTarget, MessageCount, ReasonCount};
 
     use super::*;
 
@@ -98,6 +124,7 @@ mod tests {
             since_us: 1_795_339_800_000_000,
             hello_messages_sent: 840,
             hello_messages_received: 839,
+            hello_messages_missed: 1,
             configuration_validation_messages_sent: 1,
             configuration_validation_messages_received: 2,
             configuration_mismatches: 0,
@@ -123,12 +150,21 @@ mod tests {
             errors: vec![Counter { name: "wrong-key".into(), count: 12 }],
             recorded_steps: 1_000,
             record_lost_steps: 0,
+            events_lost: 0,
+            event_targets: vec![EventTarget {
+                kind: "snmp-3".into(),
+                target: "198.51.100.10:162".into(),
+                sent: 4,
+                lost: 1,
+                trouble: Some("Network is unreachable (os error 101)".into()),
+            }],
         };
         let expected = "\
 Statistics Since:  2026-11-22 09:30:00.000000 UTC (00:00:42)
 
 Hello Messages Sent:                         840
 Hello Messages Received:                     839
+Hello Messages Missed:                       1
 Configuration Validation Messages Sent:      1
 Configuration Validation Messages Received:  2
 Configuration Mismatches:                    0
@@ -147,6 +183,7 @@ Cut Offs:             0
 Kernel Refusals:      0
 Recorded Steps:       1000
 Recorded Steps Lost:  0
+Events Lost:          0
 
 Switchovers:                 3
 Switchovers Aborted:         1
@@ -158,6 +195,9 @@ Validate Switchover Failed:  0
 Switchover Reason  No  Switchovers
 Dead Timer Expiry   9            1
 Manual Switchover  11            2
+
+Told Of Events     By      Sent  Lost  Trouble
+198.51.100.10:162  snmp-3     4     1  Network is unreachable (os error 101)
 
 Errors:
       12  wrong-key

@@ -1,5 +1,7 @@
 //! Points and lengths of time as operators read them.
 
+use srp_core::calendar::date;
+
 /// Wall time in UTC: `2026-11-22 09:30:00.123456 UTC`.
 pub fn wall(us: u64) -> String {
     let (seconds, micros) = (us / 1_000_000, us % 1_000_000);
@@ -38,21 +40,6 @@ pub fn age(since_us: u64, now_us: u64) -> String {
         1..=6 => format!("{days}d{hours:02}h{minutes:02}m"),
         _ => format!("{:02}w{}d{hours:02}h", days / 7, days % 7),
     }
-}
-
-/// Year, month and day of the Gregorian calendar, `days` after 1970-01-01.
-fn date(days: u64) -> (u64, u64, u64) {
-    // Years that begin in March have their leap day last, and months of a fixed pattern: 153 days in five of them.
-    const DAYS_TO_1970: u64 = 719_468;
-    const DAYS_IN_400_YEARS: u64 = 146_097;
-    let days = days + DAYS_TO_1970;
-    let (era, day) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = (era * 400 + year, if month < 10 { month + 3 } else { month - 9 });
-    (if month <= 2 { year + 1 } else { year }, month, day)
 }
 
 #[cfg(test)]

@@ -36,6 +36,21 @@ pub struct EventRecord {
     pub detail: Option<String>,
 }
 
+/// One who is told of events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventTarget {
+    /// `snmp-2c`, `snmp-3`, `syslog-udp` or `syslog-tcp`.
+    pub kind: String,
+    /// Address and port.
+    pub target: String,
+    /// Events that it was sent.
+    pub sent: u64,
+    /// Events that could not be sent.
+    pub lost: u64,
+    /// Why not, until one can be sent again.
+    pub trouble: Option<String>,
+}
+
 impl From<&Entry> for EventRecord {
     fn from(entry: &Entry) -> Self {
         let occurrence = &entry.occurrence;

@@ -25,6 +25,7 @@ mod listen;
 mod model;
 mod nearest;
 mod onlooker;
+mod outlet;
 mod prepends;
 mod range;
 mod reader;
@@ -54,6 +55,9 @@ pub use model::{
     PolicyRule, PoolConfig, RecordConfig, Security, SrpConfig,
 };
 pub use onlooker::{BmpConfig, MrtConfig};
+pub use outlet::{
+    EngineId, EventFilter, OutletConfig, SnmpAuth, SnmpSecurity, SnmpTarget, SyslogTarget, SyslogTransport,
+};
 pub use range::RangeConfig;
 pub use reload::{Change, Reload, changes};
 pub use restart::{RestartConfig, RestartMode};
@@ -121,6 +125,7 @@ fn read_root(root: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result
     let log = root.table("log").and_then(host::read_log);
     let kernel = root.table("kernel").and_then(host::read_kernel);
     let record = root.table("record").and_then(|record| host::read_record(record, base));
+    let outlets = outlet::read(root, base);
     let contexts = match root.tables("context", "name") {
         Ok(contexts) => {
             let contexts: Vec<_> =
@@ -138,6 +143,7 @@ fn read_root(root: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result
         log: log?,
         kernel: kernel?,
         record: record?,
+        outlets: outlets?,
         contexts: contexts?,
     })
 }

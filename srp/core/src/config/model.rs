@@ -12,6 +12,7 @@ use super::group::GroupConfig;
 use super::kind::word;
 use super::limits::PrefixLimits;
 use super::onlooker::{BmpConfig, MrtConfig};
+use super::outlet::OutletConfig;
 use super::range::RangeConfig;
 use super::restart::RestartConfig;
 use crate::types::{ChassisMode, Mac, Priority, Span};
@@ -29,6 +30,8 @@ pub struct Config {
     pub kernel: KernelConfig,
     /// `[record]`: what the state machine is told and answers goes to a file.
     pub record: Option<RecordConfig>,
+    /// `[snmp]` and `[[syslog]]`: who is told of events.
+    pub outlets: OutletConfig,
     /// `[[context]]`, in configured order; names are unique.
     pub contexts: Vec<ContextConfig>,
 }

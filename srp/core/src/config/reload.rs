@@ -30,7 +30,7 @@ impl Reload {
 
 /// What changes from `old` to `new`, in words.
 ///
-/// Live: timers and switchover settings of `[srp]`, monitors, BFD, the record, and loopbacks, pools, neighbours and
+/// Live: timers and switchover settings of `[srp]`, monitors, BFD, the record, who is told of events, and loopbacks, pools, neighbours and
 /// networks of a context that stays, and the files of keys and certificates. Everything that makes a chassis who it is
 /// (role, priority, link), how it marks its kernel state, and the BGP instances themselves need a new start.
 pub fn changes(old: &Config, new: &Config) -> Reload {
@@ -104,6 +104,9 @@ fn is_live_table(table: &Table) -> bool {
         "srp.monitor.bgp"
             | "srp.bfd"
             | "record"
+            | "snmp"
+            | "snmp.target"
+            | "syslog"
             | "context.loopback"
             | "context.pool"
             | "context.bgp.group"

@@ -1,5 +1,7 @@
 //! The running configuration as text: every key with the value in force, defaults included.
 
+mod outlet;
+
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -128,6 +130,7 @@ pub(super) fn tables(config: &Config) -> Vec<Table> {
     tables.extend(config.record.iter().map(|record| {
         Table::new("record").text("file", record.file.display()).text("max-size", record.max_size)
     }));
+    tables.extend(outlet::tables(&config.outlets));
     tables.extend(config.contexts.iter().flat_map(context));
     tables
 }

@@ -18,6 +18,6 @@ mod observe;
 mod occurrence;
 
 pub use log::{Entry, Log};
-pub use name::{Name, Severity};
+pub use name::{Name, Severity, UnknownName};
 pub use observe::{Observation, Observer, Whereabouts};
 pub use occurrence::Occurrence;

@@ -4,20 +4,28 @@
 //! What is told goes through a queue of [`QUEUE`] observations; one that finds it full is lost and counted, so a storm of
 //! events costs the chassis thread nothing but the attempt.
 
+mod outlet;
+pub mod snmp;
+mod syslog;
+
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use srp_core::api::EventRecord;
-use srp_core::config::Config;
+use srp_core::api::{EventRecord, EventTarget};
+use srp_core::config::{Config, EventFilter, OutletConfig, SnmpSecurity, SyslogTransport};
 use srp_core::events::{Entry, Log, Observation, Observer, Severity, Whereabouts};
-use srp_core::types::Time;
+use srp_core::types::{Mac, Time};
 use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
 
 use crate::clock;
+use crate::start::random;
 use crate::watch::lock;
+use outlet::{Outlet, Tally, Way};
+use snmp::{Secrets, SnmpError, Speaker};
 
 /// So many observations wait for the thread at the most.
 const QUEUE: usize = 4_096;
@@ -28,12 +36,16 @@ pub struct Herald {
     told: mpsc::Sender<Told>,
     lost: Arc<AtomicU64>,
     log: SharedLog,
+    tallies: SharedTallies,
 }
+
+type SharedTallies = Arc<Mutex<Vec<Arc<Tally>>>>;
 
 type SharedLog = Arc<Mutex<Log>>;
 
 enum Told {
     Seen(Time, Observation),
+    Outlets(Box<Outlets>, Mac),
     End(oneshot::Sender<()>),
 }
 
@@ -41,8 +53,16 @@ impl Herald {
     /// Starts the thread. An error is one of the system: no thread, or no descriptor for its loop.
     pub fn start(here: Whereabouts) -> io::Result<Self> {
         let (told, inbox) = mpsc::channel(QUEUE);
-        let herald = Self { told, lost: Arc::default(), log: SharedLog::default() };
-        let desk = Desk { observer: Observer::new(here), log: Arc::clone(&herald.log) };
+        let herald =
+            Self { told, lost: Arc::default(), log: SharedLog::default(), tallies: SharedTallies::default() };
+        let desk = Desk {
+            observer: Observer::new(here),
+            log: Arc::clone(&herald.log),
+            tallies: Arc::clone(&herald.tallies),
+            outlets: Vec::new(),
+            tasks: JoinSet::new(),
+            started: clock::now(),
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("srpd-events".into())
@@ -67,6 +87,18 @@ impl Herald {
         lock(&self.log).show(least, traps, last).into_iter().map(EventRecord::from).collect()
     }
 
+    /// From here on these are told of events, and no others. What waits for others is still sent.
+    pub async fn tell_of_events(&self, outlets: Outlets, mac: Mac) {
+        if self.told.send(Told::Outlets(Box::new(outlets), mac)).await.is_err() {
+            warn!("nobody is told of events: the thread for that has ended");
+        }
+    }
+
+    /// Who is told of events, and what became of it.
+    pub fn targets(&self) -> Vec<EventTarget> {
+        lock(&self.tallies).iter().map(|tally| tally.show()).collect()
+    }
+
     /// Observations that found the queue full.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
@@ -86,6 +118,21 @@ impl Herald {
     }
 }
 
+/// Who is to be told of events, with the secrets that stand in files.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outlets {
+    config: OutletConfig,
+    secrets: Vec<Secrets>,
+}
+
+impl Outlets {
+    /// Reads the secrets. An error is a file that cannot be used.
+    pub fn load(config: &Config) -> Result<Self, SnmpError> {
+        let secrets = config.outlets.snmp.iter().map(Secrets::load).collect::<Result<_, _>>()?;
+        Ok(Self { config: config.outlets.clone(), secrets })
+    }
+}
+
 /// What events say of this chassis.
 pub fn whereabouts(config: &Config) -> Whereabouts {
     let srp = &config.srp;
@@ -101,6 +148,10 @@ pub fn whereabouts(config: &Config) -> Whereabouts {
 struct Desk {
     observer: Observer,
     log: SharedLog,
+    tallies: SharedTallies,
+    outlets: Vec<Outlet>,
+    tasks: JoinSet<()>,
+    started: Time,
 }
 
 impl Desk {
@@ -108,7 +159,11 @@ impl Desk {
         while let Some(told) = inbox.recv().await {
             match told {
                 Told::Seen(at, observation) => self.hand_on(at, &observation),
+                Told::Outlets(outlets, mac) => self.open(&outlets, mac),
                 Told::End(done) => {
+                    // Their queues end, and with them the tasks, once all is sent.
+                    self.outlets.clear();
+                    while self.tasks.join_next().await.is_some() {}
                     let _ = done.send(()); // whoever waited may have lost patience
                     return;
                 }
@@ -118,8 +173,61 @@ impl Desk {
 
     fn hand_on(&mut self, at: Time, observation: &Observation) {
         for occurrence in self.observer.note(observation) {
-            let _entry: Entry = lock(&self.log).push(at, clock::wall_us(at), occurrence);
+            let entry = lock(&self.log).push(at, clock::wall_us(at), occurrence);
+            self.outlets.iter().for_each(|outlet| outlet.hand(&entry));
         }
+    }
+
+    fn open(&mut self, Outlets { config, secrets }: &Outlets, mac: Mac) {
+        self.outlets.clear();
+        let started = (self.started, clock::wall_us(self.started));
+        let engine = snmp::engine_id(config.engine_id.as_ref(), mac);
+        if !config.snmp.is_empty() {
+            info!(engine_id = %engine, "SNMP notifications");
+        }
+        for (target, secrets) in config.snmp.iter().zip(secrets) {
+            let mut speaker = Speaker::new(target, secrets, &engine, started, random());
+            let form = move |entry: &Entry| match speaker.datagram(entry) {
+                Ok(octets) => octets,
+                Err(error) => {
+                    warn!(%error, "SNMP");
+                    None
+                }
+            };
+            let way = Way {
+                kind: match target.security {
+                    SnmpSecurity::V2c { .. } => "snmp-2c",
+                    SnmpSecurity::V3 { .. } => "snmp-3",
+                },
+                target: (target.address, target.port).into(),
+                source: target.source_address,
+                is_stream: false,
+            };
+            self.add(way, &target.filter, Box::new(form));
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let sender = syslog::Sender::new(&host, std::process::id());
+        for collector in &config.syslog {
+            let (sender, facility) = (sender.clone(), collector.facility);
+            let (kind, is_stream) = match collector.transport {
+                SyslogTransport::Udp => ("syslog-udp", false),
+                SyslogTransport::Tcp => ("syslog-tcp", true),
+            };
+            let form = move |entry: &Entry| {
+                let message = sender.message(facility, entry);
+                Some(if is_stream { syslog::framed(&message) } else { message.into_bytes() })
+            };
+            let target = (collector.address, collector.port).into();
+            let way = Way { kind, target, source: collector.source_address, is_stream };
+            self.add(way, &collector.filter, Box::new(form));
+        }
+        let tallies = self.outlets.iter().map(Outlet::tally).collect();
+        *lock(&self.tallies) = tallies;
+    }
+
+    fn add(&mut self, way: Way, filter: &EventFilter, form: outlet::Form) {
+        while self.tasks.try_join_next().is_some() {} // those of an earlier configuration
+        self.outlets.push(Outlet::start(way, filter.clone(), form, &mut self.tasks));
     }
 }
 

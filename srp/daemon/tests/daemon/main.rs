@@ -18,4 +18,5 @@ mod show;
 mod signs;
 mod stopped;
 mod support;
+mod told;
 mod unnumbered;

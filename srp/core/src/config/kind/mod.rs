@@ -2,6 +2,7 @@
 
 mod address;
 mod duration;
+mod outlet;
 mod rule;
 mod size;
 
@@ -16,6 +17,7 @@ use crate::types::Mac;
 
 pub(super) use address::{Address, AddressV4, AddressV6, HostAddress, Prefix, RouterId};
 pub(super) use duration::{Duration, HoldTime};
+pub(super) use outlet::{EngineIdText, EventName};
 pub(super) use rule::Rule;
 pub(super) use size::Size;
 

@@ -7,9 +7,11 @@ use ipnetwork::IpNetwork;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::{FULL, parse};
 use crate::config::*;
+use crate::events::{Name, Severity};
 use crate::types::{ChassisMode, Mac, Priority, Span};
 
 proptest! {
@@ -38,8 +40,8 @@ fn the_full_example_survives_too() {
 fn any_config() -> impl Strategy<Value = Config> {
     let record = option::of((any_path(), 64_u64..1 << 24));
     let host = (any_path(), option::of("[a-z]{1,8}"), any_level(), any::<bool>(), 1_u32.., record);
-    (any_srp(), host, vec(any_context(), 0..3)).prop_map(
-        |(srp, (socket, group, level, json, metric, record), mut contexts)| {
+    (any_srp(), host, any_outlets(), vec(any_context(), 0..3)).prop_map(
+        |(srp, (socket, group, level, json, metric, record), outlets, mut contexts)| {
             // Names and tables of their own keep the contexts out of each other's way.
             for (table, context) in (300..).zip(&mut contexts) {
                 context.name = format!("{}{table}", context.name);
@@ -77,10 +79,51 @@ fn any_config() -> impl Strategy<Value = Config> {
                     learned_metric: if metric == 83 { 84 } else { 83 },
                 },
                 record: record.map(|(file, kib)| RecordConfig { file, max_size: Octets::kib(kib) }),
+                outlets,
                 contexts,
             }
         },
     )
+}
+
+fn any_outlets() -> impl Strategy<Value = OutletConfig> {
+    let engine = option::of(vec(1_u8..255, 5..=32).prop_map(EngineId));
+    let v2c = any_path().prop_map(|community_file| SnmpSecurity::V2c { community_file });
+    let auth = (prop_oneof![Just(SnmpAuth::Sha1), Just(SnmpAuth::Sha256)], any_path());
+    let v3 = ("[a-z]{1,9}", option::of((auth, option::of(any_path())))).prop_map(|(user, proof)| {
+        let (auth, privacy_file) = proof.map_or((None, None), |(auth, privacy)| (Some(auth), privacy));
+        SnmpSecurity::V3 { user, auth, privacy_file }
+    });
+    let snmp = vec((1_u16.., prop_oneof![v2c, v3], any::<bool>(), any_filter()), 0..3);
+    let syslog = vec((1_u16.., any::<bool>(), 16_u8..24, any::<bool>(), any_filter()), 0..3);
+    (engine, snmp, syslog).prop_map(|(engine_id, snmp, syslog)| {
+        let number = |index: usize| u8::try_from(index + 1).expect("few");
+        let target = |(index, (port, security, v6, filter))| SnmpTarget {
+            address: numbered(v6, 20, number(index)).ip(),
+            port,
+            security,
+            source_address: Some(numbered(v6, 21, 1).ip()),
+            filter,
+        };
+        let collector = |(index, (port, tcp, facility, v6, filter))| SyslogTarget {
+            address: numbered(v6, 22, number(index)).ip(),
+            port,
+            transport: if tcp { SyslogTransport::Tcp } else { SyslogTransport::Udp },
+            facility,
+            source_address: None,
+            filter,
+        };
+        OutletConfig {
+            engine_id,
+            snmp: snmp.into_iter().enumerate().map(target).collect(),
+            syslog: syslog.into_iter().enumerate().map(collector).collect(),
+        }
+    })
+}
+
+fn any_filter() -> impl Strategy<Value = EventFilter> {
+    let severity = select(Severity::WORDS).prop_map(|(_, severity)| severity);
+    (severity, vec(select(Name::ALL), 0..3)).prop_map(|(severity, names)| EventFilter { severity, names })
 }
 
 fn any_srp() -> impl Strategy<Value = SrpConfig> {
