@@ -83,6 +83,7 @@ mod tests {
         ContextConfig {
             name: "destination".into(),
             table: 254,
+            interfaces: Vec::new(),
             loopbacks: vec![
                 loopback("service", "203.0.113.1/32", true),
                 loopback("own", "198.51.100.1/32", false),

@@ -90,6 +90,7 @@ mod tests {
         ContextConfig {
             name: "destination".into(),
             table: 254,
+            interfaces: Vec::new(),
             loopbacks: Vec::new(),
             pools: pools.iter().map(pool).collect(),
             bgp: Some(BgpConfig { restart: config(mode), ..BgpConfig::new(65_001, [192, 0, 2, 1].into()) }),

@@ -20,12 +20,16 @@
 //! Read first: `plan.rs` (the rules), `ledger.rs` with its two books, `worker.rs` (the loop), `apply.rs`, `socket.rs`.
 //! `docs/decisions/0004-kernel-ownership.md` says why the mark, the metrics and the own writer are as they are.
 //!
+//! Beside them, the links that the configuration names ([`Ports`]): addresses with a mark of their own, MTU, speed, up or
+//! down, description. They are made at a start and at a reload, not watched.
+//!
 //! Everything happens in the network namespace of the thread that calls [`Kernel::start`]. Left out: nexthop objects,
 //! policy rules, neighbour entries. Next hops that are not directly connected are resolved by [`Kernel::ways`] first.
 
 mod apply;
 mod codec;
 mod compare;
+mod ethtool;
 mod filter;
 mod frame;
 mod gratuitous;
@@ -38,6 +42,8 @@ mod links;
 mod lookup;
 mod names;
 pub mod plan;
+mod port;
+mod port_hands;
 mod prefix;
 mod report;
 mod settings;
@@ -53,6 +59,8 @@ pub use kernel::{EventReceiver, Kernel, RequestError, StartError};
 pub use left_over::LeftOver;
 pub use links::{Link, LinkAddress, Links};
 pub use names::{LinkIndex, LinkName, LinkNameError, Mac, TableId};
+pub use port::{FoundPort, Port, PortAddress, PortError, PortOp, PortReason, Speed};
+pub use port_hands::{Done, Ports};
 pub use prefix::{Prefix, PrefixError};
 pub use report::{CompareCause, KernelEvent, LinkDownCause, Object, RefuseReason, Refused, Report};
 pub use settings::{Settings, SettingsError};

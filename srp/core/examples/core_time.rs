@@ -105,6 +105,7 @@ fn context(prefixes: u32) -> ContextConfig {
     ContextConfig {
         name: "destination".into(),
         table: 254,
+        interfaces: Vec::new(),
         loopbacks: Vec::new(),
         pools: (0..prefixes).map(pool).collect(),
         bgp: None,

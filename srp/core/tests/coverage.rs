@@ -5,8 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Rows of the source's feature table that have to be covered: name, first and last number.
-const ROWS: [(&str, u32, u32); 5] =
-    [("CH", 1, 16), ("BGP", 1, 8), ("SW", 1, 2), ("SW", 13, 13), ("QOS", 1, 1)];
+const ROWS: &[(&str, u32, u32)] = &[
+    ("CH", 1, 16),
+    ("BGP", 1, 8),
+    ("SW", 1, 2),
+    ("SW", 13, 13),
+    ("QOS", 1, 1),
+    ("CFG", 1, 1),
+    ("CFG", 6, 6),
+];
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -10,7 +10,7 @@
 //!      |              |
 //!  netlink thread   bgp-io and bgp-rib threads of each context
 //!      |              |
-//!  main thread           learned routes, links, control socket, signals                    [watch, control, start]
+//!  main thread           learned routes, links, control socket, signals             [watch, control, start, ports]
 //!
 //!  srpd-events thread    named events of all of them: the log, and who is to hear of them  [events]
 //! ```
@@ -30,6 +30,7 @@ pub mod key_files;
 pub mod link;
 pub mod notify;
 pub mod paths;
+pub mod ports;
 pub mod realtime;
 pub mod record;
 pub mod reload;

@@ -17,6 +17,7 @@ use crate::events::{self, Outlets};
 use crate::inbox::Input;
 use crate::link::{Credentials, CredentialsError};
 use crate::paths;
+use crate::ports;
 use crate::record::Recording;
 use crate::start::{
     StartError, Told, chassis_settings, check_machine, checked_speakers, load, warn_of_slips,
@@ -91,10 +92,6 @@ impl Reload<'_> {
                 return self.refuse(&format!("the running configuration stays: {error}"));
             }
         };
-        if differences.is_empty() && credentials.is_none() && told == held.told && outlets == held.outlets {
-            info!("reload: nothing has changed");
-            return;
-        }
         let needs_restart: Vec<&str> =
             differences.iter().filter(|change| !change.live).map(|change| change.what.as_str()).collect();
         if !needs_restart.is_empty() {
@@ -103,7 +100,18 @@ impl Reload<'_> {
                 needs_restart.join("; ")
             ));
         }
+        // Also where the file is the same: somebody may have taken an address away.
+        if let Err(error) = ports::make(&new).await {
+            return self.refuse(&format!("the running configuration stays: {error}"));
+        }
+        if differences.is_empty() && credentials.is_none() && told == held.told && outlets == held.outlets {
+            info!("reload: nothing has changed");
+            return;
+        }
         if let Err(error) = self.change_paths(&new).await {
+            if let Err(error) = ports::make(&old).await {
+                error!("interfaces not put back: {error}");
+            }
             return self.refuse(&format!("the running configuration stays: {error}"));
         }
         for change in &differences {
@@ -142,7 +150,7 @@ impl Reload<'_> {
         checked_speakers(new)
     }
 
-    /// The only part that the system can refuse, so it comes first. Sessions that stay are not touched.
+    /// The system can refuse it, so it comes before what it cannot. Sessions that stay are not touched.
     async fn change_paths(&self, new: &Config) -> Result<(), StartError> {
         let wanted = paths::wanted(new)?;
         let (reply, done) = oneshot::channel();

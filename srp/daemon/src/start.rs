@@ -13,7 +13,7 @@ use std::time::Duration;
 use bgp_glue::speaker::{Speaker, SpeakerConfig, SpeakerHandle};
 use bgp_glue::{SettingsError, speaker_config};
 use mio::{Poll, Registry, Waker};
-use netlink::{Kernel, TableId};
+use netlink::{EventReceiver, Kernel, TableId};
 use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
 use srp_core::config::{BgpConfig, Config, digest};
 use srp_core::events::Observation;
@@ -34,6 +34,7 @@ use crate::inbox::{Inbox, Input};
 use crate::key_files;
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
 use crate::paths::{self, Paths};
+use crate::ports::{self, PortsError};
 use crate::record::Recording;
 use crate::reload::{self, Held};
 use crate::restart::{self, Again};
@@ -59,6 +60,9 @@ pub enum StartError {
     /// The kernel side.
     #[error(transparent)]
     Kernel(#[from] netlink::StartError),
+    /// The links that the configuration names.
+    #[error(transparent)]
+    Ports(#[from] PortsError),
     /// The configuration asks for something that this machine does not have.
     #[error("{0}")]
     Machine(String),
@@ -162,8 +166,8 @@ fn graceful_shutdown(config: &Config) -> Span {
 /// Runs a chassis until it is told to stop.
 pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let claim = Claim::new(&config.control)?;
-    let (kernel, kernel_events) = Kernel::start(kernel_settings(&config))?;
-    check_machine(&config, &kernel)?;
+    let told = checked_speakers(&config)?;
+    let (kernel, kernel_events) = kernel_with_ports(&config).await?;
     warn_of_slips(&config, &kernel);
     let kernel = Arc::new(kernel);
 
@@ -179,7 +183,6 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let (herald, outlets) = start_events(&config, mac).await?;
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
-    let told = checked_speakers(&config)?;
     let again = restart::find(&config.contexts, kernel.left_over());
     let network = Arc::new(Network::new(Arc::clone(&kernel)));
     let shared = Shared { neighbors: &neighbors, inbox: &inbox, network: &network, herald: &herald };
@@ -369,6 +372,18 @@ fn tell(inbox: &Inbox, event: Event) {
     if let Err(error) = inbox.send(Input::Event(event, Vec::new())) {
         error!(%error, "chassis thread not told");
     }
+}
+
+/// The kernel side, with the named links made as wanted, and read again where that changed any: whoever asks it then sees
+/// their addresses.
+async fn kernel_with_ports(config: &Config) -> Result<(Kernel, EventReceiver), StartError> {
+    let started = Kernel::start(kernel_settings(config))?;
+    check_machine(config, &started.0)?;
+    if !ports::make(config).await? {
+        return Ok(started);
+    }
+    drop(started);
+    Ok(Kernel::start(kernel_settings(config))?)
 }
 
 fn kernel_settings(config: &Config) -> netlink::Settings {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::fault::{Fault, Place};
+use super::interface;
 use super::listen::{self, Listens};
 use super::model::BfdConfig;
 use super::reader::{Found, Reader, Section};
@@ -19,6 +20,8 @@ pub(super) struct Ledger {
     pub bind_address: Option<Found<IpAddr>>,
     pub peer_address: Option<Found<IpAddr>>,
     pub link_port: Option<Found<u16>>,
+    /// `srp.context`.
+    pub redundancy_context: Option<Found<String>>,
     /// Where the Standby is told to announce too.
     pub advertise_in_standby: Option<Place>,
     /// Hello-interval and dead-interval.
@@ -40,6 +43,12 @@ pub(super) struct ContextClaims {
     pub name: Option<Found<String>>,
     pub table: u32,
     pub prefixes: Vec<Claim>,
+    /// Names of interfaces.
+    pub interfaces: Vec<Found<String>>,
+    /// Their addresses.
+    pub addresses: Vec<Found<IpNetwork>>,
+    /// Not every interface could be read: an address that is missing here may be in the file.
+    pub interfaces_unread: bool,
     pub neighbors: Vec<Found<IpAddr>>,
     /// Where others may come from.
     pub ranges: Vec<Found<IpNetwork>>,
@@ -107,6 +116,7 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     check_monitors(reader, ledger);
     check_bfd(reader, ledger);
     unnumbered::check_links(reader, ledger);
+    interface::check(reader, ledger);
 }
 
 /// Reports each value that stands earlier in the list as well.
@@ -122,7 +132,7 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
 }
 
 /// Each value that has one with an equal key before it, with the first such.
-fn twice<'v, V, K: Ord>(
+pub(super) fn twice<'v, V, K: Ord>(
     values: impl IntoIterator<Item = &'v V>,
     key: impl Fn(&'v V) -> K,
 ) -> Vec<(&'v V, &'v V)> {

@@ -3,6 +3,7 @@
 use super::across::{Claim, ContextClaims, Ledger, report_twice};
 use super::bgp;
 use super::fault::Fault;
+use super::interface;
 use super::kind::{Choice, Flag, HostAddress, Integer, Interface, Name, Prefix};
 use super::model::{Action, ContextConfig, LoopbackConfig, PoolConfig};
 use super::reader::{Found, Reported, Section};
@@ -23,6 +24,7 @@ pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextCo
         table: table.unwrap_or(MAIN_TABLE),
         ..ContextClaims::default()
     };
+    let interfaces = interface::read_all(s, &mut claims);
     let loopbacks = read_loopbacks(s, &mut claims);
     let pools = read_pools(s, &mut claims);
     let bgp = match s.table("bgp") {
@@ -34,7 +36,14 @@ pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextCo
         }
     };
     ledger.contexts.push(claims);
-    Ok(ContextConfig { name: name?.value, table: table?, loopbacks: loopbacks?, pools: pools?, bgp: bgp? })
+    Ok(ContextConfig {
+        name: name?.value,
+        table: table?,
+        interfaces: interfaces?,
+        loopbacks: loopbacks?,
+        pools: pools?,
+        bgp: bgp?,
+    })
 }
 
 fn read_table(s: &Section<'_, '_>) -> Result<u32, Reported> {

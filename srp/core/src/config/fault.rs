@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use ipnetwork::IpNetwork;
 
 use super::instance_fault::InstanceFault;
+use super::interface::InterfaceFault;
 use crate::types::Span;
 
 /// One fault of a configuration file. Prints as two lines: where, what and why; then what to do.
@@ -350,6 +351,9 @@ pub enum Fault {
     /// What is wrong with a BGP instance, its groups, ranges and listeners.
     #[error(transparent)]
     Instance(InstanceFault),
+    /// What is wrong with an interface, or with what refers to one.
+    #[error(transparent)]
+    Interface(InterfaceFault),
     /// A monitor for a neighbour that the context does not have.
     #[error("context {context} has no neighbour of this address")]
     UnknownNeighbor {
@@ -446,6 +450,7 @@ impl Fault {
             Self::OurOwnAddress { .. } => "write the address of the neighbour".into(),
             Self::AddressInUse { .. } => "choose an address that nothing else has".into(),
             Self::Instance(fault) => fault.remedy(),
+            Self::Interface(fault) => fault.remedy(),
             Self::UnknownContext { known } if known.is_empty() => "add a [[context]] table".into(),
             Self::UnknownContext { known } => format!("write one of: {}", known.join(", ")),
             Self::UnknownNeighbor { known, .. } if known.is_empty() => {

@@ -19,6 +19,7 @@ mod fault;
 mod group;
 mod host;
 mod instance_fault;
+mod interface;
 mod kind;
 mod limits;
 mod listen;
@@ -48,6 +49,7 @@ pub use fault::{ConfigError, Fault, Place};
 pub use group::GroupConfig;
 pub use host::DEFAULT_SOCKET;
 pub use instance_fault::InstanceFault;
+pub use interface::{Duplex, InterfaceConfig, InterfaceFault, LinkSpeed};
 pub use limits::{LimitAction, PrefixLimits};
 pub use model::{
     Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,

@@ -9,6 +9,7 @@ use ipnetwork::IpNetwork;
 use super::add_path::AddPath;
 use super::dscp::Dscp;
 use super::group::GroupConfig;
+use super::interface::InterfaceConfig;
 use super::kind::word;
 use super::limits::PrefixLimits;
 use super::onlooker::{BmpConfig, MrtConfig};
@@ -221,6 +222,8 @@ pub struct ContextConfig {
     pub name: String,
     /// Kernel routing table, 1 ..= `u32::MAX`; default 254, the main table.
     pub table: u32,
+    /// `[[context.interface]]`: links of this machine.
+    pub interfaces: Vec<InterfaceConfig>,
     /// `[[context.loopback]]`.
     pub loopbacks: Vec<LoopbackConfig>,
     /// `[[context.pool]]`.

@@ -107,6 +107,7 @@ fn is_live_table(table: &Table) -> bool {
             | "snmp"
             | "snmp.target"
             | "syslog"
+            | "context.interface"
             | "context.loopback"
             | "context.pool"
             | "context.bgp.group"

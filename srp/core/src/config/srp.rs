@@ -51,6 +51,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         ledger.modifiers = Some((threshold.clone(), delta.clone()));
     }
     ledger.link_port = port.clone().ok();
+    ledger.redundancy_context = context.clone().ok();
     ledger.advertise_in_standby = in_standby.as_ref().ok().filter(|on| on.value).map(|on| on.at.clone());
 
     let (bind_address, peer_address) = ends?;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use toml::Value;
 
+use super::interface::{InterfaceConfig, LinkSpeed};
 use super::model::{
     Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig,
     PolicyRule, Security, SrpConfig,
@@ -216,6 +217,7 @@ fn context(context: &ContextConfig) -> Vec<Table> {
         Table::element("context", &context.name, "").text("name", &context.name).bare("table", context.table);
     let path = head.path();
     let mut tables = vec![head];
+    tables.extend(context.interfaces.iter().map(|config| interface(config, &path)));
     tables.extend(context.loopbacks.iter().map(|loopback| {
         Table::element("context.loopback", &loopback.name, &path)
             .text("name", &loopback.name)
@@ -233,6 +235,20 @@ fn context(context: &ContextConfig) -> Vec<Table> {
     }));
     tables.extend(context.bgp.iter().flat_map(|instance| bgp(instance, &path)));
     tables
+}
+
+fn interface(interface: &InterfaceConfig, context: &str) -> Table {
+    let addresses: Vec<_> = interface.addresses.iter().map(ToString::to_string).collect();
+    let table = Table::element("context.interface", &interface.name, context)
+        .text("name", &interface.name)
+        .bare("addresses", Value::from(addresses))
+        .maybe_bare("mtu", interface.mtu);
+    let table = match interface.speed {
+        None => table,
+        Some(LinkSpeed::Auto) => table.text("speed", "auto"),
+        Some(LinkSpeed::Fixed { megabits, duplex }) => table.text("speed", megabits).text("duplex", duplex),
+    };
+    table.bare("shutdown", interface.shutdown).maybe("description", interface.description.as_ref())
 }
 
 fn bgp(bgp: &BgpConfig, context: &str) -> Vec<Table> {

@@ -32,6 +32,7 @@ static CONTEXT: LazyLock<ContextConfig> = LazyLock::new(|| {
     ContextConfig {
         name: "destination".into(),
         table: 254,
+        interfaces: Vec::new(),
         loopbacks: vec![LoopbackConfig {
             name: "gateway".into(),
             address: net("203.0.113.1/32"),

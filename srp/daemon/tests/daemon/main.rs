@@ -11,6 +11,7 @@ mod neighbors;
 mod next_hops;
 mod onlookers;
 mod pair;
+mod ports;
 mod record;
 mod reload;
 mod rotation;

@@ -162,7 +162,7 @@ pub(super) fn prefix(text: &str) -> Result<IpNetwork, Fault> {
     }
 }
 
-fn unicast(address: IpAddr) -> Result<(), Fault> {
+pub(super) fn unicast(address: IpAddr) -> Result<(), Fault> {
     let what = match address {
         _ if address.is_unspecified() => "the unspecified address",
         _ if address.is_multicast() => "a multicast address",

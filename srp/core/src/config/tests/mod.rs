@@ -1,6 +1,7 @@
 //! Tests of the whole way from text to configuration and back.
 
 mod faults;
+mod interfaces;
 mod neighbors;
 mod reference;
 mod round_trip;

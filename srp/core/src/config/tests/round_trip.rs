@@ -46,6 +46,12 @@ fn any_config() -> impl Strategy<Value = Config> {
             for (table, context) in (300..).zip(&mut contexts) {
                 context.name = format!("{}{table}", context.name);
                 context.table = table;
+                for (number, interface) in (1..).zip(&mut context.interfaces) {
+                    interface.name = format!("{}-{table}", interface.name);
+                    let subnet = u8::try_from(table - 300).expect("few contexts");
+                    let hosts = [false, true].map(|v6| numbered(v6, 20 + subnet, number).ip());
+                    interface.addresses = hosts.map(IpNetwork::from).to_vec();
+                }
                 // Addresses repeat from context to context, and a path has one BFD session whichever asks for it.
                 let neighbors = context.bgp.iter_mut().flat_map(|bgp| &mut bgp.neighbors);
                 neighbors.filter(|_| table > 300).for_each(|neighbor| neighbor.bfd = None);
@@ -199,10 +205,12 @@ fn any_bfd_timers() -> impl Strategy<Value = BfdTimers> {
 
 fn any_context() -> impl Strategy<Value = ContextConfig> {
     let prefixes = vec((any::<bool>(), any::<bool>(), any::<bool>()), 0..5);
-    ("[a-z]{1,6}", prefixes.clone(), prefixes, option::of(any_bgp())).prop_map(
-        |(name, loopbacks, pools, bgp)| ContextConfig {
+    let interfaces = vec((option::of(1280_u16..), 0_u8..4, any::<bool>(), option::of("[ -~]{1,9}")), 0..3);
+    ("[a-z]{1,6}", interfaces, prefixes.clone(), prefixes, option::of(any_bgp())).prop_map(
+        |(name, interfaces, loopbacks, pools, bgp)| ContextConfig {
             name,
             table: 254,
+            interfaces: interfaces.into_iter().enumerate().map(interface).collect(),
             loopbacks: (1..)
                 .zip(loopbacks)
                 .map(|(number, (v6, lo, srp_activate))| LoopbackConfig {
@@ -225,6 +233,25 @@ fn any_context() -> impl Strategy<Value = ContextConfig> {
             bgp,
         },
     )
+}
+
+/// Its names and addresses are its number's; what tells contexts apart is added where they are put together.
+fn interface(
+    (number, (mtu, speed, shutdown, description)): (usize, (Option<u16>, u8, bool, Option<String>)),
+) -> InterfaceConfig {
+    let duplex = if shutdown { Duplex::Half } else { Duplex::Full };
+    InterfaceConfig {
+        name: format!("p{number}"),
+        addresses: Vec::new(),
+        mtu,
+        speed: match speed {
+            0 => None,
+            1 => Some(LinkSpeed::Auto),
+            _ => Some(LinkSpeed::Fixed { megabits: 10 * 10_u32.pow(u32::from(speed) - 1), duplex }),
+        },
+        shutdown,
+        description,
+    }
 }
 
 fn any_bgp() -> impl Strategy<Value = BgpConfig> {
