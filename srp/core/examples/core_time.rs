@@ -42,6 +42,8 @@ fn kind(event: &Event) -> &'static str {
         Event::BgpNeighbors { .. }
         | Event::SessionManagers { .. }
         | Event::PeerBfd { .. }
+        | Event::Monitor { .. }
+        | Event::ResetMonitor { .. }
         | Event::InitiateSwitchover { .. }
         | Event::ValidateSwitchover { .. }
         | Event::TerminatePostProcess { .. }

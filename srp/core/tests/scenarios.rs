@@ -66,8 +66,8 @@ scenarios! {
     bgp_6_flapping_neighbours_do_not_cut_off
     bgp_6_short_pause_changes_nothing
     bgp_6_suspended_active_comes_back_behind
-    bgp_7_a_switchover_is_reverted_by_the_next_one
     bgp_6_suspension_is_measured_by_the_faster_detector
+    bgp_7_a_switchover_is_reverted_by_the_next_one
     ch_10_same_priority_higher_mac_wins
     ch_10_twins_are_reported_and_still_elect_one
     ch_11_returning_primary_does_not_preempt
@@ -107,6 +107,20 @@ scenarios! {
     ch_7_srp_link_cut_then_healed
     ch_8_primary_becomes_active_and_backup_stands_by
     ch_9_same_mode_lower_priority_number_wins
+    grd_1_back_to_back_aaa_switchovers_are_damped
+    grd_2_back_to_back_diameter_switchovers_are_damped
+    grd_3_failures_after_a_start_are_damped_by_kind
+    grd_4_a_restart_whose_neighbours_come_back_in_time_moves_nothing
+    mon_1_aaa_counts_on_the_active_alone
+    mon_2_all_servers_down_switches_over_and_mon_3_the_new_active_stays
+    mon_3_a_manual_switchover_ends_it
+    mon_3_an_operator_resets_the_failure
+    mon_5_a_failure_waits_for_a_standby
+    mon_5_a_peer_that_is_not_better_is_not_switched_to
+    mon_5_all_neighbours_of_a_context_down_switches_over
+    mon_5_an_attempt_that_falls_back_is_tried_again_some_times
+    mon_6_all_of_a_group_down_switches_over
+    mon_7_diameter_failure_is_disregarded_by_the_new_active_until_it_is_reset
     sw_13_the_new_active_ends_the_forwarding_of_the_old_one
     sw_13_the_old_active_ends_its_own_forwarding
     sw_13_the_withdraw_is_waited_for_all_the_same
@@ -127,6 +141,7 @@ scenarios! {
     sw_1_switchover_without_bgp_is_refused_and_forced_does_not_wait
     sw_1_take_over_that_is_suspended_is_no_longer_planned
     sw_1_the_new_active_is_asked_while_the_old_one_leaves
+    sw_2_a_peer_with_failed_monitors_is_an_obstacle
     sw_2_force_takes_what_the_kernel_gives
     sw_2_validation_names_what_is_in_the_way
 }

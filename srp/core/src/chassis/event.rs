@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::failover::Held;
+use super::monitor::{Failure, GuardTimers, MonitorId, MonitorKind, MonitorState, Monitored};
 use super::presence::Ticket;
 use crate::api::Check;
 use crate::types::{ChassisState, Identity, RouteModifier, Span, SwitchReason, Time};
@@ -40,6 +42,18 @@ pub struct Settings {
     /// BFD with the peer, where it is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer_bfd: Option<PeerBfdSettings>,
+    /// What is watched, in configured order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub monitors: Vec<Monitored>,
+    /// What protects from hasty switchovers for monitors.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub guard_timers: GuardTimers,
+    /// How often a switchover for a monitor that has fallen back is tried again, before a change is waited for.
+    #[serde(default = "retries", skip_serializing_if = "is_retries")]
+    pub switchover_retries: u32,
+    /// How long after it fell back.
+    #[serde(default = "retry_interval", skip_serializing_if = "is_retry_interval")]
+    pub switchover_retry_interval: Span,
 }
 
 /// BFD with the peer, by another path than the SRP link.
@@ -66,6 +80,10 @@ impl Settings {
             switchover_timeout: Span::secs(5),
             config_digest: [0; 32],
             peer_bfd: None,
+            monitors: Vec::new(),
+            guard_timers: GuardTimers::default(),
+            switchover_retries: retries(),
+            switchover_retry_interval: retry_interval(),
         }
     }
 
@@ -82,6 +100,28 @@ fn is_zero(span: &Span) -> bool {
 
 fn one() -> u16 {
     1
+}
+
+fn retries() -> u32 {
+    3
+}
+
+fn retry_interval() -> Span {
+    Span::secs(10)
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_retries(value: &u32) -> bool {
+    *value == retries()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_retry_interval(value: &Span) -> bool {
+    *value == retry_interval()
 }
 
 /// What happened. Reports of steps carry the ticket of the action that asked for them.
@@ -148,6 +188,21 @@ pub enum Event {
         up: u32,
         /// Were Up, failed, and have not been Up since.
         failed: u32,
+    },
+    /// A monitor has found something. Of those that only the Active can see, nothing is taken from others; each is to be
+    /// reported afresh when the chassis becomes Active, and all of them after `Reconfigured`.
+    Monitor {
+        /// Which one.
+        monitor: MonitorId,
+        /// What it has found.
+        state: MonitorState,
+    },
+    /// `srp reset-auth-probe-fail`, `srp reset-diameter-fail` (EXEC-3, EXEC-4).
+    ResetMonitor {
+        /// Comes back in `Action::Reply`.
+        request: u64,
+        /// AAA or Diameter.
+        kind: MonitorKind,
     },
     /// `srp initiate-switchover [force]` (SW-1).
     InitiateSwitchover {
@@ -239,6 +294,11 @@ pub enum Answer {
     Refused(Vec<String>),
     /// Result of a validation.
     Validated(Vec<Check>),
+    /// Failures of a kind count again.
+    MonitorReset {
+        /// They did not, as this chassis had taken over for one.
+        was_disregarded: bool,
+    },
     /// Post-switchover processing ends.
     PostProcessTerminated {
         /// This chassis was forwarding for routers that had not yet turned away, and no longer does.
@@ -302,6 +362,17 @@ pub enum Fact {
     SignsOfLife(Option<Disagreement>),
     /// An orderly stop ends although withdraw and removal were not reported done within its bound.
     StopUnanswered,
+    /// Everything of a set of monitors is down.
+    MonitorFailed(Failure),
+    /// Something of it works again, or it is not watched any more.
+    MonitorBack {
+        /// Of what.
+        kind: MonitorKind,
+        /// In words.
+        what: String,
+    },
+    /// Active with failed monitors: why it stays; `None` once nothing holds it any more.
+    FailoverHeld(Option<Held>),
     /// The kernel refused objects.
     KernelRefused {
         /// That many.

@@ -33,7 +33,13 @@ impl Chassis {
         }
     }
 
-    fn begin_hand_over(&mut self, now: Time, reason: SwitchReason, force: bool, asked: Option<Asked>) {
+    pub(super) fn begin_hand_over(
+        &mut self,
+        now: Time,
+        reason: SwitchReason,
+        force: bool,
+        asked: Option<Asked>,
+    ) {
         self.out.push_back(Action::Record(self.switchover_began(reason)));
         let id = self.next_switchover;
         self.next_switchover += 1;
@@ -63,6 +69,10 @@ impl Chassis {
     pub(super) fn asked_to_take_over(&mut self, now: Time, request: &SwitchoverRequest) {
         let why = match self.role {
             Role::Standby if !self.stopping => {
+                if let Some(why) = self.no_better(request) {
+                    self.send_abort(request.id, why);
+                    return;
+                }
                 let reason = SwitchReason::from_number(request.reason);
                 let take_over = TakeOver::Planned { id: request.id, force: request.force, reason };
                 self.take_over(now, take_over);
@@ -167,6 +177,9 @@ impl Chassis {
                 Answer::Refused(vec![format!("switchover failed, this chassis stays Active: {why}")]);
             self.out.push_back(Action::Reply { request, answer });
         }
+        if asked.is_none() && !self.stopping {
+            self.failover_fell_back(now);
+        }
         self.enter(Role::Active, reason);
         self.aim(now, Target::Present(self.modifier));
     }
@@ -216,7 +229,7 @@ impl Chassis {
         if self.stopping {
             return;
         }
-        if self.role == Role::Active && self.obstacles(false).is_empty() {
+        if self.role == Role::Active && self.obstacles_to_leave().is_empty() {
             self.begin_hand_over(now, SwitchReason::ForceStateChange, false, None);
         }
         // The rules do the rest: in every role they end in `finish_stopping`.

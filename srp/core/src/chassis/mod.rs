@@ -8,7 +8,9 @@
 //! *standing* (state and modifier, numbered): its Hello repeats the number.
 
 mod event;
+mod failover;
 mod handover;
+mod monitor;
 mod presence;
 mod relative;
 mod role;
@@ -19,12 +21,18 @@ mod validate;
 use std::collections::VecDeque;
 
 pub use event::{Action, Answer, Disagreement, Event, Fact, PeerBfdSettings, Settings};
+pub use failover::{Held, Monitoring};
+pub use monitor::{
+    Disregarded, Failure, Guard, GuardTimers, MonitorId, MonitorKind, MonitorState, Monitored, Watched,
+};
 pub use presence::Ticket;
 pub use relative::{Counters, Origin};
 use serde::{Deserialize, Serialize};
 
 use crate::types::{ChassisState, RouteModifier, Span, SwitchReason, Time};
 use crate::wire::{CloseReason, Hello, Message, PeerView};
+use failover::Failover;
+use monitor::Monitors;
 use presence::{Presence, Step, Target};
 use role::{HandOver, Role, TakeOver};
 use signs::PeerBfd;
@@ -59,6 +67,10 @@ pub struct Chassis {
     session_managers: Count,
     #[serde(default)]
     peer_bfd: PeerBfd,
+    #[serde(default)]
+    monitors: Monitors,
+    #[serde(default)]
+    failover: Failover,
     next_switchover: u64,
     stopping: bool,
     /// In Standby and stopping: what is not reported done by then is not waited for.
@@ -107,6 +119,8 @@ impl Chassis {
             bgp: Count::default(),
             session_managers: Count::default(),
             peer_bfd: PeerBfd::default(),
+            monitors: Monitors::new(now, &settings.monitors),
+            failover: Failover::default(),
             next_switchover: 1,
             stopping: false,
             stop_until: None,
@@ -151,6 +165,8 @@ impl Chassis {
                 self.session_managers = Count { all: configured, working: connected };
             }
             Event::PeerBfd { configured, up, failed } => self.bfd_changed(now, configured, up, failed),
+            Event::Monitor { monitor, state } => self.monitor_changed(now, &monitor, state),
+            Event::ResetMonitor { request, kind } => self.reset_monitor(now, request, kind),
             Event::InitiateSwitchover { request, force } => self.initiate(now, request, force),
             Event::ValidateSwitchover { request } => {
                 let answer = Answer::Validated(self.validate());
@@ -160,12 +176,16 @@ impl Chassis {
             Event::Stop => self.stop(now),
             Event::Reconfigured(settings) => {
                 self.settings = *settings;
+                self.configure_monitors(now);
                 // The peer may wait for less than our old interval, and shall compare configurations now.
                 self.hello_at = now;
             }
         }
+        self.note_failures();
         self.apply_rules(now);
         self.note_disagreement();
+        self.note_failures();
+        self.note_held(now);
         self.tell_peer(now);
     }
 
@@ -186,7 +206,8 @@ impl Chassis {
         let waits = matches!(self.role, Role::Init | Role::Standby) && !self.stopping;
         let dead = self.death().filter(|_| waits).map(|(at, _)| at);
         let stop = self.stop_until.filter(|_| !self.stopped);
-        [pending, silent, dead, lease, rested, stop, self.presence.next_deadline()]
+        let failover = self.failover_deadline();
+        [pending, silent, dead, lease, rested, stop, failover, self.presence.next_deadline()]
             .into_iter()
             .flatten()
             .fold(self.hello_at, Time::min)
@@ -251,6 +272,8 @@ impl Chassis {
             bgp_established: self.bgp.working,
             capabilities: Hello::CAPABILITIES,
             echo_held: peer.and(self.heard).map(|heard| now.since(heard)),
+            monitors_failed: self.own_failures(),
+            monitors_remembered: self.own_past_failures(),
         }
     }
 
@@ -262,12 +285,14 @@ impl Chassis {
             self.shown = shown;
             self.standing += 1;
         }
+        let failures = self.own_failures().unwrap_or(0);
+        let other_failures = std::mem::replace(&mut self.failover.shown, failures) != failures;
         let due = now >= self.hello_at;
         if due {
             self.hello_at = now + self.settings.hello_interval;
         }
         let answer_owed = self.link.as_ref().is_some_and(|link| link.sequence == 0);
-        if (changed || due || answer_owed) && !self.stopped {
+        if (changed || other_failures || due || answer_owed) && !self.stopped {
             self.send_hello(now);
         }
     }
@@ -341,6 +366,7 @@ impl Chassis {
             self.out.push_back(Action::TellHosts);
         }
         link.peer = Some(hello);
+        self.peer_failures_heard();
     }
 
     fn lose_link(&mut self, now: Time) {
@@ -366,6 +392,7 @@ impl Chassis {
     /// We did not run for so long that the peer may have taken over: what we know is old.
     fn resume(&mut self, now: Time, gap: Span) {
         self.out.push_back(Action::Record(Fact::Suspended { gap }));
+        self.monitors.local_failure(now);
         // What waits in a buffer was said to what we were then: it shall not count as an answer to what we are now.
         self.standing += 1;
         self.hello_at = now;
@@ -420,8 +447,17 @@ impl Chassis {
 
     fn enter(&mut self, role: Role, reason: SwitchReason) {
         let from = self.state();
+        let forced =
+            matches!(self.role, Role::PendingActive { take_over: TakeOver::Planned { force: true, .. }, .. });
         self.role = role;
         let to = self.state();
+        match (from, to) {
+            (ChassisState::PendingActive, ChassisState::Active) => self.begin_to_serve(reason, forced),
+            (ChassisState::Active | ChassisState::PendingStandby, ChassisState::Standby) => {
+                self.monitors.end_to_serve(self.ran, reason);
+            }
+            (_, _) => {}
+        }
         if from != to {
             self.out.push_back(Action::Record(Fact::State { from, to, reason }));
         }

@@ -92,6 +92,10 @@ impl Chassis {
             bgp: self.bgp,
             session_managers: self.session_managers,
             peer_bfd: self.peer_bfd.relative(),
+            monitors: self
+                .monitors
+                .relative(&self.settings.guard_timers, |time, reach| origin.time(time, reach)),
+            failover: self.failover.relative(|time| origin.time(time, Span::ZERO)),
             next_switchover: 0,
             stopping: self.stopping,
             stop_until: self.stop_until.map(|until| origin.time(until, Span::ZERO)),

@@ -202,8 +202,8 @@ impl Chassis {
                 self.aim(now, Target::Present(self.modifier));
                 true
             }
+            ChassisState::Standby => self.fail_over(now),
             ChassisState::Init
-            | ChassisState::Standby
             | ChassisState::PendingActive
             | ChassisState::Active
             | ChassisState::PendingStandby => false,

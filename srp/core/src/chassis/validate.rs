@@ -7,6 +7,23 @@ use crate::types::ChassisState;
 impl Chassis {
     /// Every check, passed or not.
     pub(super) fn validate(&self) -> Vec<Check> {
+        let mut checks = self.readiness();
+        checks.extend(self.check_monitors());
+        checks
+    }
+
+    /// The one that would be Active is not worse off than the one that is.
+    fn check_monitors(&self) -> Option<Check> {
+        let (ours, theirs) = (self.own_failures()?, self.peer_failures()?);
+        let found = format!("{ours} failed here, {theirs} on the peer");
+        let passed = if self.state() == ChassisState::Active { theirs <= ours } else { ours <= theirs };
+        Some(check("Monitors", passed, &found, || {
+            format!("{found}: the new Active would be worse off; see `show srp monitor` on both")
+        }))
+    }
+
+    /// What a peer needs to take over, whoever is better off.
+    fn readiness(&self) -> Vec<Check> {
         let peer = self.peer();
         let (ours, theirs) = (self.state(), peer.map(|peer| peer.state));
         let roles = matches!(
@@ -62,6 +79,15 @@ impl Chassis {
 
     /// What is in the way of a switchover to the peer; `force` skips what an operator may judge better.
     pub(super) fn obstacles(&self, force: bool) -> Vec<String> {
+        self.obstacles_by(if force { Vec::new() } else { self.validate() })
+    }
+
+    /// The same for a chassis that leaves anyway: a peer that is worse off is better than none.
+    pub(super) fn obstacles_to_leave(&self) -> Vec<String> {
+        self.obstacles_by(self.readiness())
+    }
+
+    fn obstacles_by(&self, checks: Vec<Check>) -> Vec<String> {
         if self.state() != ChassisState::Active {
             return vec![format!("this chassis is {}: switch over from the Active chassis", self.state())];
         }
@@ -69,13 +95,10 @@ impl Chassis {
             return vec!["this chassis is stopping".into()];
         }
         if self.peer().is_none_or(|peer| peer.state != ChassisState::Standby) {
-            let failed = self.validate().into_iter().filter(|check| !check.passed);
+            let failed = self.readiness().into_iter().filter(|check| !check.passed);
             return failed.map(|check| format!("{}: {}", check.name, check.detail)).take(2).collect();
         }
-        if force {
-            return Vec::new();
-        }
-        let failed = self.validate().into_iter().filter(|check| !check.passed);
+        let failed = checks.into_iter().filter(|check| !check.passed);
         failed.map(|check| format!("{}: {} (`force` overrides)", check.name, check.detail)).collect()
     }
 }

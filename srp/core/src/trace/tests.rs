@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::chassis::{PeerBfdSettings, Ticket};
+use crate::chassis::{Guard, GuardTimers, MonitorId, MonitorKind, Monitored, PeerBfdSettings, Ticket};
 use crate::types::{
     BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Span, SwitchReason,
 };
@@ -32,6 +32,17 @@ fn settings() -> Settings {
         switchover_timeout: Span::millis(500),
         config_digest: [7; 32],
         peer_bfd: Some(PeerBfdSettings { ignore_dead_interval: true }),
+        monitors: vec![Monitored {
+            id: MonitorId { kind: MonitorKind::Bgp, name: "isp 10.1.1.2".into() },
+            context: "isp".into(),
+            group: Some(1),
+        }],
+        guard_timers: GuardTimers {
+            redundancy_bgp: Guard { damping: Span::secs(1), period: Span::secs(2) },
+            ..GuardTimers::default()
+        },
+        switchover_retries: 5,
+        switchover_retry_interval: Span::secs(1),
     }
 }
 
@@ -111,6 +122,8 @@ fn hello() -> impl Strategy<Value = Message> {
                 bgp_established: 1,
                 capabilities: 0,
                 echo_held: Some(Span(3)),
+                monitors_failed: None,
+                monitors_remembered: None,
             })
         },
     )

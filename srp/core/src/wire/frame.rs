@@ -173,6 +173,8 @@ mod tests {
             bgp_established: 4,
             capabilities: 0,
             echo_held: Some(Span(50)),
+            monitors_failed: Some(2),
+            monitors_remembered: Some(1),
         }
     }
 

@@ -101,6 +101,14 @@ pub struct Hello {
     /// How long the sender held that Hello before it sent this one: no part of the round trip.
     #[n(19)]
     pub echo_held: Option<Span>,
+    /// Sets of monitors of the sender that have failed, of those that count; absent if it watches nothing.
+    #[n(20)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitors_failed: Option<u32>,
+    /// Sets that had failed when it was Active last, of what it cannot see as Standby; absent if it watches nothing.
+    #[n(21)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitors_remembered: Option<u32>,
 }
 
 impl Hello {

@@ -33,6 +33,8 @@ fn hello(state: ChassisState, full: bool) -> Message {
         bgp_established: 3,
         capabilities: 0,
         echo_held: full.then_some(Span(49_999)),
+        monitors_failed: None,
+        monitors_remembered: None,
     })
 }
 

@@ -256,6 +256,9 @@ impl World {
             | Fact::ConfigInSync(_)
             | Fact::SignsOfLife(_)
             | Fact::StopUnanswered
+            | Fact::MonitorFailed(_)
+            | Fact::MonitorBack { .. }
+            | Fact::FailoverHeld(_)
             | Fact::KernelRefused { .. } => {}
         }
     }

@@ -46,6 +46,12 @@ pub enum Fault {
         refuses: u32,
         span: Span,
     },
+    /// What a monitor watches does not work for a while.
+    Monitor {
+        side: usize,
+        monitor: usize,
+        span: Span,
+    },
     /// The configuration is reloaded: announces as Standby or not, drains for this long.
     Reload(usize, bool, Span),
     /// Everything takes as long as this from now on.
@@ -98,6 +104,10 @@ impl World {
                 self.nodes[side].kernel.refuses = refuses;
                 self.after(span, Due::KernelWilling { side });
             }
+            Fault::Monitor { side, monitor, span } => {
+                self.surround(side, monitor, true);
+                self.after(span, Due::MonitorFree { side, monitor });
+            }
             Fault::Reload(side, advertise_in_standby, drain_interval) => {
                 let node = &mut self.nodes[side];
                 node.settings.advertise_in_standby = advertise_in_standby;
@@ -111,7 +121,7 @@ impl World {
     }
 
     /// An operator asks, and waits for an answer.
-    fn ask(&mut self, side: usize, event: impl FnOnce(u64) -> Event) {
+    pub fn ask(&mut self, side: usize, event: impl FnOnce(u64) -> Event) {
         let node = &mut self.nodes[side];
         if node.chassis.is_none() {
             return;
@@ -129,6 +139,9 @@ impl World {
         for side in [0, 1] {
             self.thaw(side);
             self.nodes[side].kernel.refuses = 0;
+            for monitor in std::mem::take(&mut self.nodes[side].surroundings.broken).into_keys() {
+                self.surround(side, monitor, false);
+            }
             if self.nodes[side].chassis.is_none() {
                 self.boot(side);
             }
@@ -166,6 +179,9 @@ pub fn describe(fault: &Fault) -> String {
         Fault::Path { path, span } => format!("path {path} of BFD cut for {span}"),
         Fault::Refuse { side, refuses, span } => {
             format!("kernel of {} refuses {refuses} of 10 for {span}", NAMES[*side])
+        }
+        Fault::Monitor { side, monitor, span } => {
+            format!("monitor {monitor} of {} finds a failure for {span}", NAMES[*side])
         }
         Fault::Reload(side, advertise, drain) => {
             let routes = if *advertise { "announces" } else { "does not announce" };

@@ -8,6 +8,7 @@ use srp_core::types::{BootId, ChassisState, Span, SwitchReason, Time};
 use srp_core::wire::{Close, CloseReason, FrameReader, Hello, Message, encode};
 
 use super::bgp::PREFIXES;
+use super::monitors::Surroundings;
 use super::net::{Arrival, End};
 use super::speaker::Speaker;
 use super::world::{Due, NAMES, ROUTERS, World};
@@ -59,6 +60,7 @@ pub struct Node {
     pub linked: Option<u64>,
     pub reader: FrameReader,
     pub kernel: Kernel,
+    pub surroundings: Surroundings,
     pub speaker: Speaker,
     /// Operators that wait for an answer.
     pub requests: BTreeSet<u64>,
@@ -91,6 +93,7 @@ impl Node {
             linked: None,
             reader: FrameReader::default(),
             kernel: Kernel { holds: [false; PREFIXES], refuses: 0, free_at: Time(0) },
+            surroundings: Surroundings::default(),
             speaker: Speaker::default(),
             requests: BTreeSet::new(),
             next_request: 1,
@@ -140,6 +143,7 @@ impl World {
             self.after(wait, Due::SessionUp { side, router });
         }
         self.open_paths(side);
+        self.find_everything(side);
     }
 
     /// One event into the core, and all that follows from it.
@@ -154,6 +158,8 @@ impl World {
         if self.detail && event != Event::DeadlineReached {
             self.note(side, format_args!("    < {}", heard(&event)));
         }
+        self.was_told(side, &event);
+        self.nodes[side].surroundings.asked = matches!(event, Event::Received(Message::SwitchoverRequest(_)));
         let longest_silence = self.longest_silence(side);
         let node = &mut self.nodes[side];
         let Some(chassis) = node.chassis.as_mut() else { return };
@@ -196,6 +202,9 @@ impl World {
         let peer = 1 - side;
         match action {
             Action::Send(message) => {
+                if let Message::SwitchoverRequest(_) = &message {
+                    self.asks(side);
+                }
                 if let Message::Hello(hello) = &message {
                     self.nodes[side].hellos += 1;
                     self.nodes[side].told = hello.standing;
@@ -273,6 +282,7 @@ impl World {
         match fact {
             Fact::State { from, to, reason } => {
                 self.check.changes.insert((*from, *to, *reason));
+                self.check_failover(side, (*from, *to), *reason);
                 if *to == ChassisState::Standby {
                     self.steps_down(side);
                 }
@@ -290,7 +300,7 @@ impl World {
                         self.check.serves_alone(side);
                     }
                     (_, ChassisState::PendingActive, SwitchReason::NotDefined)
-                        if self.is_operational(side) =>
+                        if self.is_operational(side) && !self.nodes[side].surroundings.asked =>
                     {
                         self.check.agreed(side);
                     }
@@ -326,6 +336,10 @@ impl World {
             }
             Fact::SignsOfLife(None) => self.note(side, "signs of life agree again"),
             Fact::StopUnanswered => self.note(side, "stops without an answer"),
+            Fact::MonitorFailed(failure) => self.note(side, format_args!("failed: {}", failure.what)),
+            Fact::MonitorBack { what, .. } => self.note(side, format_args!("works again: {what}")),
+            Fact::FailoverHeld(Some(held)) => self.note(side, format_args!("stays: {held}")),
+            Fact::FailoverHeld(None) => {}
             Fact::KernelRefused { refused } => {
                 self.note(side, format_args!("kernel refuses {refused} objects"));
             }
@@ -475,6 +489,7 @@ fn spoken(answer: &Answer) -> String {
         Answer::PostProcessTerminated { here, peer } => {
             format!("ends forwarding: here {here}, on the peer {peer}")
         }
+        Answer::MonitorReset { was_disregarded } => format!("reset; disregarded before: {was_disregarded}"),
         Answer::Done { took } => format!("done in {took}"),
         Answer::Refused(reasons) => format!("refused: {}", reasons.join("; ")),
         Answer::Validated(checks) => {

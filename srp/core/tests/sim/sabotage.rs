@@ -39,6 +39,8 @@ pub enum Sabotage {
     BelievesBfdAlone,
     /// The dead-interval alone counts, although BFD is Up.
     ForgetsSecondSign,
+    /// Hands over for a monitor whatever the peer says of its own, and does not let it decline.
+    ThinksThePeerBetter,
 }
 
 impl Sabotage {
@@ -60,6 +62,9 @@ impl Sabotage {
     /// Those that need BFD between the two.
     pub const OF_BFD: [Self; 2] = [Self::BelievesBfdAlone, Self::ForgetsSecondSign];
 
+    /// Those that need monitors.
+    pub const OF_MONITORS: [Self; 1] = [Self::ThinksThePeerBetter];
+
     /// May change what the core hears; false keeps it from the core.
     pub fn event(self, node: &mut Node, event: &mut Event) -> bool {
         match (self, event) {
@@ -78,6 +83,12 @@ impl Sabotage {
                 hello.state = ChassisState::Active;
             }
             (Self::SeesNoOtherActive, Event::Received(Message::Hello(hello))) => deny(node, hello),
+            (Self::ThinksThePeerBetter, Event::Received(Message::Hello(hello))) => {
+                hello.monitors_failed = Some(0);
+            }
+            (Self::ThinksThePeerBetter, Event::Received(Message::SwitchoverRequest(request))) => {
+                request.force = true;
+            }
             (Self::ForgetsCutOff, Event::BgpNeighbors { .. }) => return false,
             (Self::BelievesBfdAlone, Event::PeerBfd { up, failed, .. }) => {
                 node.bfd_failed = *up == 0 && *failed > 0;

@@ -12,7 +12,7 @@
 
 use std::fmt::Write;
 
-use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
+use srp_core::chassis::{Chassis, Event, MonitorKind, Monitored, PeerBfdSettings, Settings};
 use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority, Span};
 
 use super::chaos::Fault;
@@ -105,6 +105,7 @@ fn pair(words: &str) -> Result<World, String> {
                         "threshold" => settings.threshold = value.parse().map_err(|_| "a number")?,
                         "delta" => settings.delta_route_modifier = value.parse().map_err(|_| "a number")?,
                         "bfd" => settings.peer_bfd = Some(bfd(value)?),
+                        "monitors" => settings.monitors = monitors(value)?,
                         "advertise-in-standby" => settings.advertise_in_standby = value == "yes",
                         _ => return Err(format!("`{key}` is not a setting of a pair")),
                     }
@@ -198,6 +199,22 @@ fn obey(world: &mut World, command: &str) -> Result<(), String> {
             let refuses = refuses.parse().map_err(|_| format!("`{command}`: 1 to 10 of 10 objects"))?;
             Fault::Refuse { side: side(name)?, refuses, span: span(time)? }
         }
+        ["monitor", name, monitor, what @ ("down" | "up")] => {
+            let side = side(name)?;
+            let known = world.nodes[side].settings.monitors.iter();
+            let index = known.map(|one| &one.id.name).position(|known| known == monitor);
+            let index = index.ok_or_else(|| format!("`{command}`: no monitor `{monitor}`"))?;
+            world.note(side, format_args!("--- monitor {monitor} finds it {what}"));
+            world.surround(side, index, what == "down");
+            return Ok(());
+        }
+        ["reset", kind @ ("aaa" | "diameter"), name] => {
+            let side = side(name)?;
+            let kind = if kind == "aaa" { MonitorKind::Aaa } else { MonitorKind::Diameter };
+            world.note(side, format_args!("--- an operator resets {kind}"));
+            world.ask(side, |request| Event::ResetMonitor { request, kind });
+            return Ok(());
+        }
         ["bfd", name, what] => {
             let (configured, up, failed) = match what {
                 "held" => (0, 0, 0),
@@ -217,6 +234,28 @@ fn obey(world: &mut World, command: &str) -> Result<(), String> {
     };
     world.at(world.now, Due::Fault(fault));
     Ok(())
+}
+
+/// `bgp:a@1,bgp:b,aaa:radius`: kind, name and, behind `@`, group.
+fn monitors(words: &str) -> Result<Vec<Monitored>, String> {
+    let one = |word: &str| {
+        let wrong = || format!("`{word}`: write KIND:NAME or KIND:NAME@GROUP");
+        let (kind, name) = word.split_once(':').ok_or_else(wrong)?;
+        let (name, group) = name.split_once('@').map_or((name, None), |(name, group)| (name, Some(group)));
+        let kind = match kind {
+            "aaa" => MonitorKind::Aaa,
+            "bgp" => MonitorKind::Bgp,
+            "bfd" => MonitorKind::Bfd,
+            "diameter" => MonitorKind::Diameter,
+            "interface" => MonitorKind::Interface,
+            "kernel" => MonitorKind::Kernel,
+            "announcement" => MonitorKind::Announcement,
+            _ => return Err(wrong()),
+        };
+        let group = group.map(|group| group.parse().map_err(|_| wrong())).transpose()?;
+        Ok(super::monitors::monitored(kind, name, group))
+    };
+    words.split(',').map(one).collect()
 }
 
 fn bfd(word: &str) -> Result<PeerBfdSettings, String> {

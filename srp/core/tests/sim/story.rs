@@ -10,6 +10,7 @@ use srp_core::chassis::Settings;
 use srp_core::types::{Span, Time};
 
 use super::chaos::{Fault, brisk, describe, pair, plan};
+use super::monitors;
 use super::paths::{Paths, Watch, choose};
 use super::rng::Rng;
 use super::sabotage::Sabotage;
@@ -44,6 +45,7 @@ impl Story {
         let chance = Rng::new(rng.next());
         let mut plan = plan(&mut rng);
         let watch = choose(seed, &mut settings, &mut plan);
+        monitors::choose(seed, &mut settings, &mut plan);
         let happenings = plan.into_iter().enumerate();
         let happenings =
             happenings.map(|(number, (at, fault))| Happening { number, at, fault, changed: false });
@@ -124,6 +126,7 @@ impl Happening {
             Fault::Freeze(_, span)
             | Fault::Session { span, .. }
             | Fault::Path { span, .. }
+            | Fault::Monitor { span, .. }
             | Fault::Refuse { span, .. } => Some(*span),
             Fault::Start(_)
             | Fault::Cut(_)
@@ -146,6 +149,7 @@ impl Happening {
         if let Fault::Freeze(_, span)
         | Fault::Session { span, .. }
         | Fault::Path { span, .. }
+        | Fault::Monitor { span, .. }
         | Fault::Refuse { span, .. } = &mut self.fault
         {
             *span = new;
@@ -194,6 +198,10 @@ impl fmt::Display for Story {
         if let (Some(_), Some(bfd)) = (&self.watch, &east.peer_bfd) {
             let sign = if bfd.ignore_dead_interval { "a second sign of life" } else { "a faster detector" };
             writeln!(f, "BFD: {sign}")?;
+        }
+        if !east.monitors.is_empty() {
+            let names = east.monitors.iter().map(|one| one.id.to_string()).collect::<Vec<_>>();
+            writeln!(f, "monitors: {}; {:?}", names.join(", "), east.guard_timers)?;
         }
         for happening in &self.happenings {
             writeln!(

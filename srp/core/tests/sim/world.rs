@@ -111,6 +111,11 @@ pub enum Due {
         side: usize,
         at: Time,
     },
+    /// What a monitor watches works again.
+    MonitorFree {
+        side: usize,
+        monitor: usize,
+    },
     /// A fault that cut a path of BFD is over.
     PathFree {
         path: usize,
@@ -288,6 +293,7 @@ impl World {
             Due::KernelWilling { side } => self.nodes[side].kernel.refuses = 0,
             Due::Packet { to, path, packet } => self.packet_arrives(to, path, packet),
             Due::PathAlarm { side, at } => self.path_alarm(side, at),
+            Due::MonitorFree { side, monitor } => self.surround(side, monitor, false),
             Due::PathFree { path } => self.free_path(path),
             Due::Fault(fault) => self.inflict(fault),
         }

@@ -311,6 +311,8 @@ pub fn hello(sequence: u64, boot: u64) -> Hello {
         bgp_established: 0,
         capabilities: 0,
         echo_held: None,
+        monitors_failed: None,
+        monitors_remembered: None,
     }
 }
 
