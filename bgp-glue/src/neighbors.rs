@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use bgp_speaker::Event;
 use ipnetwork::IpNetwork;
-use srp_core::config::{ContextConfig, MonitorBgp};
+use srp_core::chassis::{MonitorId, MonitorState};
+use srp_core::config::{ContextConfig, MonitorBgp, announcement_monitor};
 use srp_core::types::Time;
 
 /// One neighbour.
@@ -40,6 +41,8 @@ pub struct Neighbors {
     named: BTreeMap<(String, Name), Standing>,
     /// Monitored ones that come by a range.
     monitored: BTreeMap<(String, Name), Standing>,
+    /// What is monitored, by where it stands above.
+    monitors: Vec<(MonitorId, (String, Name))>,
     /// Who is up of each range.
     ranges: BTreeMap<(String, IpNetwork), BTreeSet<IpAddr>>,
 }
@@ -63,9 +66,9 @@ impl Neighbors {
                 (key, up)
             }));
         }
-        let monitors =
-            monitors.iter().map(|monitor| (monitor.context.clone(), Name::Address(monitor.address)));
-        let by_range = monitors.filter(|key| !self.named.contains_key(key));
+        let key = |monitor: &MonitorBgp| (monitor.context.clone(), Name::Address(monitor.address));
+        self.monitors = monitors.iter().map(|monitor| (monitor.id(), key(monitor))).collect();
+        let by_range = monitors.iter().map(key).filter(|key| !self.named.contains_key(key));
         self.monitored = by_range.map(standing).collect();
     }
 
@@ -98,6 +101,21 @@ impl Neighbors {
     pub fn get(&self, context: &str, address: IpAddr) -> Option<Standing> {
         let key = (context.to_owned(), Name::Address(address));
         self.named.get(&key).or(self.monitored.get(&key)).copied()
+    }
+
+    /// What monitors find: of each monitored neighbour, and of all together, where there are any (MON-4).
+    pub fn monitors(&self) -> Vec<(MonitorId, MonitorState)> {
+        let state = |up| if up { MonitorState::Up } else { MonitorState::Down };
+        let of = |key: &(String, Name)| {
+            let standing = self.named.get(key).or(self.monitored.get(key));
+            state(standing.is_some_and(|standing| standing.up))
+        };
+        let mut found: Vec<_> = self.monitors.iter().map(|(id, key)| (id.clone(), of(key))).collect();
+        let (configured, established) = self.count();
+        if configured > 0 {
+            found.push((announcement_monitor(), state(established > 0)));
+        }
+        found
     }
 
     /// Configured and Established ones.

@@ -133,7 +133,7 @@ pub enum ShowSrp {
     Statistics,
     /// Everything at once, for support
     Details,
-    /// Monitored neighbours
+    /// What is watched, what of it has failed, and why nothing follows if nothing does
     Monitor {
         /// Which
         #[arg(value_enum, default_value_t = Monitor::All)]
@@ -269,6 +269,10 @@ pub enum Srp {
     ValidateSwitchover,
     /// End at once what is left to do after a switchover: the old Active's forwarding (on either chassis)
     TerminatePostProcess,
+    /// Let failures of the AAA servers count again, on a chassis that took over for one
+    ResetAuthProbeFail,
+    /// Let failures of the Diameter peers count again, on a chassis that took over for one
+    ResetDiameterFail,
 }
 
 /// Monitors to show.
@@ -278,6 +282,28 @@ pub enum Monitor {
     All,
     /// BGP neighbours
     Bgp,
+    /// Routers, by BFD
+    Bfd,
+    /// AAA servers
+    AuthenticationProbe,
+    /// Diameter peers
+    Diameter,
+    /// Interfaces
+    Interface,
+}
+
+impl Monitor {
+    /// The kind as the control API names it.
+    fn kind(self) -> Option<&'static str> {
+        match self {
+            Self::All => None,
+            Self::Bgp => Some("BGP"),
+            Self::Bfd => Some("BFD"),
+            Self::AuthenticationProbe => Some("AAA"),
+            Self::Diameter => Some("Diameter"),
+            Self::Interface => Some("interface"),
+        }
+    }
 }
 
 /// Switchovers to show.
@@ -306,9 +332,9 @@ impl Args {
                 show(Request::ShowSrpStatistics)
             }
             Command::Show { what: Show::Srp { what: ShowSrp::Details } } => show(Request::ShowSrpDetails),
-            Command::Show {
-                what: Show::Srp { what: ShowSrp::Monitor { which: Monitor::All | Monitor::Bgp } },
-            } => show(Request::ShowSrpMonitor),
+            Command::Show { what: Show::Srp { what: ShowSrp::Monitor { which } } } => {
+                Some((Request::ShowSrpMonitor, View::Monitors(which.kind())))
+            }
             Command::Show { what: Show::Ip { what: ShowIp::Bgp { to, what } } } => {
                 show(bgp_request(to.clone(), what.as_ref()))
             }
@@ -341,6 +367,8 @@ impl Args {
             }
             Command::Srp { action: Srp::ValidateSwitchover } => show(Request::ValidateSwitchover),
             Command::Srp { action: Srp::TerminatePostProcess } => show(Request::TerminatePostProcess),
+            Command::Srp { action: Srp::ResetAuthProbeFail } => show(Request::ResetAuthProbeFail),
+            Command::Srp { action: Srp::ResetDiameterFail } => show(Request::ResetDiameterFail),
             Command::Keygen { .. } => None,
         }
     }
@@ -373,7 +401,9 @@ impl Args {
             | Request::ShowEvents { .. }
             | Request::ShowConfiguration
             | Request::ValidateSwitchover
-            | Request::TerminatePostProcess => 10,
+            | Request::TerminatePostProcess
+            | Request::ResetAuthProbeFail
+            | Request::ResetDiameterFail => 10,
         };
         Duration::from_secs(self.timeout.unwrap_or(default))
     }

@@ -71,7 +71,8 @@ fn reasons(response: &Response) -> Vec<String> {
         | Response::SrpDetails(_)
         | Response::Configuration(_)
         | Response::SwitchoverDone(_)
-        | Response::PostProcessTerminated(_) => Vec::new(),
+        | Response::PostProcessTerminated(_)
+        | Response::MonitorReset(_) => Vec::new(),
     }
 }
 

@@ -67,10 +67,10 @@ fn an_answer_is_printed_and_the_status_is_zero() {
 
 #[test]
 fn json_is_the_body_of_the_answer() {
-    let srpd = Scripted::saying("{\"response\":\"monitors\",\"body\":[]}\n");
-    let output = srpctl(&srpd.socket(), &["--json", "show", "srp", "monitor", "bgp"]);
+    let srpd = Scripted::saying("{\"response\":\"bgp-summary\",\"body\":[]}\n");
+    let output = srpctl(&srpd.socket(), &["--json", "show", "ip", "bgp", "summary"]);
     assert_eq!(text(&output.stdout), "[]\n");
-    assert_eq!(srpd.question(), "{\"request\":\"show-srp-monitor\"}\n");
+    assert_eq!(srpd.question(), "{\"request\":\"show-bgp-summary\"}\n");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod bgp;
 mod events;
+mod monitor;
 mod neighbors;
 #[cfg(test)]
 mod page;
@@ -22,6 +23,7 @@ pub use bgp::{
     BgpTable, OriginatedPrefix,
 };
 pub use events::{EventRecord, EventTarget};
+pub use monitor::{Monitor, MonitorFailure, MonitorReset, Monitors};
 pub use neighbors::{
     BgpCapability, BgpFamily, BgpIdle, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount,
 };
@@ -36,7 +38,7 @@ pub enum Request {
     ShowSrpStatistics,
     /// `show srp details`.
     ShowSrpDetails,
-    /// `show srp monitor [bgp]`.
+    /// `show srp monitor [all | bgp | ...]`.
     ShowSrpMonitor,
     /// `show ip bgp summary`.
     ShowBgpSummary,
@@ -99,6 +101,10 @@ pub enum Request {
     ValidateSwitchover,
     /// `srp terminate-post-process`.
     TerminatePostProcess,
+    /// `srp reset-auth-probe-fail`.
+    ResetAuthProbeFail,
+    /// `srp reset-diameter-fail`.
+    ResetDiameterFail,
 }
 
 /// What `clear ip bgp` does.
@@ -124,7 +130,7 @@ pub enum Response {
     /// To `ShowSrpDetails`.
     SrpDetails(Box<SrpDetails>),
     /// To `ShowSrpMonitor`.
-    Monitors(Vec<BgpMonitor>),
+    Monitors(Monitors),
     /// To `ShowBgpSummary`.
     BgpSummary(Vec<BgpContext>),
     /// To `ShowBgpNeighbors`.
@@ -147,6 +153,8 @@ pub enum Response {
     SwitchoverDone(SwitchoverDone),
     /// To `ValidateSwitchover`.
     Validation(Validation),
+    /// To `ResetAuthProbeFail` and `ResetDiameterFail`.
+    MonitorReset(MonitorReset),
     /// To `TerminatePostProcess`.
     PostProcessTerminated(PostProcessTerminated),
     /// The request was understood and refused, or failed.
@@ -352,7 +360,7 @@ pub struct SrpDetails {
     /// As `show srp statistics`.
     pub statistics: SrpStatistics,
     /// As `show srp monitor`.
-    pub monitors: Vec<BgpMonitor>,
+    pub monitors: Monitors,
     /// As `show ip bgp summary`.
     pub bgp: Vec<BgpContext>,
     /// As `show switchover all`, newest first.
@@ -433,21 +441,6 @@ pub struct LastSwitch {
     pub reason: u8,
     /// Public name of the reason.
     pub reason_text: String,
-}
-
-/// A monitored BGP neighbour.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BgpMonitor {
-    /// Context of the neighbour.
-    pub context: String,
-    /// Its address.
-    pub address: String,
-    /// Group, if any.
-    pub group: Option<u32>,
-    /// `Up` or `Down`.
-    pub up: bool,
-    /// Since when.
-    pub since_us: u64,
 }
 
 /// One switchover as this chassis saw it.

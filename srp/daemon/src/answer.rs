@@ -9,10 +9,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bgp_glue::speaker::SpeakerHandle;
 use srp_core::api::{
-    BgpContext, Configuration, PostProcessTerminated, Request, Response, SrpDetails, SwitchoverDone,
-    Validation,
+    BgpContext, Configuration, MonitorReset, PostProcessTerminated, Request, Response, SrpDetails,
+    SwitchoverDone, Validation,
 };
-use srp_core::chassis::Answer;
+use srp_core::chassis::{Answer, MonitorKind};
 use srp_core::config::{Config, NeighborConfig};
 use tokio::sync::oneshot;
 
@@ -59,7 +59,7 @@ impl Answers {
             Request::ShowSrpStatistics => self.show_statistics().await,
             Request::ShowSrpDetails => self.show_details().await,
             Request::ShowSrpMonitor => {
-                Ok(Response::Monitors(show::monitors(&self.config(), &self.neighbors)))
+                self.snapshot().await.map(|snapshot| Response::Monitors(show::monitors(&snapshot)))
             }
             Request::ShowBgpSummary => self.bgp().await.map(Response::BgpSummary),
             Request::ShowBgpNeighbors { neighbor } => self.bgp_neighbors(neighbor.as_deref()).await,
@@ -80,8 +80,14 @@ impl Answers {
             }
             Request::ValidateSwitchover => self.ask(Input::ValidateSwitchover).await.map(answer_of),
             Request::TerminatePostProcess => self.ask(Input::TerminatePostProcess).await.map(answer_of),
+            Request::ResetAuthProbeFail => self.reset(MonitorKind::Aaa).await,
+            Request::ResetDiameterFail => self.reset(MonitorKind::Diameter).await,
         };
         answer.unwrap_or_else(|Gone| Response::Error { reasons: vec![Gone.to_string()] })
+    }
+
+    async fn reset(&self, kind: MonitorKind) -> Result<Response, Gone> {
+        self.ask(|reply| Input::ResetMonitor { kind, reply }).await.map(answer_of)
     }
 
     async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, Gone> {
@@ -113,7 +119,7 @@ impl Answers {
             at_us: clock::wall_us(clock::now()),
             info: show::srp_info(&config, &snapshot, refused),
             statistics: show::statistics(&snapshot, &self.herald),
-            monitors: show::monitors(&config, &self.neighbors),
+            monitors: show::monitors(&snapshot),
             bgp,
             configuration: Configuration { text: config.to_toml(), differences: snapshot.differences },
             switchovers: snapshot.switchovers,
@@ -162,6 +168,7 @@ fn answer_of(answer: Answer) -> Response {
         Answer::Done { took } => Response::SwitchoverDone(SwitchoverDone { took_ms: took.as_millis_f64() }),
         Answer::Refused(reasons) => Response::Error { reasons },
         Answer::Validated(checks) => Response::Validation(Validation { checks }),
+        Answer::MonitorReset { was_disregarded } => Response::MonitorReset(MonitorReset { was_disregarded }),
         Answer::PostProcessTerminated { here, peer } => {
             Response::PostProcessTerminated(PostProcessTerminated { here, peer })
         }

@@ -301,6 +301,10 @@ impl Beat {
                 let request = self.expect(reply);
                 self.feed(now, Event::TerminatePostProcess { request });
             }
+            Input::ResetMonitor { kind, reply } => {
+                let request = self.expect(reply);
+                self.feed(now, Event::ResetMonitor { request, kind });
+            }
             Input::Snapshot(reply) => {
                 // An operator who did not wait is no fault of ours.
                 let _ = reply.send(Box::new(self.snapshot()));
@@ -491,6 +495,12 @@ fn log(fact: &Fact) {
         Fact::StopUnanswered => {
             error!("withdraw and removal not confirmed within the switchover-timeout: stopping all the same");
         }
+        Fact::MonitorFailed(failure) => warn!(kind = %failure.kind, "monitor failed: {}", failure.what),
+        Fact::MonitorBack { kind, what } => info!(%kind, "monitor works again: {what}"),
+        Fact::FailoverHeld(Some(held)) => {
+            info!("stays Active with failed monitors: {held}; see `show srp monitor`");
+        }
+        Fact::FailoverHeld(None) => info!("nothing holds back a switchover for failed monitors any more"),
         Fact::KernelRefused { refused } => error!(refused, "the kernel refused objects"),
     }
 }

@@ -49,6 +49,8 @@ pub struct Counts {
     pub suspensions: u64,
     /// Times that nobody could be reached.
     pub cut_offs: u64,
+    /// Failures of monitors.
+    pub monitor_failures: u64,
 }
 
 impl Counts {
@@ -79,7 +81,12 @@ impl Counts {
             Fact::PeerRestarted => self.peer_restarts += 1,
             Fact::ConfigInSync(in_sync) => self.configuration_mismatches += u64::from(!in_sync),
             Fact::KernelRefused { refused } => self.kernel_refusals += u64::from(*refused),
-            Fact::Twins | Fact::SignsOfLife(_) | Fact::StopUnanswered => {}
+            Fact::MonitorFailed(_) => self.monitor_failures += 1,
+            Fact::Twins
+            | Fact::SignsOfLife(_)
+            | Fact::StopUnanswered
+            | Fact::MonitorBack { .. }
+            | Fact::FailoverHeld(_) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use mio::Waker;
 use srp_core::api::Switchover;
-use srp_core::chassis::{Answer, Event, Settings};
+use srp_core::chassis::{Answer, Event, MonitorKind, Settings};
 use srp_core::types::{SwitchReason, Time};
 use srp_core::wire::{ConfigItem, Hello};
 use tokio::sync::oneshot;
@@ -32,6 +32,13 @@ pub enum Input {
     ValidateSwitchover(oneshot::Sender<Answer>),
     /// `srp terminate-post-process`.
     TerminatePostProcess(oneshot::Sender<Answer>),
+    /// `srp reset-auth-probe-fail`, `srp reset-diameter-fail`.
+    ResetMonitor {
+        /// AAA or Diameter.
+        kind: MonitorKind,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer>,
+    },
     /// What it knows, for `show`.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// The configuration was reloaded.

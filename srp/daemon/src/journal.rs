@@ -22,6 +22,8 @@ pub struct Journal {
     records: VecDeque<Record>,
     count: u64,
     last_switch: Option<(Time, ChassisState, ChassisState, SwitchReason)>,
+    /// The last monitors that failed, for the switchover that may follow.
+    failed: Option<Noted>,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl Journal {
     /// Takes a fact of the state machine, which is in `state` now.
     pub fn record(&mut self, now: Time, state: ChassisState, fact: &Fact) {
         match fact {
-            Fact::SwitchoverBegan { reason, last_heard, .. } => self.begin(now, *reason, *last_heard),
+            Fact::SwitchoverBegan { reason, last_heard, .. } => self.begin(now, state, *reason, *last_heard),
             Fact::State { from, to, reason } => {
                 self.last_switch = Some((now, *from, *to, *reason));
                 // `SwitchoverBegan` comes first, so the state it leaves is only known here.
@@ -79,14 +81,23 @@ impl Journal {
             Fact::CutOff => {
                 self.step(Noted { at: now, step: "cut-off", detail: "no peer and no BGP neighbour".into() });
             }
-            Fact::PeerRestarted | Fact::Twins | Fact::ConfigInSync(_) | Fact::SignsOfLife(_) => {}
+            Fact::MonitorFailed(failure) => {
+                self.failed =
+                    Some(Noted { at: failure.since, step: "monitor-failed", detail: failure.what.clone() });
+            }
+            Fact::PeerRestarted
+            | Fact::Twins
+            | Fact::ConfigInSync(_)
+            | Fact::SignsOfLife(_)
+            | Fact::MonitorBack { .. }
+            | Fact::FailoverHeld(_) => {}
             Fact::StopUnanswered => {
                 self.step(Noted { at: now, step: "stop-unanswered", detail: String::new() });
             }
         }
     }
 
-    fn begin(&mut self, now: Time, reason: SwitchReason, last_heard: Option<Time>) {
+    fn begin(&mut self, now: Time, state: ChassisState, reason: SwitchReason, last_heard: Option<Time>) {
         self.count += 1;
         let mut steps = Vec::new();
         if let Some(at) = last_heard {
@@ -98,6 +109,10 @@ impl Journal {
             SwitchReason::ManualSwitchover => "switchover-requested",
             _ => "switchover-began",
         };
+        // An Active that begins by itself does it for a monitor.
+        let asked = matches!(reason, SwitchReason::ManualSwitchover | SwitchReason::ForceStateChange);
+        let failed = self.failed.take();
+        steps.extend(failed.filter(|_| state == ChassisState::PendingStandby && !asked));
         steps.push(Noted { at: now, step: cause, detail: reason.to_string() });
         if self.records.len() == KEPT {
             self.records.pop_front();

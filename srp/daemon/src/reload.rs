@@ -200,6 +200,8 @@ impl Reload<'_> {
         if let Err(error) = self.answers.inbox.send(Input::Reconfigured(settings, items)) {
             warn!(%error, "chassis thread not told");
         }
+        // What was watched before keeps its state; what is new has none yet.
+        watch::tell_neighbors(&self.answers.inbox, &watch::lock(&self.answers.neighbors));
         *self.answers.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         info!("reload done");
     }

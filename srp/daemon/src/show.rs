@@ -2,9 +2,10 @@
 
 use bgp_glue::speaker::{MonitorSummary, NeighborSummary, Originated, SpeakerSummary};
 use srp_core::api::{
-    BfdSession, BgpContext, BgpMonitor, BgpNeighbor, BgpOnlooker, Counter, LastSwitch, MessageCount,
-    OriginatedPrefix, PeerInfo, ReasonCount, SrpInfo, SrpStatistics,
+    BfdSession, BgpContext, BgpNeighbor, BgpOnlooker, Counter, LastSwitch, MessageCount, Monitor,
+    MonitorFailure, Monitors, OriginatedPrefix, PeerInfo, ReasonCount, SrpInfo, SrpStatistics,
 };
+use srp_core::chassis::{Failure, Monitored, Monitoring, Watched};
 use srp_core::config::{Config, ContextConfig, Security};
 
 use crate::bfd::Hops;
@@ -12,7 +13,6 @@ use crate::clock;
 use crate::events::Herald;
 use crate::inbox::Snapshot;
 use crate::paths::PathView;
-use crate::watch::{SharedNeighbors, lock};
 
 /// `show srp info`.
 pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String>) -> SrpInfo {
@@ -168,24 +168,39 @@ fn configuration_state(snapshot: &Snapshot) -> String {
     }
 }
 
-/// `show srp monitor bgp`.
-pub fn monitors(config: &Config, neighbors: &SharedNeighbors) -> Vec<BgpMonitor> {
-    let neighbors = lock(neighbors);
-    config
-        .srp
-        .monitor_bgp
-        .iter()
-        .map(|monitor| {
-            let standing = neighbors.get(&monitor.context, monitor.address);
-            BgpMonitor {
-                context: monitor.context.clone(),
-                address: monitor.address.to_string(),
-                group: monitor.group,
-                up: standing.is_some_and(|standing| standing.up),
-                since_us: standing.map_or(0, |standing| clock::wall_us(standing.since)),
-            }
-        })
-        .collect()
+/// `show srp monitor`.
+pub fn monitors(snapshot: &Snapshot) -> Monitors {
+    let now = clock::now();
+    let Monitoring { watched, failures, held, past_failures, peer_failures, peer_past_failures } =
+        snapshot.chassis.monitoring(now);
+    let monitor = |watched: Watched| {
+        let Monitored { id, context, group } = watched.monitored;
+        // The context has a column of its own.
+        let name = id.name.strip_prefix(&context).map_or(&*id.name, str::trim_start).to_owned();
+        Monitor {
+            kind: id.kind.to_string(),
+            context,
+            name,
+            group,
+            state: watched.state.to_string(),
+            since_us: clock::wall_us(watched.since),
+        }
+    };
+    let failure = |failure: Failure| MonitorFailure {
+        kind: failure.kind.to_string(),
+        what: failure.what,
+        since_us: clock::wall_us(failure.since),
+        damped_ms: (failure.due > now).then(|| failure.due.since(now).0 / 1_000),
+        disregarded: failure.disregarded.map(|why| why.to_string()),
+    };
+    Monitors {
+        monitors: watched.into_iter().map(monitor).collect(),
+        failures: failures.into_iter().map(failure).collect(),
+        stays: held.map(|held| held.to_string()),
+        past_failures,
+        peer_failures,
+        peer_past_failures,
+    }
 }
 
 /// `show ip bgp summary` of one context.

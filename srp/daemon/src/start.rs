@@ -132,8 +132,9 @@ pub fn check(file: &Path) -> Result<(), StartError> {
 /// What the state machine must know of the configuration.
 pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
     let srp = &config.srp;
+    let identity = Identity { mode: srp.chassis_mode, priority: srp.priority, mac, boot };
     Settings {
-        identity: Identity { mode: srp.chassis_mode, priority: srp.priority, mac, boot },
+        identity,
         release: env!("CARGO_PKG_VERSION").to_owned(),
         hello_interval: srp.hello_interval,
         dead_interval: srp.dead_interval,
@@ -147,6 +148,8 @@ pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
         config_digest: digest(&config.comparison_items()),
         peer_bfd: (!srp.bfd.is_empty())
             .then_some(PeerBfdSettings { ignore_dead_interval: srp.bfd_mon_ignore_dead_interval }),
+        monitors: config.monitored(),
+        ..Settings::new(identity)
     }
 }
 
@@ -220,8 +223,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let items = config.comparison_items();
     let beat = Beat::new(ears, chassis, items, inputs, step_sender.clone(), stopped_sender, herald.clone());
     let beat = spawn_beat(beat.recorded_by(recorder))?;
-    let (configured, established) = watch::lock(&neighbors).count();
-    tell(&inbox, Event::BgpNeighbors { configured, established });
+    watch::tell_neighbors(&inbox, &watch::lock(&neighbors));
 
     let stop_within = stop_within(&config);
     info!(
@@ -517,9 +519,10 @@ mod tests {
         let (mac, boot) = (Mac([2, 0, 0, 0, 0, 1]), BootId(1));
         let identity = Identity { mode: ChassisMode::Backup, priority: Priority::default(), mac, boot };
         let settings = chassis_settings(&config, mac, boot);
-        // The same but for what no default can be: who wrote the state machine's settings, and of what.
+        // The same but for what no default can be: who wrote the state machine's settings, of what, and what srpd itself watches.
         let release = settings.release.clone();
         let config_digest = settings.config_digest;
-        assert_eq!(settings, Settings { release, config_digest, ..Settings::new(identity) });
+        let monitors = config.monitored();
+        assert_eq!(settings, Settings { release, config_digest, monitors, ..Settings::new(identity) });
     }
 }

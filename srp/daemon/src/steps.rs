@@ -17,8 +17,8 @@ use bgp_glue::speaker::{Originated, SpeakerHandle};
 use bgp_glue::{Announcement, announced};
 use ipnetwork::IpNetwork;
 use netlink::{Address, Kernel, Report};
-use srp_core::chassis::{Event, Ticket};
-use srp_core::config::ContextConfig;
+use srp_core::chassis::{Event, MonitorState, Ticket};
+use srp_core::config::{ContextConfig, kernel_monitor};
 use srp_core::types::RouteModifier;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
@@ -289,6 +289,7 @@ impl Steps {
         for (installed, context) in self.installed.iter_mut().zip(&self.contexts) {
             *installed = held(context, self.holding, &report);
         }
+        self.report_kernel(&report);
         let Report { added, removed, kept, took, .. } = &report;
         let detail = format!(
             "{added} added, {kept} kept, {removed} removed, {} refused in {:.2} ms",
@@ -299,6 +300,16 @@ impl Steps {
         let refused = u32::try_from(report.refused.len()).unwrap_or(u32::MAX);
         let in_place = u32::try_from(wanted.saturating_sub(report.refused.len())).unwrap_or(u32::MAX);
         (in_place, refused, Noted { at, step, detail })
+    }
+
+    /// What the Active has to install is monitored: the kernel took it, or it did not.
+    fn report_kernel(&self, report: &Report) {
+        let state = match self.holding {
+            Holding::Nothing => MonitorState::Unknown,
+            Holding::Everything | Holding::Draining if report.refused.is_empty() => MonitorState::Up,
+            Holding::Everything | Holding::Draining => MonitorState::Down,
+        };
+        self.report(Event::Monitor { monitor: kernel_monitor(), state }, Vec::new());
     }
 
     /// Tells hosts where the layer-2 addresses are, if they are here and announced.

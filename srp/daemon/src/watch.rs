@@ -90,12 +90,9 @@ impl Watched {
                 let _ = self.converged.send(*complete).await;
             }
         }
-        let count = {
-            let mut neighbors = lock(&self.neighbors);
-            neighbors.note(clock::now(), context, &event).then(|| neighbors.count())
-        };
-        if let Some((configured, established)) = count {
-            tell(&self.inbox, Event::BgpNeighbors { configured, established });
+        let mut neighbors = lock(&self.neighbors);
+        if neighbors.note(clock::now(), context, &event) {
+            tell_neighbors(&self.inbox, &neighbors);
         }
     }
 
@@ -176,6 +173,15 @@ pub async fn kernel(
 fn session(context: &str, neighbor: &NeighborKey, up: bool, detail: String) -> Observation {
     let (context, ipv6) = (context.to_owned(), neighbor.address.is_none_or(|address| address.is_ipv6()));
     Observation::Bgp { context, neighbor: neighbor.to_string(), ipv6, up, detail }
+}
+
+/// Tells the chassis how its BGP neighbours are, and what monitors make of that.
+pub fn tell_neighbors(inbox: &Inbox, neighbors: &Neighbors) {
+    let (configured, established) = neighbors.count();
+    tell(inbox, Event::BgpNeighbors { configured, established });
+    for (monitor, state) in neighbors.monitors() {
+        tell(inbox, Event::Monitor { monitor, state });
+    }
 }
 
 fn tell(inbox: &Inbox, event: Event) {

@@ -10,7 +10,7 @@ pub fn details(details: &SrpDetails, now_us: u64) -> String {
     let sections = [
         ("show srp info", info::info(&details.info, now_us)),
         ("show srp statistics", statistics::statistics(&details.statistics, now_us)),
-        ("show srp monitor", monitor::monitors(&details.monitors, now_us)),
+        ("show srp monitor", monitor::monitors(&details.monitors, None, now_us)),
         ("show ip bgp summary", bgp::summary(&details.bgp, now_us)),
         ("show switchover all", switchover::list(&details.switchovers)),
         ("show switchover, step by step", switchover::timelines(&details.switchovers)),

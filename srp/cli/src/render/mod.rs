@@ -32,6 +32,8 @@ pub enum View {
         /// All of it.
         verbose: bool,
     },
+    /// Monitors of one kind, or of all.
+    Monitors(Option<&'static str>),
 }
 
 /// The answer for people. `now_us` is wall time, microseconds since 1970 UTC.
@@ -40,7 +42,10 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::SrpInfo(info) => info::info(info, now_us),
         Response::SrpStatistics(statistics) => statistics::statistics(statistics, now_us),
         Response::SrpDetails(details) => details::details(details, now_us),
-        Response::Monitors(monitors) => monitor::monitors(monitors, now_us),
+        Response::Monitors(monitors) => match view {
+            View::Monitors(kind) => monitor::monitors(monitors, kind, now_us),
+            View::Plain | View::Timeline | View::Traps { .. } => monitor::monitors(monitors, None, now_us),
+        },
         Response::BgpSummary(contexts) => bgp::summary(contexts, now_us),
         Response::BgpNeighbors(all) => neighbors::neighbors(all, now_us),
         Response::BgpRoutes(tables) => routes::tables(tables),
@@ -53,11 +58,11 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         }
         Response::Switchovers(all) => match view {
             View::Timeline => switchover::timelines(all),
-            View::Plain | View::Traps { .. } => switchover::list(all),
+            View::Plain | View::Traps { .. } | View::Monitors(_) => switchover::list(all),
         },
         Response::Events(all) => match view {
             View::Traps { verbose } => events::traps(all, verbose),
-            View::Plain | View::Timeline => events::events(all),
+            View::Plain | View::Timeline | View::Monitors(_) => events::events(all),
         },
         Response::Configuration(Configuration { text, differences }) => {
             configuration::configuration(text, differences.as_deref())
@@ -65,6 +70,7 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::SwitchoverDone(done) => format!("Switchover done in {:.3} ms.\n", done.took_ms),
         Response::Validation(validation) => validation::validation(validation),
         Response::PostProcessTerminated(ended) => post_process(*ended).into(),
+        Response::MonitorReset(reset) => monitor::reset(*reset).into(),
         // The reasons go to standard error.
         Response::Error { reasons: _ } => String::new(),
     }
@@ -88,6 +94,7 @@ pub fn json(response: &Response) -> String {
         Response::Configuration(configuration) => pretty(configuration),
         Response::SwitchoverDone(done) => pretty(done),
         Response::PostProcessTerminated(ended) => pretty(ended),
+        Response::MonitorReset(reset) => pretty(reset),
         Response::Validation(validation) => pretty(validation),
         Response::Error { reasons } => pretty(&serde_json::json!({ "reasons": reasons })),
     }
@@ -131,7 +138,7 @@ mod tests {
         );
         let refused = Response::Error { reasons: vec!["the peer is down".into()] };
         assert_eq!(json(&refused), "{\n  \"reasons\": [\n    \"the peer is down\"\n  ]\n}\n");
-        assert_eq!(json(&Response::Monitors(Vec::new())), "[]\n");
+        assert_eq!(json(&Response::BgpSummary(Vec::new())), "[]\n");
     }
 
     #[test]

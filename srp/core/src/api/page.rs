@@ -28,6 +28,8 @@ fn requests() -> Vec<(Request, &'static str, Depth)> {
         Request::InitiateSwitchover { force: false },
         Request::ValidateSwitchover,
         Request::TerminatePostProcess,
+        Request::ResetAuthProbeFail,
+        Request::ResetDiameterFail,
     ];
     let described = |request: &Request| match request {
         Request::ShowSrpInfo => ("show-srp-info", Depth::Leaves),
@@ -47,6 +49,8 @@ fn requests() -> Vec<(Request, &'static str, Depth)> {
         Request::InitiateSwitchover { .. } => ("initiate-switchover", Depth::Leaves),
         Request::ValidateSwitchover => ("validate-switchover", Depth::Leaves),
         Request::TerminatePostProcess => ("terminate-post-process", Depth::Leaves),
+        Request::ResetAuthProbeFail => ("reset-auth-probe-fail", Depth::Leaves),
+        Request::ResetDiameterFail => ("reset-diameter-fail", Depth::Leaves),
     };
     all.into_iter()
         .map(|request| {

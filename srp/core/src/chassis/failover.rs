@@ -92,7 +92,7 @@ pub struct Monitoring {
 impl Chassis {
     /// A monitor has found something.
     pub(super) fn monitor_changed(&mut self, now: Time, id: &MonitorId, state: MonitorState) {
-        if id.kind.only_on_active() && !self.serves() {
+        if id.kind.is_probed() && !self.serves() {
             return;
         }
         if self.monitors.note(now, id, state) {

@@ -186,6 +186,14 @@ impl MonitorKind {
         }
     }
 
+    /// Whether it works is only seen by asking, which the Active does.
+    pub(super) const fn is_probed(self) -> bool {
+        match self {
+            Self::Aaa | Self::Diameter => true,
+            Self::Bgp | Self::Bfd | Self::Interface | Self::Kernel | Self::Announcement => false,
+        }
+    }
+
     /// A Standby cannot tell.
     pub const fn only_on_active(self) -> bool {
         match self {
@@ -314,7 +322,7 @@ impl Monitors {
     /// still to be seen.
     pub(super) fn begin_to_serve(&mut self, now: Time, reason: SwitchReason, forced: bool) {
         for watched in &mut self.watched {
-            if watched.monitored.id.kind.only_on_active() {
+            if watched.monitored.id.kind.is_probed() {
                 (watched.state, watched.since) = (MonitorState::Unknown, now);
             }
         }

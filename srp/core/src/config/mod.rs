@@ -24,6 +24,7 @@ mod kind;
 mod limits;
 mod listen;
 mod model;
+mod monitored;
 mod nearest;
 mod onlooker;
 mod outlet;
@@ -56,6 +57,7 @@ pub use model::{
     KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
     PolicyRule, PoolConfig, RecordConfig, Security, SrpConfig,
 };
+pub use monitored::{announcement_monitor, kernel_monitor};
 pub use onlooker::{BmpConfig, MrtConfig};
 pub use outlet::{
     EngineId, EventFilter, OutletConfig, SnmpAuth, SnmpSecurity, SnmpTarget, SyslogTarget, SyslogTransport,

@@ -159,6 +159,12 @@ names! {
     SignsDisagree "srpSignsOfLifeDisagree" None, Minor, None, "link and BFD say different things of the peer";
     /// They no longer do.
     SignsAgree "srpSignsOfLifeAgree" None, Cleared, Some(Self::SignsDisagree), "link and BFD agree about the peer again";
+    /// Everything of a set of monitors is down.
+    MonitorFailed "srpMonitorFailed" None, Major, None, "everything that one monitor group or context watches is down";
+    /// Something of it works again.
+    MonitorBack "srpMonitorRecovered" None, Cleared, Some(Self::MonitorFailed), "something of it works again";
+    /// The Active stays although monitors have failed.
+    FailoverHeld "srpFailoverHeld" None, Warning, None, "the Active stays although monitors have failed, and why";
     /// The kernel refused loopbacks or pools.
     KernelRefused "srpKernelRefused" None, Major, None, "the kernel refused loopbacks or pools";
     /// Somebody changed what is ours in the kernel, and it was put right.

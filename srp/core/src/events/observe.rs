@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Name, Occurrence};
-use crate::chassis::Fact;
+use crate::chassis::{Fact, Failure, MonitorKind};
 use crate::types::{ChassisState, SwitchReason};
 
 /// What every event about the pair says of this chassis.
@@ -193,7 +193,7 @@ impl Observer {
                 vec![self.srp(Name::SrpSwitchoverInitiated)]
             }
             // What follows from it is a change of state, or a modifier that `show srp info` has.
-            Fact::SwitchoverBegan { .. } | Fact::Modifier { .. } => Vec::new(),
+            Fact::SwitchoverBegan { .. } | Fact::Modifier { .. } | Fact::FailoverHeld(None) => Vec::new(),
             Fact::Aborted { why } => vec![self.srp(Name::SwitchoverAborted).saying(why)],
             Fact::Suspended { gap } => vec![self.srp(Name::Suspended).saying(&format!("for {gap}"))],
             Fact::CutOff => vec![self.srp(Name::CutOff)],
@@ -208,6 +208,17 @@ impl Observer {
             }
             Fact::SignsOfLife(None) => self.pair(Name::SignsAgree, "", "").into_iter().collect(),
             Fact::StopUnanswered => vec![self.srp(Name::StopUnanswered)],
+            Fact::MonitorFailed(Failure { kind: MonitorKind::Aaa, what, .. }) => {
+                self.pair(Name::SrpAaaUnreachable, "", what).into_iter().collect()
+            }
+            Fact::MonitorBack { kind: MonitorKind::Aaa, what } => {
+                self.pair(Name::SrpAaaReachable, "", what).into_iter().collect()
+            }
+            Fact::MonitorFailed(Failure { what, .. }) => {
+                self.pair(Name::MonitorFailed, what, what).into_iter().collect()
+            }
+            Fact::MonitorBack { what, .. } => self.pair(Name::MonitorBack, what, what).into_iter().collect(),
+            Fact::FailoverHeld(Some(held)) => vec![self.srp(Name::FailoverHeld).saying(&held.to_string())],
             Fact::KernelRefused { refused } => {
                 vec![self.srp(Name::KernelRefused).saying(&format!("{refused} objects: see `show srp info`"))]
             }

@@ -182,7 +182,7 @@ impl World {
         let node = &self.nodes[side];
         let told = &node.surroundings.told;
         let down = |one: &&Monitored| told.get(&one.id) == Some(&MonitorState::Down);
-        let all_down = |some: Vec<&Monitored>| !some.is_empty() && some.iter().all(|one| down(&one));
+        let all_down = |some: Vec<&Monitored>| !some.is_empty() && some.iter().all(&down);
         let of = |kind: MonitorKind| {
             let some: Vec<_> = node.settings.monitors.iter().filter(|one| one.id.kind == kind).collect();
             if kind.only_on_active() && !serves { Vec::new() } else { some }

@@ -314,7 +314,7 @@ impl World {
                 }
                 self.note(side, format_args!("modifier {from} -> {to} ({why})"));
             }
-            Fact::SwitchoverBegan { .. } => {}
+            Fact::SwitchoverBegan { .. } | Fact::FailoverHeld(None) => {}
             Fact::Aborted { why } => self.note(side, format_args!("called off: {why}")),
             Fact::Suspended { gap } => {
                 self.check.stood_back(side);
@@ -339,7 +339,6 @@ impl World {
             Fact::MonitorFailed(failure) => self.note(side, format_args!("failed: {}", failure.what)),
             Fact::MonitorBack { what, .. } => self.note(side, format_args!("works again: {what}")),
             Fact::FailoverHeld(Some(held)) => self.note(side, format_args!("stays: {held}")),
-            Fact::FailoverHeld(None) => {}
             Fact::KernelRefused { refused } => {
                 self.note(side, format_args!("kernel refuses {refused} objects"));
             }

@@ -43,6 +43,7 @@ pub struct Recorder {
 }
 
 /// For the file, in the order of what happened.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 enum Entry {
     Start {
         at: Time,
