@@ -323,6 +323,10 @@ pub struct SrpStatistics {
     pub record_lost_steps: u64,
     /// Events that were lost before they had a name: more happened at once than there was room for.
     pub events_lost: u64,
+    /// Files of bulk statistics that were written.
+    pub bulk_files_written: u64,
+    /// Times that they could not be written.
+    pub bulk_write_failures: u64,
     /// Who is told of events, as configured.
     pub event_targets: Vec<EventTarget>,
 }

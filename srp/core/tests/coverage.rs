@@ -13,6 +13,9 @@ const ROWS: &[(&str, u32, u32)] = &[
     ("QOS", 1, 1),
     ("CFG", 1, 1),
     ("CFG", 6, 6),
+    ("SHOW", 6, 6),
+    ("BULK", 1, 1),
+    ("OPS", 6, 6),
 ];
 
 fn workspace() -> PathBuf {

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::clock;
 use crate::events::Herald;
 use crate::inbox::{Inbox, Input, Snapshot};
+use crate::metrics::{self, Facts};
 use crate::show;
 use crate::steps::SharedPublished;
 use crate::watch::{Network, SharedNeighbors};
@@ -44,7 +45,7 @@ pub struct Answers {
 /// The chassis thread or a speaker has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("srpd is stopping")]
-struct Gone;
+pub struct Gone;
 
 impl Answers {
     /// The running configuration.
@@ -111,11 +112,16 @@ impl Answers {
     }
 
     async fn show_details(&self) -> Result<Response, Gone> {
+        Ok(Response::SrpDetails(Box::new(self.details().await?)))
+    }
+
+    /// Everything that `show srp details` says.
+    pub async fn details(&self) -> Result<SrpDetails, Gone> {
         let snapshot = self.snapshot().await?;
         let bgp = self.bgp().await?;
         let config = self.config();
         let refused = self.published.lock().refused.clone();
-        Ok(Response::SrpDetails(Box::new(SrpDetails {
+        Ok(SrpDetails {
             at_us: clock::wall_us(clock::now()),
             info: show::srp_info(&config, &snapshot, refused),
             statistics: show::statistics(&snapshot, &self.herald),
@@ -123,7 +129,18 @@ impl Answers {
             bgp,
             configuration: Configuration { text: config.to_toml(), differences: snapshot.differences },
             switchovers: snapshot.switchovers,
-        })))
+        })
+    }
+
+    /// The page of metrics; an error is for the client to read.
+    pub async fn metrics(&self) -> Result<String, String> {
+        let details = self.details().await.map_err(|gone| gone.to_string())?;
+        let contexts = self.config().contexts.iter().map(|context| context.name.clone()).collect::<Vec<_>>();
+        let held = self.published.lock().held.clone();
+        let kernel_objects: Vec<(String, usize)> = contexts.into_iter().zip(held).collect();
+        let events = self.herald.counts();
+        let facts = Facts { details: &details, events: &events, kernel_objects: &kernel_objects };
+        metrics::text(&facts).map_err(|error| error.to_string())
     }
 
     async fn bgp_neighbors(&self, name: Option<&str>) -> Result<Response, Gone> {

@@ -13,12 +13,14 @@
 //!  main thread           learned routes, links, control socket, signals             [watch, control, start, ports]
 //!
 //!  srpd-events thread    named events of all of them: the log, and who is to hear of them  [events]
+//!  main thread           what asks the chassis thread for a snapshot: metrics, files    [metrics, bulk]
 //! ```
 
 pub mod alarm;
 pub mod answer;
 pub mod beat;
 pub mod bfd;
+pub mod bulk;
 pub mod clock;
 pub mod control;
 pub mod counts;
@@ -28,6 +30,7 @@ pub mod inbox;
 pub mod journal;
 pub mod key_files;
 pub mod link;
+pub mod metrics;
 pub mod notify;
 pub mod paths;
 pub mod ports;

@@ -12,10 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::answer::Answers;
+use crate::bulk::Bulk;
 use crate::clock;
 use crate::events::{self, Outlets};
 use crate::inbox::Input;
 use crate::link::{Credentials, CredentialsError};
+use crate::metrics::{Endpoint, Listening};
 use crate::paths;
 use crate::ports;
 use crate::record::Recording;
@@ -30,7 +32,7 @@ pub struct Reload<'a> {
     /// The file.
     pub file: &'a Path,
     /// The running configuration and whom it concerns.
-    pub answers: &'a Answers,
+    pub answers: &'a Arc<Answers>,
     /// The step thread.
     pub steps: &'a mpsc::UnboundedSender<Step>,
     /// The links and addresses of the machine.
@@ -51,9 +53,19 @@ pub struct Held {
     pub told: Told,
     /// Who is told of events, with the secrets that stood in files then.
     pub outlets: Outlets,
+    /// The metrics.
+    pub metrics: Endpoint,
+    /// The bulk statistics.
+    pub bulk: Bulk,
 }
 
 impl Held {
+    /// Serves metrics and gathers bulk statistics as the running configuration says.
+    pub fn measure(&mut self, listening: Listening, answers: &Arc<Answers>) {
+        self.metrics.serve(listening, answers);
+        self.bulk.change(answers.config().bulk_statistics.as_ref(), answers);
+    }
+
     /// Key and certificates as the files have them now, if they are others than before.
     fn new_credentials(&self, config: &Config) -> Result<Option<Credentials>, CredentialsError> {
         let Security::Tls { key, certificate, peer_certificate } = &config.srp.security else {
@@ -84,6 +96,10 @@ impl Reload<'_> {
         };
         let outlets = match Outlets::load(&new) {
             Ok(outlets) => outlets,
+            Err(error) => return self.refuse(&format!("the running configuration stays: {error}")),
+        };
+        let listening = match held.metrics.listen(new.metrics.as_ref()).await {
+            Ok(listening) => listening,
             Err(error) => return self.refuse(&format!("the running configuration stays: {error}")),
         };
         let told = match self.speakers(&new) {
@@ -135,6 +151,7 @@ impl Reload<'_> {
         let detail = differences.iter().map(|change| change.what.as_str()).collect::<Vec<_>>().join("; ");
         let here = events::whereabouts(&new);
         self.apply(new, told).await;
+        held.measure(listening, self.answers);
         self.answers.herald.tell(Observation::Reloaded { here, detail });
     }
 

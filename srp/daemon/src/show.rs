@@ -151,6 +151,8 @@ pub fn statistics(snapshot: &Snapshot, herald: &Herald) -> SrpStatistics {
         recorded_steps: snapshot.recorded.0,
         record_lost_steps: snapshot.recorded.1,
         events_lost: herald.lost(),
+        bulk_files_written: herald.bulk().0,
+        bulk_write_failures: herald.bulk().1,
         event_targets: herald.targets(),
     }
 }

@@ -26,6 +26,7 @@ use crate::alarm::Alarm;
 use crate::answer::Answers;
 use crate::beat::{ALARM, Beat, Ears, INBOX, LINK_TOKENS, PATH_TOKENS};
 use crate::bfd::BfdError;
+use crate::bulk::Bulk;
 use crate::clock;
 use crate::control::{self, Claim, ControlError};
 use crate::events::snmp::SnmpError;
@@ -33,6 +34,7 @@ use crate::events::{self, Herald, Outlets};
 use crate::inbox::{Inbox, Input};
 use crate::key_files;
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
+use crate::metrics::{self, Endpoint};
 use crate::paths::{self, Paths};
 use crate::ports::{self, PortsError};
 use crate::record::Recording;
@@ -91,6 +93,9 @@ pub enum StartError {
         /// Why.
         source: SettingsError,
     },
+    /// The address of the metrics.
+    #[error(transparent)]
+    Metrics(#[from] metrics::AddressError),
     /// A file of an SNMP station.
     #[error(transparent)]
     Snmp(#[from] SnmpError),
@@ -183,6 +188,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let credentials = link.credentials().cloned();
     let (inbox, inputs) = Inbox::new(Waker::new(poll.registry(), INBOX)?);
 
+    let (metrics, listening) = Endpoint::new(config.metrics.as_ref()).await?;
     let (herald, outlets) = start_events(&config, mac).await?;
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
@@ -214,7 +220,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
 
     let (stopped_sender, mut stopped) = oneshot::channel();
     let (recording, mut recorder) = Recording::begin(config.record.as_ref())?;
-    let mut held = Held { recording, credentials, told, outlets };
+    let mut held = Held { recording, credentials, told, outlets, metrics, bulk: Bulk::default() };
     let now = clock::now();
     if let Some(recorder) = &mut recorder {
         recorder.start(now, &settings);
@@ -240,6 +246,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         herald: herald.clone(),
     });
     tokio::spawn(control::serve(claim.listen()?, Arc::clone(&answers)));
+    held.measure(listening, &answers);
     crate::notify::ready();
     herald.tell(Observation::Started { release: env!("CARGO_PKG_VERSION").to_owned() });
 
@@ -266,14 +273,13 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         return Err(StartError::SlowStop(stop_within));
     }
     leave(&speakers, &kernel, bound).await;
-    finish(beat, held, bound).await;
-    herald.finish(GOODBYE).await;
+    finish(beat, held, bound, &herald).await;
     drop(step_sender);
     Ok(())
 }
 
 /// Waits for what still runs, but not for ever.
-async fn finish(beat: JoinHandle<()>, mut held: Held, bound: Duration) {
+async fn finish(beat: JoinHandle<()>, mut held: Held, bound: Duration, herald: &Herald) {
     // It has said goodbye to the peer, or has waited long enough for it to listen.
     let joined = tokio::task::spawn_blocking(move || beat.join());
     if tokio::time::timeout(GOODBYE, joined).await.is_err() {
@@ -282,6 +288,7 @@ async fn finish(beat: JoinHandle<()>, mut held: Held, bound: Duration) {
     if tokio::time::timeout(bound, held.recording.finish()).await.is_err() {
         warn!("the record is not complete: its disk does not answer");
     }
+    herald.finish(GOODBYE).await;
 }
 
 fn spawn_beat(beat: Beat) -> std::io::Result<JoinHandle<()>> {

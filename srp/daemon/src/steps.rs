@@ -97,6 +97,8 @@ pub struct Published {
     pub refused: Vec<String>,
     /// What each context's speaker originates, in the order of the contexts.
     pub originated: Vec<Vec<Originated>>,
+    /// How many loopbacks and pools of each context the kernel holds.
+    pub held: Vec<usize>,
 }
 
 /// Shared with `show`; a panic elsewhere does not make it unreadable.
@@ -290,6 +292,7 @@ impl Steps {
             *installed = held(context, self.holding, &report);
         }
         self.report_kernel(&report);
+        self.published.lock().held = self.installed.iter().map(BTreeSet::len).collect();
         let Report { added, removed, kept, took, .. } = &report;
         let detail = format!(
             "{added} added, {kept} kept, {removed} removed, {} refused in {:.2} ms",

@@ -141,13 +141,12 @@ pub async fn kernel(
                 }
             }
             KernelEvent::Repaired { cause, restored, removed, refused } => {
-                let detail = format!(
-                    "{cause:?}: {} restored, {} removed, {} refused",
-                    restored.len(),
-                    removed.len(),
-                    refused.len()
-                );
-                herald.tell(Observation::KernelRepaired { detail });
+                // What is refused again and again has its own event.
+                if !restored.is_empty() || !removed.is_empty() {
+                    let (restored, removed) = (restored.len(), removed.len());
+                    let detail = format!("{cause:?}: {restored} restored, {removed} removed");
+                    herald.tell(Observation::KernelRepaired { detail });
+                }
                 for object in restored {
                     warn!(?cause, %object, "restored in the kernel");
                 }

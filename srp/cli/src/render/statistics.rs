@@ -65,6 +65,8 @@ fn link(of: &SrpStatistics) -> Vec<(&'static str, String)> {
         ("Recorded Steps", of.recorded_steps),
         ("Recorded Steps Lost", of.record_lost_steps),
         ("Events Lost", of.events_lost),
+        ("Bulk Statistics Files", of.bulk_files_written),
+        ("Bulk Statistics Failures", of.bulk_write_failures),
     ])
 }
 
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_stand_under_the_public_names() {
+    fn show_6_statistics_stand_under_the_public_names() {
         let message =
             |message: &str, sent, received| MessageCount { message: message.into(), sent, received };
         let reason = |reason, text: &str, count| ReasonCount { reason, reason_text: text.into(), count };
@@ -151,6 +153,8 @@ mod tests {
             recorded_steps: 1_000,
             record_lost_steps: 0,
             events_lost: 0,
+            bulk_files_written: 7,
+            bulk_write_failures: 0,
             event_targets: vec![EventTarget {
                 kind: "snmp-3".into(),
                 target: "198.51.100.10:162".into(),
@@ -175,15 +179,17 @@ Message             Sent  Received
 hello                840       839
 switchover-request     2         1
 
-Link Ups:             2
-Link Downs:           1
-Peer Restarts:        1
-Suspensions:          0
-Cut Offs:             0
-Kernel Refusals:      0
-Recorded Steps:       1000
-Recorded Steps Lost:  0
-Events Lost:          0
+Link Ups:                  2
+Link Downs:                1
+Peer Restarts:             1
+Suspensions:               0
+Cut Offs:                  0
+Kernel Refusals:           0
+Recorded Steps:            1000
+Recorded Steps Lost:       0
+Events Lost:               0
+Bulk Statistics Files:     7
+Bulk Statistics Failures:  0
 
 Switchovers:                 3
 Switchovers Aborted:         1

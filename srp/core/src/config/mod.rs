@@ -23,6 +23,7 @@ mod interface;
 mod kind;
 mod limits;
 mod listen;
+mod measure;
 mod model;
 mod monitored;
 mod nearest;
@@ -52,6 +53,7 @@ pub use host::DEFAULT_SOCKET;
 pub use instance_fault::InstanceFault;
 pub use interface::{Duplex, InterfaceConfig, InterfaceFault, LinkSpeed};
 pub use limits::{LimitAction, PrefixLimits};
+pub use measure::{BulkConfig, DEFAULT_METRICS_PORT, MetricsConfig};
 pub use model::{
     Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
     KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
@@ -130,6 +132,8 @@ fn read_root(root: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result
     let kernel = root.table("kernel").and_then(host::read_kernel);
     let record = root.table("record").and_then(|record| host::read_record(record, base));
     let outlets = outlet::read(root, base);
+    let metrics = root.table("metrics").and_then(measure::read_metrics);
+    let bulk = root.table("bulk-statistics").and_then(|bulk| measure::read_bulk(bulk, base));
     let contexts = match root.tables("context", "name") {
         Ok(contexts) => {
             let contexts: Vec<_> =
@@ -148,6 +152,8 @@ fn read_root(root: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result
         kernel: kernel?,
         record: record?,
         outlets: outlets?,
+        metrics: metrics?,
+        bulk_statistics: bulk?,
         contexts: contexts?,
     })
 }

@@ -12,6 +12,7 @@ use super::group::GroupConfig;
 use super::interface::InterfaceConfig;
 use super::kind::word;
 use super::limits::PrefixLimits;
+use super::measure::{BulkConfig, MetricsConfig};
 use super::onlooker::{BmpConfig, MrtConfig};
 use super::outlet::OutletConfig;
 use super::range::RangeConfig;
@@ -33,6 +34,10 @@ pub struct Config {
     pub record: Option<RecordConfig>,
     /// `[snmp]` and `[[syslog]]`: who is told of events.
     pub outlets: OutletConfig,
+    /// `[metrics]`: the Prometheus endpoint.
+    pub metrics: Option<MetricsConfig>,
+    /// `[bulk-statistics]`.
+    pub bulk_statistics: Option<BulkConfig>,
     /// `[[context]]`, in configured order; names are unique.
     pub contexts: Vec<ContextConfig>,
 }

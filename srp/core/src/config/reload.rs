@@ -108,6 +108,8 @@ fn is_live_table(table: &Table) -> bool {
             | "snmp.target"
             | "syslog"
             | "context.interface"
+            | "metrics"
+            | "bulk-statistics"
             | "context.loopback"
             | "context.pool"
             | "context.bgp.group"

@@ -132,6 +132,19 @@ pub(super) fn tables(config: &Config) -> Vec<Table> {
         Table::new("record").text("file", record.file.display()).text("max-size", record.max_size)
     }));
     tables.extend(outlet::tables(&config.outlets));
+    tables.extend(
+        config
+            .metrics
+            .iter()
+            .map(|metrics| Table::new("metrics").text("address", metrics.address).bare("port", metrics.port)),
+    );
+    tables.extend(config.bulk_statistics.iter().map(|bulk| {
+        Table::new("bulk-statistics")
+            .text("folder", bulk.folder.display())
+            .span("interval", bulk.interval)
+            .bare("keep", bulk.keep)
+            .bare("gather-on-standby", bulk.gather_on_standby)
+    }));
     tables.extend(config.contexts.iter().flat_map(context));
     tables
 }

@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use srp_core::api::{EventRecord, EventTarget};
+use srp_core::chassis::Fact;
 use srp_core::config::{Config, EventFilter, OutletConfig, SnmpSecurity, SyslogTransport};
-use srp_core::events::{Entry, Log, Observation, Observer, Severity, Whereabouts};
-use srp_core::types::{Mac, Time};
-use tokio::sync::{mpsc, oneshot};
+use srp_core::events::{Entry, Log, Name, Observation, Observer, Severity, Whereabouts};
+use srp_core::types::{ChassisState, Mac, Time};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -37,6 +38,8 @@ pub struct Herald {
     lost: Arc<AtomicU64>,
     log: SharedLog,
     tallies: SharedTallies,
+    states: watch::Sender<ChassisState>,
+    bulk: Arc<(AtomicU64, AtomicU64)>,
 }
 
 type SharedTallies = Arc<Mutex<Vec<Arc<Tally>>>>;
@@ -53,12 +56,19 @@ impl Herald {
     /// Starts the thread. An error is one of the system: no thread, or no descriptor for its loop.
     pub fn start(here: Whereabouts) -> io::Result<Self> {
         let (told, inbox) = mpsc::channel(QUEUE);
-        let herald =
-            Self { told, lost: Arc::default(), log: SharedLog::default(), tallies: SharedTallies::default() };
+        let herald = Self {
+            told,
+            lost: Arc::default(),
+            log: SharedLog::default(),
+            tallies: SharedTallies::default(),
+            states: watch::Sender::new(ChassisState::Init),
+            bulk: Arc::default(),
+        };
         let desk = Desk {
             observer: Observer::new(here),
             log: Arc::clone(&herald.log),
             tallies: Arc::clone(&herald.tallies),
+            states: herald.states.clone(),
             outlets: Vec::new(),
             tasks: JoinSet::new(),
             started: clock::now(),
@@ -97,6 +107,27 @@ impl Herald {
     /// Who is told of events, and what became of it.
     pub fn targets(&self) -> Vec<EventTarget> {
         lock(&self.tallies).iter().map(|tally| tally.show()).collect()
+    }
+
+    /// How often each event happened.
+    pub fn counts(&self) -> Vec<(Name, u64)> {
+        lock(&self.log).counts().collect()
+    }
+
+    /// The state of the chassis, as events had it last.
+    pub fn states(&self) -> watch::Receiver<ChassisState> {
+        self.states.subscribe()
+    }
+
+    /// Counts files of bulk statistics, and failures to write them.
+    pub fn bulk_written(&self, files: u64, failed: bool) {
+        self.bulk.0.fetch_add(files, Ordering::Relaxed);
+        self.bulk.1.fetch_add(failed.into(), Ordering::Relaxed);
+    }
+
+    /// What was counted so.
+    pub fn bulk(&self) -> (u64, u64) {
+        (self.bulk.0.load(Ordering::Relaxed), self.bulk.1.load(Ordering::Relaxed))
     }
 
     /// Observations that found the queue full.
@@ -147,6 +178,7 @@ pub fn whereabouts(config: &Config) -> Whereabouts {
 /// The thread.
 struct Desk {
     observer: Observer,
+    states: watch::Sender<ChassisState>,
     log: SharedLog,
     tallies: SharedTallies,
     outlets: Vec<Outlet>,
@@ -172,6 +204,9 @@ impl Desk {
     }
 
     fn hand_on(&mut self, at: Time, observation: &Observation) {
+        if let Observation::Fact(Fact::State { to, .. }) = observation {
+            self.states.send_replace(*to);
+        }
         for occurrence in self.observer.note(observation) {
             let entry = lock(&self.log).push(at, clock::wall_us(at), occurrence);
             self.outlets.iter().for_each(|outlet| outlet.hand(&entry));

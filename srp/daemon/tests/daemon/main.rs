@@ -6,6 +6,7 @@ mod events;
 mod flood;
 mod layer_2;
 mod links;
+mod measured;
 mod neighbor_bfd;
 mod neighbors;
 mod next_hops;

@@ -52,7 +52,7 @@ const ROWS: &[Row] = &[
         from: "[log]",
         to: "[logging]",
         said: &[
-            "srp.toml:36: logging: unknown key\n    known here: srp, control, log, kernel, record, snmp, syslog, context",
+            "srp.toml:36: logging: unknown key\n    known here: srp, control, log, kernel, record, snmp, syslog, metrics, bulk-statistics, context",
         ],
     },
     Row {

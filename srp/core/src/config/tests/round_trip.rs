@@ -38,10 +38,12 @@ fn the_full_example_survives_too() {
 }
 
 fn any_config() -> impl Strategy<Value = Config> {
+    let metrics = option::of((any::<bool>(), 1_u16..));
+    let bulk = option::of((any_path(), 1_u64..86_400, 1_u16..10_000, any::<bool>()));
     let record = option::of((any_path(), 64_u64..1 << 24));
     let host = (any_path(), option::of("[a-z]{1,8}"), any_level(), any::<bool>(), 1_u32.., record);
-    (any_srp(), host, any_outlets(), vec(any_context(), 0..3)).prop_map(
-        |(srp, (socket, group, level, json, metric, record), outlets, mut contexts)| {
+    (any_srp(), host, (any_outlets(), metrics, bulk), vec(any_context(), 0..3)).prop_map(
+        |(srp, (socket, group, level, json, metric, record), (outlets, metrics, bulk), mut contexts)| {
             // Names and tables of their own keep the contexts out of each other's way.
             for (table, context) in (300..).zip(&mut contexts) {
                 context.name = format!("{}{table}", context.name);
@@ -85,6 +87,13 @@ fn any_config() -> impl Strategy<Value = Config> {
                     learned_metric: if metric == 83 { 84 } else { 83 },
                 },
                 record: record.map(|(file, kib)| RecordConfig { file, max_size: Octets::kib(kib) }),
+                metrics: metrics.map(|(v6, port)| MetricsConfig { address: numbered(v6, 23, 1).ip(), port }),
+                bulk_statistics: bulk.map(|(folder, seconds, keep, gather_on_standby)| BulkConfig {
+                    folder,
+                    interval: Span::secs(seconds),
+                    keep,
+                    gather_on_standby,
+                }),
                 outlets,
                 contexts,
             }
