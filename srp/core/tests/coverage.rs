@@ -16,6 +16,9 @@ const ROWS: &[(&str, u32, u32)] = &[
     ("SHOW", 6, 6),
     ("BULK", 1, 1),
     ("OPS", 6, 6),
+    ("MON", 1, 7),
+    ("GRD", 1, 4),
+    ("SHOW", 2, 2),
 ];
 
 fn workspace() -> PathBuf {

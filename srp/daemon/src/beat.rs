@@ -312,6 +312,8 @@ impl Beat {
             Input::Reconfigured(settings, items) => {
                 self.items = items;
                 self.feed(now, Event::Reconfigured(settings));
+                self.paths.tell_monitors_again();
+                self.take_path_events(now);
                 self.send_items(now);
             }
             Input::Bfd(wanted, reply) => {

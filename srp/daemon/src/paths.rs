@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use bfd::{DownCause, Health, Interval, Tally, Timers, TimersError};
 use bgp_glue::speaker::{NeighborKey, SpeakerHandle};
 use mio::Registry;
-use srp_core::chassis::Event;
-use srp_core::config::{BfdTimers, Config};
+use srp_core::chassis::{Event, MonitorState};
+use srp_core::config::{BfdTimers, Config, bfd_monitor};
 use srp_core::events::Observation;
 use srp_core::types::Time;
 use tracing::{info, warn};
@@ -53,6 +53,8 @@ struct Owned {
     owner: Owner,
     health: Health,
     last_down: Option<(Time, DownCause)>,
+    /// What the state machine was told of it as a monitor.
+    told: Option<MonitorState>,
 }
 
 /// A session for `show`.
@@ -141,7 +143,7 @@ impl Paths {
             let known = self.owned.iter().find(|owned| owned.id == id);
             let (health, last_down) =
                 known.map_or((Health::default(), None), |known| (known.health, known.last_down));
-            Owned { id, owner, health, last_down }
+            Owned { id, owner, health, last_down, told: known.and_then(|known| known.told) }
         };
         self.owned = ids.into_iter().zip(owners).map(fresh).collect();
         Ok(())
@@ -193,7 +195,17 @@ impl Paths {
                 let Tally { configured, up, failed } = tally;
                 return Some(Event::PeerBfd { configured, up, failed });
             }
+            if let Some(monitor) = self.owned.iter_mut().find_map(Owned::news) {
+                return Some(monitor);
+            }
             next?;
+        }
+    }
+
+    /// The state machine has other monitors than before.
+    pub fn tell_monitors_again(&mut self) {
+        for owned in &mut self.owned {
+            owned.told = None;
         }
     }
 
@@ -252,9 +264,26 @@ impl Paths {
     }
 
     fn notice_holds(&mut self) {
-        for owned in self.owned.iter_mut().filter(|owned| owned.owner == Owner::Peer) {
+        for owned in &mut self.owned {
             owned.health = owned.health.with_remote(self.bfd.remote_state(owned.id));
         }
+    }
+}
+
+impl Owned {
+    /// What a session with a neighbour is as a monitor, if that is news. One that an operator holds down says nothing.
+    fn news(&mut self) -> Option<Event> {
+        let Owner::Neighbor { context, key } = &self.owner else { return None };
+        let state = match self.health {
+            Health::Up => MonitorState::Up,
+            Health::NeverUp | Health::Failed => MonitorState::Down,
+            Health::Held => MonitorState::Unknown,
+        };
+        if self.told == Some(state) {
+            return None;
+        }
+        self.told = Some(state);
+        Some(Event::Monitor { monitor: bfd_monitor(context, key.address?), state })
     }
 }
 

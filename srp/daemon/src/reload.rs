@@ -219,6 +219,7 @@ impl Reload<'_> {
         }
         // What was watched before keeps its state; what is new has none yet.
         watch::tell_neighbors(&self.answers.inbox, &watch::lock(&self.answers.neighbors));
+        watch::tell_interfaces(&self.answers.inbox, &new, &self.kernel.links());
         *self.answers.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
         info!("reload done");
     }

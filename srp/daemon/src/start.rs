@@ -154,7 +154,9 @@ pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
         peer_bfd: (!srp.bfd.is_empty())
             .then_some(PeerBfdSettings { ignore_dead_interval: srp.bfd_mon_ignore_dead_interval }),
         monitors: config.monitored(),
-        ..Settings::new(identity)
+        guard_timers: srp.guard_timers,
+        switchover_retries: srp.switchover_retries,
+        switchover_retry_interval: srp.switchover_retry_interval,
     }
 }
 
@@ -230,6 +232,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let beat = Beat::new(ears, chassis, items, inputs, step_sender.clone(), stopped_sender, herald.clone());
     let beat = spawn_beat(beat.recorded_by(recorder))?;
     watch::tell_neighbors(&inbox, &watch::lock(&neighbors));
+    watch::tell_interfaces(&inbox, &config, &kernel.links());
 
     let stop_within = stop_within(&config);
     info!(

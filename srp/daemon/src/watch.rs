@@ -9,9 +9,11 @@ use bgp_glue::Neighbors;
 use bgp_glue::speaker::{self, BestPathChange, Event as BgpEvent, NeighborKey, SpeakerHandle};
 use ipnetwork::IpNetwork;
 use netlink::{
-    EventReceiver, Kernel, KernelEvent, LinkAddress, LinkName, Route, RouteChange, RouteTarget, TableId,
+    EventReceiver, Kernel, KernelEvent, Link, LinkAddress, LinkName, Links, Route, RouteChange, RouteTarget,
+    TableId,
 };
-use srp_core::chassis::Event;
+use srp_core::chassis::{Event, MonitorState};
+use srp_core::config::{Config, interface_monitor, kernel_monitor};
 use srp_core::events::Observation;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -125,6 +127,7 @@ pub async fn kernel(
                 info!(link = %name, ?cause, "link down");
                 herald.tell(Observation::Interface { name: name.to_string(), up: false });
                 hand(&inbox, Input::LinkDown { interface: index.get() });
+                tell_interface(&inbox, name.as_str(), false);
                 let link = speaker_link(&name, &addresses);
                 for speaker in &speakers {
                     speaker.link_down(link.clone());
@@ -133,6 +136,7 @@ pub async fn kernel(
             KernelEvent::LinkUp { index, name } => {
                 info!(link = %name, "link up");
                 herald.tell(Observation::Interface { name: name.to_string(), up: true });
+                tell_interface(&inbox, name.as_str(), true);
                 let links = network.kernel().links();
                 let addresses = links.by_index(index).map(|link| &link.addresses);
                 let link = speaker_link(&name, addresses.into_iter().flatten());
@@ -147,6 +151,9 @@ pub async fn kernel(
                     let detail = format!("{cause:?}: {restored} restored, {removed} removed");
                     herald.tell(Observation::KernelRepaired { detail });
                 }
+                // A comparison that found nothing amiss is not told.
+                let state = if refused.is_empty() { MonitorState::Up } else { MonitorState::Down };
+                tell(&inbox, Event::Monitor { monitor: kernel_monitor(), state });
                 for object in restored {
                     warn!(?cause, %object, "restored in the kernel");
                 }
@@ -181,6 +188,19 @@ pub fn tell_neighbors(inbox: &Inbox, neighbors: &Neighbors) {
     for (monitor, state) in neighbors.monitors() {
         tell(inbox, Event::Monitor { monitor, state });
     }
+}
+
+/// Tells the chassis how the interfaces are that it watches; one that does not exist is down.
+pub fn tell_interfaces(inbox: &Inbox, config: &Config, links: &Links) {
+    for monitor in &config.srp.monitor_interface {
+        let link = monitor.name.parse().ok().and_then(|name: LinkName| links.by_name(&name));
+        tell_interface(inbox, &monitor.name, link.is_some_and(Link::is_up));
+    }
+}
+
+fn tell_interface(inbox: &Inbox, name: &str, up: bool) {
+    let state = if up { MonitorState::Up } else { MonitorState::Down };
+    tell(inbox, Event::Monitor { monitor: interface_monitor(name), state });
 }
 
 fn tell(inbox: &Inbox, event: Event) {

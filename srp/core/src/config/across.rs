@@ -12,6 +12,7 @@ use super::listen::{self, Listens};
 use super::model::BfdConfig;
 use super::reader::{Found, Reader, Section};
 use super::unnumbered::{self, LinkClaim};
+use super::watched;
 use crate::types::Span;
 
 /// What the sections claim, in the order of the file. Holds only values that are good in themselves.
@@ -33,6 +34,8 @@ pub(super) struct Ledger {
     pub contexts_unread: bool,
     /// Context and neighbour of each monitor.
     pub monitors: Vec<(Found<String>, Found<IpAddr>)>,
+    /// Context and neighbour of each monitor by BFD.
+    pub monitored_bfd: Vec<(Found<String>, Found<IpAddr>)>,
     /// Sessions with the peer chassis.
     pub bfd: Vec<BfdClaim>,
 }
@@ -85,6 +88,11 @@ impl BfdClaim {
         }
     }
 
+    /// It is with this neighbour.
+    pub fn is_with(&self, peer: IpAddr) -> bool {
+        self.peer == peer
+    }
+
     /// A packet that does not name its session could belong to both (RFC 5881 section 3, RFC 5883 section 3).
     fn collides(&self, other: &Self) -> bool {
         let one_path = if self.is_multihop {
@@ -113,7 +121,9 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     check_layer_2(reader, ledger);
     check_ports(reader, ledger);
     listen::check_contexts(reader, ledger);
-    check_monitors(reader, ledger);
+    check_monitors(reader, ledger, &ledger.monitors);
+    check_monitors(reader, ledger, &ledger.monitored_bfd);
+    watched::check_bfd(reader, ledger);
     check_bfd(reader, ledger);
     unnumbered::check_links(reader, ledger);
     interface::check(reader, ledger);
@@ -240,9 +250,10 @@ fn check_bfd(reader: &Reader<'_>, ledger: &Ledger) {
     }
 }
 
-fn check_monitors(reader: &Reader<'_>, ledger: &Ledger) {
+/// Monitored neighbours exist, and each stands once.
+fn check_monitors(reader: &Reader<'_>, ledger: &Ledger, monitors: &[(Found<String>, Found<IpAddr>)]) {
     let names_unread = ledger.contexts_unread || ledger.contexts.iter().any(|c| c.name.is_none());
-    for (context, address) in &ledger.monitors {
+    for (context, address) in monitors {
         let is_named =
             |claims: &&ContextClaims| claims.name.as_ref().is_some_and(|name| name.value == context.value);
         let mut named = ledger.contexts.iter().filter(is_named).peekable();
@@ -266,9 +277,7 @@ fn check_monitors(reader: &Reader<'_>, ledger: &Ledger) {
             reader.report(&address.at, fault);
         }
     }
-    for ((_, address), (_, first)) in
-        twice(&ledger.monitors, |(context, address)| (&context.value, address.value))
-    {
+    for ((_, address), (_, first)) in twice(monitors, |(context, address)| (&context.value, address.value)) {
         reader.report(&address.at, Fault::Twice { what: "neighbour", first: first.at.clone() });
     }
 }

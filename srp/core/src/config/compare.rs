@@ -11,8 +11,11 @@ use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 
+use super::guard;
 use super::model::{BgpConfig, Config, ContextConfig, SrpConfig};
 use super::text::action_word;
+use crate::chassis::Guard;
+use crate::types::Span;
 use crate::wire::ConfigItem;
 
 impl Config {
@@ -85,6 +88,14 @@ fn srp_items(srp: &SrpConfig) -> Vec<ConfigItem> {
     if srp.delta_route_modifier != 1 {
         items.push(item("srp delta-route-modifier", srp.delta_route_modifier));
     }
+    let retry = (srp.switchover_retries, srp.switchover_retry_interval);
+    if retry != (3, Span::secs(10)) {
+        items.push(item("srp internal-switchover-retry", format!("{} times every {}", retry.0, retry.1)));
+    }
+    let guards = guard::named(&srp.guard_timers).into_iter().filter(|(_, guard)| *guard != Guard::default());
+    items.extend(guards.map(|(table, guard)| {
+        item(table.replace('.', " "), format!("damping {} guard {}", guard.damping, guard.period))
+    }));
     // Addresses and paths are the chassis' own; how soon either end gives up is not.
     items.extend(srp.bfd.iter().enumerate().map(|(index, session)| {
         let (interval, multiplier) = (session.timers.interval, session.timers.multiplier);
@@ -100,6 +111,15 @@ fn srp_items(srp: &SrpConfig) -> Vec<ConfigItem> {
             Some(group) => item(key, format!("context {} group {group}", monitor.context)),
             None => item(key, format!("context {}", monitor.context)),
         }
+    }));
+    let of_group = |group: Option<u32>| group.map_or(String::new(), |group| format!(" group {group}"));
+    items.extend(srp.monitor_bfd.iter().enumerate().map(|(index, monitor)| {
+        let value = format!("context {}{}", monitor.context, of_group(monitor.group));
+        item(format!("srp monitor bfd {}", index + 1), value)
+    }));
+    // An interface may have another name there.
+    items.extend(srp.monitor_interface.iter().enumerate().map(|(index, monitor)| {
+        item(format!("srp monitor interface {}", index + 1), format!("watched{}", of_group(monitor.group)))
     }));
     items
 }
@@ -190,10 +210,14 @@ mod tests {
             ("srp drain-interval", "2s"),
             ("srp switchover-timeout", "5s"),
             ("srp delta-route-modifier", "2"),
+            ("srp internal-switchover-retry", "5 times every 20s"),
+            ("srp guard-timer srp-redundancy-timers bgp", "damping 5s guard 90s"),
             ("srp bfd 1", "interval 50ms multiplier 3"),
             ("srp bfd 2", "interval 300ms multiplier 3"),
             ("srp bfd-mon-ignore-dead-interval", "false"),
             ("srp monitor bgp 1", "context destination group 1"),
+            ("srp monitor bfd 1", "context destination group 2"),
+            ("srp monitor interface 1", "watched group 3"),
             ("context destination", "configured"),
             ("context destination loopback gateway", "203.0.113.1/32"),
             ("context destination loopback on-link", "203.0.113.100/32 layer-2"),

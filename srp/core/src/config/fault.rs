@@ -336,6 +336,12 @@ pub enum Fault {
     /// Nothing vouches for the peer beside the dead-interval.
     #[error("there is no [[srp.bfd]], so the dead-interval is all there is")]
     NoBfd,
+    /// A monitor by BFD of a neighbour that has none.
+    #[error("this neighbour of context {context} has no BFD")]
+    NeighborWithoutBfd {
+        /// The context.
+        context: String,
+    },
     /// A packet over one link has a TTL of 255, or is refused (RFC 5881 section 5).
     #[error("a session over one link takes no other TTL than 255")]
     TtlOfOneHop,
@@ -431,6 +437,7 @@ impl Fault {
                                       certificate file copied from the peer"
                 .into(),
             Self::NoBfd => "add [[srp.bfd]] with peer-address and local-address, or leave this out".into(),
+            Self::NeighborWithoutBfd { .. } => "add [context.bgp.neighbor.bfd] to the neighbour".into(),
             Self::TtlOfOneHop => "set multihop = true if routers are between, or remove this".into(),
             Self::BfdWithoutLocalAddress => "add local-address to this neighbour".into(),
             Self::PortTaken { .. } => "choose another port for one of the two".into(),

@@ -17,6 +17,7 @@ mod context;
 mod dscp;
 mod fault;
 mod group;
+mod guard;
 mod host;
 mod instance_fault;
 mod interface;
@@ -39,6 +40,7 @@ mod srp;
 mod tests;
 mod text;
 mod unnumbered;
+mod watched;
 
 use std::path::Path;
 
@@ -59,7 +61,7 @@ pub use model::{
     KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
     PolicyRule, PoolConfig, RecordConfig, Security, SrpConfig,
 };
-pub use monitored::{announcement_monitor, kernel_monitor};
+pub use monitored::{announcement_monitor, bfd_monitor, interface_monitor, kernel_monitor};
 pub use onlooker::{BmpConfig, MrtConfig};
 pub use outlet::{
     EngineId, EventFilter, OutletConfig, SnmpAuth, SnmpSecurity, SnmpTarget, SyslogTarget, SyslogTransport,
@@ -67,6 +69,7 @@ pub use outlet::{
 pub use range::RangeConfig;
 pub use reload::{Change, Reload, changes};
 pub use restart::{RestartConfig, RestartMode};
+pub use watched::{MonitorBfd, MonitorInterface};
 
 use across::Ledger;
 use reader::{Reader, Reported, Section};

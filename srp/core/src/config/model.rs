@@ -17,6 +17,8 @@ use super::onlooker::{BmpConfig, MrtConfig};
 use super::outlet::OutletConfig;
 use super::range::RangeConfig;
 use super::restart::RestartConfig;
+use super::watched::{MonitorBfd, MonitorInterface};
+use crate::chassis::GuardTimers;
 use crate::types::{ChassisMode, Mac, Priority, Span};
 
 /// One configuration file, checked as a whole.
@@ -83,6 +85,16 @@ pub struct SrpConfig {
     pub security: Security,
     /// `[[srp.monitor.bgp]]`.
     pub monitor_bgp: Vec<MonitorBgp>,
+    /// `[[srp.monitor.bfd]]`.
+    pub monitor_bfd: Vec<MonitorBfd>,
+    /// `[[srp.monitor.interface]]`.
+    pub monitor_interface: Vec<MonitorInterface>,
+    /// `[srp.guard-timer]`; 60 s each by default.
+    pub guard_timers: GuardTimers,
+    /// 0 ..= 65535; default 3: how often a switchover for a monitor that fell back is tried again.
+    pub switchover_retries: u32,
+    /// 1 ..= 3600 s; default 10 s: how long after it fell back.
+    pub switchover_retry_interval: Span,
     /// `[[srp.bfd]]`: sessions with the peer chassis.
     pub bfd: Vec<BfdConfig>,
     /// While one of them is Up the dead-interval alone takes over nothing; default false.

@@ -102,6 +102,13 @@ fn is_live_table(table: &Table) -> bool {
     matches!(
         table.header,
         "srp.monitor.bgp"
+            | "srp.monitor.bfd"
+            | "srp.monitor.interface"
+            | "srp.guard-timer.aaa-switchover-timers"
+            | "srp.guard-timer.diameter-switchover-timers"
+            | "srp.guard-timer.srp-redundancy-timers.aaa"
+            | "srp.guard-timer.srp-redundancy-timers.bgp"
+            | "srp.guard-timer.srp-redundancy-timers.diam"
             | "srp.bfd"
             | "record"
             | "snmp"
@@ -135,6 +142,8 @@ fn is_live_key(key: &str) -> bool {
             | "advertise-routes-in-standby-state"
             | "drain-interval"
             | "switchover-timeout"
+            | "num-internal-switchover-retry"
+            | "internal-switchover-retry-interval"
             | "bfd-mon-ignore-dead-interval"
     )
 }

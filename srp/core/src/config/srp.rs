@@ -8,9 +8,11 @@ use super::across::{Ledger, is_link_local};
 use super::bfd;
 use super::dscp::Dscp;
 use super::fault::Fault;
+use super::guard;
 use super::kind::{Address, Choice, Duration, FilePath, Flag, Integer, MacAddress, Name};
 use super::model::{MonitorBgp, Security, SrpConfig};
 use super::reader::{Found, Reported, Section};
+use super::watched::{self, MonitorBfd, MonitorInterface};
 use crate::types::{ChassisMode, Priority, Span};
 
 const MODES: Choice<ChassisMode> =
@@ -36,10 +38,14 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     let in_standby = s.or("advertise-routes-in-standby-state", &Flag, false);
     let drain = s.or("drain-interval", &span(Span::ZERO, Span::secs(60)), Span::secs(2));
     let timeout = s.or("switchover-timeout", &span(Span::millis(100), Span::secs(60)), Span::secs(5));
+    let retries = s.or("num-internal-switchover-retry", &Integer::<u32>::new(0, 65_535), 3);
+    let retry_interval =
+        s.or("internal-switchover-retry-interval", &span(Span::secs(1), Span::secs(3_600)), Span::secs(10));
+    let guard_timers = guard::read(s);
     let mac = s.optional("mac", &MacAddress);
     let dscp = s.or("dscp-control", &DSCPS, Dscp::default());
     let security = read_security(s, base);
-    let monitor_bgp = read_monitors(s, ledger);
+    let monitors = read_monitors(s, ledger);
     let sessions = bfd::read_peers(s, ledger);
     let ignore = bfd::read_ignore(s, sessions.as_deref().map_err(|reported| *reported));
 
@@ -55,6 +61,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     ledger.advertise_in_standby = in_standby.as_ref().ok().filter(|on| on.value).map(|on| on.at.clone());
 
     let (bind_address, peer_address) = ends?;
+    let monitors = monitors?;
     Ok(SrpConfig {
         context: context?.value,
         chassis_mode: chassis_mode?.value,
@@ -74,7 +81,12 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         mac: mac?.map(|mac| mac.value),
         dscp_control: dscp?.value,
         security: security?,
-        monitor_bgp: monitor_bgp?,
+        monitor_bgp: monitors.bgp,
+        monitor_bfd: monitors.bfd,
+        monitor_interface: monitors.interfaces,
+        guard_timers: guard_timers?,
+        switchover_retries: retries?.value,
+        switchover_retry_interval: retry_interval?.value,
         bfd: sessions?,
         bfd_mon_ignore_dead_interval: ignore?,
     })
@@ -140,16 +152,26 @@ fn read_tls(s: &Section<'_, '_>, base: &Path) -> Result<Security, Reported> {
     })
 }
 
-/// `[srp.monitor]` with `[[srp.monitor.bgp]]`; whether context and neighbour exist is checked across sections.
-fn read_monitors(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<Vec<MonitorBgp>, Reported> {
-    let Some(monitor) = s.table("monitor")? else { return Ok(Vec::new()) };
+/// Everything under `[srp.monitor]`.
+#[derive(Default)]
+struct Monitors {
+    bgp: Vec<MonitorBgp>,
+    bfd: Vec<MonitorBfd>,
+    interfaces: Vec<MonitorInterface>,
+}
+
+/// `[srp.monitor]` with its tables; whether contexts and neighbours exist is checked across sections.
+fn read_monitors(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<Monitors, Reported> {
+    let Some(monitor) = s.table("monitor")? else { return Ok(Monitors::default()) };
     monitor.read(|monitor| {
-        let monitors: Vec<_> = monitor
-            .tables("bgp", "address")?
-            .into_iter()
-            .map(|bgp| bgp.read(|bgp| read_monitor(bgp, ledger)))
-            .collect();
-        monitors.into_iter().collect()
+        let bgp = monitor.tables("bgp", "address").and_then(|monitors| {
+            let monitors: Vec<_> =
+                monitors.into_iter().map(|bgp| bgp.read(|bgp| read_monitor(bgp, ledger))).collect();
+            monitors.into_iter().collect()
+        });
+        let bfd = watched::read_bfd(monitor, ledger);
+        let interfaces = watched::read_interfaces(monitor);
+        Ok(Monitors { bgp: bgp?, bfd: bfd?, interfaces: interfaces? })
     })
 }
 

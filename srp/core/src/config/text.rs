@@ -14,6 +14,7 @@ use super::model::{
     PolicyRule, Security, SrpConfig,
 };
 use super::range::RangeConfig;
+use super::{guard, watched};
 use crate::types::{ChassisMode, Span};
 
 impl Config {
@@ -49,11 +50,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    fn new(header: &'static str) -> Self {
+    pub(super) fn new(header: &'static str) -> Self {
         Self { header, label: None, parent: String::new(), entries: Vec::new() }
     }
 
-    fn element(header: &'static str, label: impl Display, parent: &str) -> Self {
+    pub(super) fn element(header: &'static str, label: impl Display, parent: &str) -> Self {
         Self { label: Some(label.to_string()), parent: parent.to_owned(), ..Self::new(header) }
     }
 
@@ -70,7 +71,7 @@ impl Table {
         }
     }
 
-    fn text(mut self, key: &'static str, value: impl Display) -> Self {
+    pub(super) fn text(mut self, key: &'static str, value: impl Display) -> Self {
         self.entries.push((key, Value::String(value.to_string()).to_string()));
         self
     }
@@ -80,11 +81,11 @@ impl Table {
         self
     }
 
-    fn span(self, key: &'static str, value: Span) -> Self {
+    pub(super) fn span(self, key: &'static str, value: Span) -> Self {
         self.text(key, value)
     }
 
-    fn maybe_bare<T: Display>(self, key: &'static str, value: Option<T>) -> Self {
+    pub(super) fn maybe_bare<T: Display>(self, key: &'static str, value: Option<T>) -> Self {
         match value {
             Some(value) => self.bare(key, value),
             None => self,
@@ -110,7 +111,10 @@ pub(super) fn tables(config: &Config) -> Vec<Table> {
                 .text("peer-certificate", peer_certificate.display()),
         );
     }
+    tables.extend(guard::tables(&config.srp.guard_timers));
     tables.extend(config.srp.monitor_bgp.iter().map(monitor));
+    tables.extend(config.srp.monitor_bfd.iter().map(watched::bfd_table));
+    tables.extend(config.srp.monitor_interface.iter().map(watched::interface_table));
     tables.extend(config.srp.bfd.iter().map(bfd_session));
     let control = &config.control;
     tables.push(
@@ -182,6 +186,8 @@ fn srp(srp: &SrpConfig) -> Table {
         .bare("advertise-routes-in-standby-state", srp.advertise_routes_in_standby_state)
         .span("drain-interval", srp.drain_interval)
         .span("switchover-timeout", srp.switchover_timeout)
+        .bare("num-internal-switchover-retry", srp.switchover_retries)
+        .span("internal-switchover-retry-interval", srp.switchover_retry_interval)
         .bare("bfd-mon-ignore-dead-interval", srp.bfd_mon_ignore_dead_interval)
         .maybe("mac", srp.mac)
         .text("dscp-control", srp.dscp_control.name());

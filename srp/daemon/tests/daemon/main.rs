@@ -7,6 +7,7 @@ mod flood;
 mod layer_2;
 mod links;
 mod measured;
+mod monitors;
 mod neighbor_bfd;
 mod neighbors;
 mod next_hops;

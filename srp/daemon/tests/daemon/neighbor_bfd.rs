@@ -14,6 +14,7 @@ use serde_json::Value;
 use srp_core::api::{BfdSession, BgpNeighbor, Request, Response};
 use srp_core::types::ChassisState;
 
+use crate::monitors::{monitors, state};
 use crate::support::{Daemon, Keys, PATIENCE, Pair};
 
 /// Nobody waits for this hold time: what is noticed in a test, BFD has noticed.
@@ -54,6 +55,10 @@ hold-time = "180s"
 [context.bgp.neighbor.bfd]
 interval = "50ms"
 multiplier = 10
+
+[[srp.monitor.bfd]]
+context = "destination"
+address = "10.1.0.2"
 "#;
 
 /// East, a switch and a router, one behind the other.
@@ -229,6 +234,7 @@ fn a_router_and_a_chassis_notice_a_silent_cut_by_bfd_and_not_by_the_hold_time() 
     let bfd = bfd_beside(&east);
     assert_eq!((bfd.state.as_str(), bfd.remote_state.as_deref(), bfd.last_down), ("Up", Some("Up"), None));
     assert_eq!(bfd.detection_time_ms, Some(500.0));
+    assert_eq!(state(&monitors(&east), "BFD", "10.1.0.2"), "Up");
     scene.cut();
     scene.router.await_that("the router withdraws", |router| !router.has_route());
     let seen = await_neighbor(&east, "the chassis ends the session", |seen| seen.state != "Established");
@@ -238,6 +244,9 @@ fn a_router_and_a_chassis_notice_a_silent_cut_by_bfd_and_not_by_the_hold_time() 
     assert_eq!(info.bfd_sessions[0].watches, "BGP neighbour 10.1.0.2 of destination");
     let bfd = bfd_beside(&east);
     assert_eq!((bfd.state.as_str(), bfd.last_down.as_deref()), ("Down", Some("no packet for 500ms")));
+    let seen = monitors(&east);
+    assert_eq!(state(&seen, "BFD", "10.1.0.2"), "Down");
+    assert!(seen.failures.iter().any(|failure| failure.what == "BFD context destination"), "{seen:?}");
 
     scene.heal();
     scene.router.await_that("the route is back", Router::has_route);
@@ -261,6 +270,7 @@ fn bfd_that_the_routers_operator_takes_down_ends_no_bgp_session() {
     let since = neighbor(&east).since_us;
     scene.router.vtysh("bfdd", &["configure terminal", "bfd", "profile pair", "shutdown"]);
     let info = east.await_info("BFD is taken down", |info| info.bfd_sessions[0].last_down.is_some());
+    assert_eq!(state(&monitors(&east), "BFD", "10.1.0.2"), "Unknown");
     let why = info.bfd_sessions[0].last_down.as_deref();
     assert_eq!(why, Some("the neighbor's operator took the session down"), "{info:?}");
     scene.router.vtysh("bfdd", &["configure terminal", "bfd", "profile pair", "no shutdown"]);

@@ -16,7 +16,7 @@ const ROWS: &[Row] = &[
         from: "router-id = \"192.0.2.1\"",
         to: "router-id = \"192.0.2.1\"\nlong-lived-time = \"60s\"",
         said: &[
-            "srp.toml:63: context[destination].bgp.long-lived-time = \"60s\": this has no effect without graceful-restart = \"on\"\n    set graceful-restart = \"on\", or remove this",
+            "srp.toml:65: context[destination].bgp.long-lived-time = \"60s\": this has no effect without graceful-restart = \"on\"\n    set graceful-restart = \"on\", or remove this",
         ],
     },
     Row {
@@ -45,14 +45,14 @@ const ROWS: &[Row] = &[
         fact: "an unknown key far from all others lists them",
         from: "group = \"operators\"",
         to: "colour = \"red\"",
-        said: &["srp.toml:34: control.colour = \"red\": unknown key\n    known here: socket, group"],
+        said: &["srp.toml:36: control.colour = \"red\": unknown key\n    known here: socket, group"],
     },
     Row {
         fact: "an unknown table",
         from: "[log]",
         to: "[logging]",
         said: &[
-            "srp.toml:36: logging: unknown key\n    known here: srp, control, log, kernel, record, snmp, syslog, metrics, bulk-statistics, context",
+            "srp.toml:38: logging: unknown key\n    known here: srp, control, log, kernel, record, snmp, syslog, metrics, bulk-statistics, context",
         ],
     },
     Row {
@@ -68,7 +68,7 @@ const ROWS: &[Row] = &[
         from: "[[context.pool]]",
         to: "[context.pool]",
         said: &[
-            "srp.toml:54: context[destination].pool: a TOML table, where this is wanted: a table under the header [[context.pool]]\n    write it like this: a header in [[two pairs of brackets]]",
+            "srp.toml:56: context[destination].pool: a TOML table, where this is wanted: a table under the header [[context.pool]]\n    write it like this: a header in [[two pairs of brackets]]",
         ],
     },
     Row {
@@ -76,7 +76,7 @@ const ROWS: &[Row] = &[
         from: "[context.bgp]",
         to: "[[context.bgp]]",
         said: &[
-            "srp.toml:60: context[destination].bgp: a TOML array, where this is wanted: a table under the header [context.bgp]\n    write it like this: a header in [one pair of brackets]",
+            "srp.toml:62: context[destination].bgp: a TOML array, where this is wanted: a table under the header [context.bgp]\n    write it like this: a header in [one pair of brackets]",
         ],
     },
     Row {
@@ -92,7 +92,7 @@ const ROWS: &[Row] = &[
         from: "passive = false",
         to: "passive = \"no\"",
         said: &[
-            "srp.toml:71: context[destination].bgp.neighbor[10.1.1.2].passive = \"no\": a TOML string, where this is wanted: true or false\n    write it like this: true (without quotes)",
+            "srp.toml:73: context[destination].bgp.neighbor[10.1.1.2].passive = \"no\": a TOML string, where this is wanted: true or false\n    write it like this: true (without quotes)",
         ],
     },
     Row {
@@ -106,7 +106,7 @@ const ROWS: &[Row] = &[
         from: "table = 254",
         to: "table = 99999999999999999999999999",
         said: &[
-            "srp.toml:46: context[destination].table = 99999999999999999999999999: out of range\n    allowed: integer 1 .. 4294967295",
+            "srp.toml:48: context[destination].table = 99999999999999999999999999: out of range\n    allowed: integer 1 .. 4294967295",
         ],
     },
     Row {
@@ -146,7 +146,7 @@ const ROWS: &[Row] = &[
         from: "remote-as = 65101\n",
         to: "remote-as = 65101\nmaximum-prefixes-restart = \"5m\"\n",
         said: &[
-            "srp.toml:68: context[destination].bgp.neighbor[10.1.1.2].maximum-prefixes-restart = \"5m\": this has no effect without maximum-prefixes\n    set maximum-prefixes, or remove this",
+            "srp.toml:70: context[destination].bgp.neighbor[10.1.1.2].maximum-prefixes-restart = \"5m\": this has no effect without maximum-prefixes\n    set maximum-prefixes, or remove this",
         ],
     },
     Row {
@@ -154,7 +154,7 @@ const ROWS: &[Row] = &[
         from: "remote-as = 65101\n",
         to: "remote-as = 65101\nmaximum-prefixes = 10\nmaximum-prefixes-action = \"warn\"\nmaximum-prefixes-restart = \"5m\"\n",
         said: &[
-            "srp.toml:70: context[destination].bgp.neighbor[10.1.1.2].maximum-prefixes-restart = \"5m\": this has no effect without maximum-prefixes-action = \"end\"\n    set maximum-prefixes-action = \"end\", or remove this",
+            "srp.toml:72: context[destination].bgp.neighbor[10.1.1.2].maximum-prefixes-restart = \"5m\": this has no effect without maximum-prefixes-action = \"end\"\n    set maximum-prefixes-action = \"end\", or remove this",
         ],
     },
     Row {
@@ -162,7 +162,7 @@ const ROWS: &[Row] = &[
         from: "interface = \"eth1\"\n",
         to: "interface = \"eth1\"\nextended-next-hop = true\n",
         said: &[
-            "srp.toml:81: context[destination].bgp.neighbor[fe80::2].extended-next-hop = true: IPv4 unicast is not exchanged with this neighbour, so this has no effect\n    set ipv4 = true, or remove this",
+            "srp.toml:83: context[destination].bgp.neighbor[fe80::2].extended-next-hop = true: IPv4 unicast is not exchanged with this neighbour, so this has no effect\n    set ipv4 = true, or remove this",
         ],
     },
     Row {
@@ -178,7 +178,7 @@ const ROWS: &[Row] = &[
         from: "name = \"destination\"",
         to: "name = \"\"",
         said: &[
-            "srp.toml:45: context[].name = \"\": out of range\n    allowed: name: 1 .. 79 letters, digits, `-`, `_`, `.`",
+            "srp.toml:47: context[].name = \"\": out of range\n    allowed: name: 1 .. 79 letters, digits, `-`, `_`, `.`",
         ],
     },
     Row {
@@ -264,7 +264,7 @@ const ROWS: &[Row] = &[
         from: "02:00:5e:10:00:01",
         to: "02:00:5e:10:00",
         said: &[
-            "srp.toml:18: srp.mac = \"02:00:5e:10:00\": cannot be read as a MAC address\n    write it like this: \"02:00:5e:10:00:01\"",
+            "srp.toml:20: srp.mac = \"02:00:5e:10:00\": cannot be read as a MAC address\n    write it like this: \"02:00:5e:10:00:01\"",
         ],
     },
     Row {
@@ -272,7 +272,7 @@ const ROWS: &[Row] = &[
         from: "02:00:5e:10:00:01",
         to: "01:00:5e:00:00:12",
         said: &[
-            "srp.toml:18: srp.mac = \"01:00:5e:00:00:12\": not the MAC address of one interface\n    write that of an interface, or leave it out to take the one with bind-address",
+            "srp.toml:20: srp.mac = \"01:00:5e:00:00:12\": not the MAC address of one interface\n    write that of an interface, or leave it out to take the one with bind-address",
         ],
     },
     Row {
@@ -288,7 +288,7 @@ const ROWS: &[Row] = &[
         from: "plaintext = false",
         to: "plaintext = true",
         said: &[
-            "srp.toml:19: srp.plaintext = true: contradicts srp.tls (line 22)\n    remove plaintext to protect the link, or the [srp.tls] table",
+            "srp.toml:21: srp.plaintext = true: contradicts srp.tls (line 24)\n    remove plaintext to protect the link, or the [srp.tls] table",
         ],
     },
     Row {
@@ -296,7 +296,7 @@ const ROWS: &[Row] = &[
         from: "peer-certificate = \"keys/west.crt\"",
         to: "peer-certificate = \"/srv/east.crt\"",
         said: &[
-            "srp.toml:25: srp.tls.peer-certificate = \"/srv/east.crt\": the same file as srp.tls.certificate (line 24)\n    key and certificate are this chassis' own, peer-certificate is the certificate file copied from the peer",
+            "srp.toml:27: srp.tls.peer-certificate = \"/srv/east.crt\": the same file as srp.tls.certificate (line 26)\n    key and certificate are this chassis' own, peer-certificate is the certificate file copied from the peer",
         ],
     },
     Row {
@@ -304,7 +304,7 @@ const ROWS: &[Row] = &[
         from: "socket = \"run/east.sock\"",
         to: "socket = \"/ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss\"",
         said: &[
-            "srp.toml:33: control.socket = \"/ssssssssssssssssssssssssssssssssssssssssssssssssssssssssss...: 111 octets, and the path of a socket may have 107\n    choose a shorter path, such as \"/run/srp/srpd.sock\"",
+            "srp.toml:35: control.socket = \"/ssssssssssssssssssssssssssssssssssssssssssssssssssssssssss...: 111 octets, and the path of a socket may have 107\n    choose a shorter path, such as \"/run/srp/srpd.sock\"",
         ],
     },
     Row {
@@ -312,7 +312,7 @@ const ROWS: &[Row] = &[
         from: "protocol = 85",
         to: "protocol = 12",
         said: &[
-            "srp.toml:41: kernel.protocol = 12: protocol number 12 marks the routes of BIRD; srpd would remove them as stale\n    write a number that /etc/iproute2/rt_protos does not list",
+            "srp.toml:43: kernel.protocol = 12: protocol number 12 marks the routes of BIRD; srpd would remove them as stale\n    write a number that /etc/iproute2/rt_protos does not list",
         ],
     },
     Row {
@@ -320,7 +320,7 @@ const ROWS: &[Row] = &[
         from: "protocol = 85",
         to: "protocol = 85\nlearned-metric = 20",
         said: &[
-            "srp.toml:42: kernel.learned-metric = 20: the same as kernel.metric, and the metric tells a learned route from one of this chassis\n    write another number, such as 83",
+            "srp.toml:44: kernel.learned-metric = 20: the same as kernel.metric, and the metric tells a learned route from one of this chassis\n    write another number, such as 83",
         ],
     },
     Row {
@@ -328,7 +328,7 @@ const ROWS: &[Row] = &[
         from: "table = 254",
         to: "table = 255",
         said: &[
-            "srp.toml:46: context[destination].table = 255: table 255 holds the kernel's own local addresses\n    write 254 (the main table) or a table of its own",
+            "srp.toml:48: context[destination].table = 255: table 255 holds the kernel's own local addresses\n    write 254 (the main table) or a table of its own",
         ],
     },
     Row {
@@ -336,7 +336,7 @@ const ROWS: &[Row] = &[
         from: "203.0.113.1/32",
         to: "203.0.113.1/24",
         said: &[
-            "srp.toml:50: context[destination].loopback[gateway].address = \"203.0.113.1/24\": a loopback carries one address, not a network\n    write \"203.0.113.1/32\"",
+            "srp.toml:52: context[destination].loopback[gateway].address = \"203.0.113.1/24\": a loopback carries one address, not a network\n    write \"203.0.113.1/32\"",
         ],
     },
     Row {
@@ -344,7 +344,7 @@ const ROWS: &[Row] = &[
         from: "203.0.113.1/32",
         to: "192.0.2.2/32",
         said: &[
-            "srp.toml:50: context[destination].loopback[gateway].address = \"192.0.2.2/32\": this address is in use: srp.peer-ip-address (line 7)\n    choose an address that nothing else has",
+            "srp.toml:52: context[destination].loopback[gateway].address = \"192.0.2.2/32\": this address is in use: srp.peer-ip-address (line 7)\n    choose an address that nothing else has",
         ],
     },
     Row {
@@ -352,7 +352,7 @@ const ROWS: &[Row] = &[
         from: "172.18.0.0/16",
         to: "172.18.0.0/12",
         said: &[
-            "srp.toml:56: context[destination].pool[subscribers].prefix = \"172.18.0.0/12\": the address has bits to the right of its /12 mask\n    write \"172.16.0.0/12\"",
+            "srp.toml:58: context[destination].pool[subscribers].prefix = \"172.18.0.0/12\": the address has bits to the right of its /12 mask\n    write \"172.16.0.0/12\"",
         ],
     },
     Row {
@@ -360,7 +360,7 @@ const ROWS: &[Row] = &[
         from: "172.18.0.0/16",
         to: "172.18.0.0",
         said: &[
-            "srp.toml:56: context[destination].pool[subscribers].prefix = \"172.18.0.0\": a prefix without a mask length\n    write \"172.18.0.0/32\" for this one address, or a shorter mask",
+            "srp.toml:58: context[destination].pool[subscribers].prefix = \"172.18.0.0\": a prefix without a mask length\n    write \"172.18.0.0/32\" for this one address, or a shorter mask",
         ],
     },
     Row {
@@ -368,7 +368,7 @@ const ROWS: &[Row] = &[
         from: "[context.bgp]",
         to: "[[context.pool]]\nname = \"subscribers\"\nprefix = \"10.9.0.0/16\"\n\n[context.bgp]",
         said: &[
-            "srp.toml:61: context[destination].pool[subscribers].name = \"subscribers\": the same name as context[destination].pool[subscribers].name (line 55)\n    give each its own name, or remove one of the two",
+            "srp.toml:63: context[destination].pool[subscribers].name = \"subscribers\": the same name as context[destination].pool[subscribers].name (line 57)\n    give each its own name, or remove one of the two",
         ],
     },
     Row {
@@ -376,7 +376,7 @@ const ROWS: &[Row] = &[
         from: "prefix = \"198.51.100.0/24\"",
         to: "prefix = \"172.18.0.0/16\"",
         said: &[
-            "srp.toml:84: context[destination].bgp.network[172.18.0.0/16].prefix = \"172.18.0.0/16\": the same prefix as context[destination].pool[subscribers].prefix (line 56)\n    give each its own prefix, or remove one of the two",
+            "srp.toml:86: context[destination].bgp.network[172.18.0.0/16].prefix = \"172.18.0.0/16\": the same prefix as context[destination].pool[subscribers].prefix (line 58)\n    give each its own prefix, or remove one of the two",
         ],
     },
     Row {
@@ -384,7 +384,7 @@ const ROWS: &[Row] = &[
         from: "[[context]]",
         to: "[[context]]\nname = \"destination\"\n\n[[context]]",
         said: &[
-            "srp.toml:48: context[destination].name = \"destination\": the same name as context[destination].name (line 45)\n    give each its own name, or remove one of the two",
+            "srp.toml:50: context[destination].name = \"destination\": the same name as context[destination].name (line 47)\n    give each its own name, or remove one of the two",
         ],
     },
     Row {
@@ -392,7 +392,7 @@ const ROWS: &[Row] = &[
         from: "as = 65001",
         to: "as = 23456",
         said: &[
-            "srp.toml:61: context[destination].bgp.as = 23456: AS 23456 is reserved and cannot be used by a speaker\n    write a number from 1 to 4294967294, other than 23456",
+            "srp.toml:63: context[destination].bgp.as = 23456: AS 23456 is reserved and cannot be used by a speaker\n    write a number from 1 to 4294967294, other than 23456",
         ],
     },
     Row {
@@ -400,7 +400,7 @@ const ROWS: &[Row] = &[
         from: "as = 65001",
         to: "as = 1.10",
         said: &[
-            "srp.toml:61: context[destination].bgp.as = 1.10: a TOML float, where this is wanted: integer 1 .. 4294967294, not 23456\n    write it like this: 65001 (asplain, RFC 5396)",
+            "srp.toml:63: context[destination].bgp.as = 1.10: a TOML float, where this is wanted: integer 1 .. 4294967294, not 23456\n    write it like this: 65001 (asplain, RFC 5396)",
         ],
     },
     Row {
@@ -408,7 +408,7 @@ const ROWS: &[Row] = &[
         from: "router-id = \"192.0.2.1\"",
         to: "router-id = \"0.0.0.0\"",
         said: &[
-            "srp.toml:62: context[destination].bgp.router-id = \"0.0.0.0\": 0.0.0.0 is not a BGP identifier\n    write an IPv4 address of this chassis that no other BGP speaker uses",
+            "srp.toml:64: context[destination].bgp.router-id = \"0.0.0.0\": 0.0.0.0 is not a BGP identifier\n    write an IPv4 address of this chassis that no other BGP speaker uses",
         ],
     },
     Row {
@@ -416,7 +416,7 @@ const ROWS: &[Row] = &[
         from: "hold-time = \"9s\"",
         to: "hold-time = \"2s\"",
         said: &[
-            "srp.toml:70: context[destination].bgp.neighbor[10.1.1.2].hold-time = \"2s\": RFC 4271 allows no such hold time\n    write \"0s\" (never expires) or whole seconds from \"3s\" to \"65535s\"",
+            "srp.toml:72: context[destination].bgp.neighbor[10.1.1.2].hold-time = \"2s\": RFC 4271 allows no such hold time\n    write \"0s\" (never expires) or whole seconds from \"3s\" to \"65535s\"",
         ],
     },
     Row {
@@ -424,7 +424,7 @@ const ROWS: &[Row] = &[
         from: "hold-time = \"9s\"",
         to: "hold-time = \"3500ms\"",
         said: &[
-            "srp.toml:70: context[destination].bgp.neighbor[10.1.1.2].hold-time = \"3500ms\": RFC 4271 allows no such hold time\n    write \"0s\" (never expires) or whole seconds from \"3s\" to \"65535s\"",
+            "srp.toml:72: context[destination].bgp.neighbor[10.1.1.2].hold-time = \"3500ms\": RFC 4271 allows no such hold time\n    write \"0s\" (never expires) or whole seconds from \"3s\" to \"65535s\"",
         ],
     },
     Row {
@@ -432,7 +432,7 @@ const ROWS: &[Row] = &[
         from: "address = \"fe80::2\"\ninterface = \"eth1\"",
         to: "address = \"10.1.1.2\"",
         said: &[
-            "srp.toml:79: context[destination].bgp.neighbor[10.1.1.2].address = \"10.1.1.2\": the same neighbour as context[destination].bgp.neighbor[10.1.1.2].address (line 66)\n    remove one of the two",
+            "srp.toml:81: context[destination].bgp.neighbor[10.1.1.2].address = \"10.1.1.2\": the same neighbour as context[destination].bgp.neighbor[10.1.1.2].address (line 68)\n    remove one of the two",
         ],
     },
     Row {
@@ -440,7 +440,7 @@ const ROWS: &[Row] = &[
         from: "address = \"fe80::2\"\ninterface = \"eth1\"",
         to: "address = \"192.0.2.1\"",
         said: &[
-            "srp.toml:79: context[destination].bgp.neighbor[192.0.2.1].address = \"192.0.2.1\": an address of this chassis itself: srp.bind-address (line 6)\n    write the address of the neighbour",
+            "srp.toml:81: context[destination].bgp.neighbor[192.0.2.1].address = \"192.0.2.1\": an address of this chassis itself: srp.bind-address (line 6)\n    write the address of the neighbour",
         ],
     },
     Row {
@@ -448,7 +448,7 @@ const ROWS: &[Row] = &[
         from: "local-address = \"10.1.1.1\"",
         to: "local-address = \"10.1.1.2\"",
         said: &[
-            "srp.toml:66: context[destination].bgp.neighbor[10.1.1.2].address = \"10.1.1.2\": an address of this chassis itself: context[destination].bgp.neighbor[10.1.1.2].local-address (line 68)\n    write the address of the neighbour",
+            "srp.toml:68: context[destination].bgp.neighbor[10.1.1.2].address = \"10.1.1.2\": an address of this chassis itself: context[destination].bgp.neighbor[10.1.1.2].local-address (line 70)\n    write the address of the neighbour",
         ],
     },
     Row {
@@ -456,7 +456,7 @@ const ROWS: &[Row] = &[
         from: "local-address = \"10.1.1.1\"",
         to: "local-address = \"2001:db8::1\"",
         said: &[
-            "srp.toml:68: context[destination].bgp.neighbor[10.1.1.2].local-address = \"2001:db8::1\": of another address family than context[destination].bgp.neighbor[10.1.1.2].address (line 66)\n    write two IPv4 addresses or two IPv6 addresses",
+            "srp.toml:70: context[destination].bgp.neighbor[10.1.1.2].local-address = \"2001:db8::1\": of another address family than context[destination].bgp.neighbor[10.1.1.2].address (line 68)\n    write two IPv4 addresses or two IPv6 addresses",
         ],
     },
     Row {
@@ -464,7 +464,7 @@ const ROWS: &[Row] = &[
         from: "interface = \"eth1\"\n",
         to: "",
         said: &[
-            "srp.toml:79: context[destination].bgp.neighbor[fe80::2].address = \"fe80::2\": a link-local neighbour, and nothing says on which interface\n    add interface = \"NAME\" to this neighbour",
+            "srp.toml:81: context[destination].bgp.neighbor[fe80::2].address = \"fe80::2\": a link-local neighbour, and nothing says on which interface\n    add interface = \"NAME\" to this neighbour",
         ],
     },
     Row {
@@ -472,7 +472,7 @@ const ROWS: &[Row] = &[
         from: "local-address = \"10.1.1.1\"",
         to: "interface = \"eth0\"",
         said: &[
-            "srp.toml:68: context[destination].bgp.neighbor[10.1.1.2].interface = \"eth0\": an interface has a meaning for link-local neighbours only, and 10.1.1.2 is not one\n    remove it",
+            "srp.toml:70: context[destination].bgp.neighbor[10.1.1.2].interface = \"eth0\": an interface has a meaning for link-local neighbours only, and 10.1.1.2 is not one\n    remove it",
         ],
     },
     Row {
@@ -480,7 +480,7 @@ const ROWS: &[Row] = &[
         from: "ipv4 = true\nipv6 = true\nnext-hop-ipv4 = \"10.1.1.1\"\nnext-hop-ipv6 = \"2001:db8:1:1::1\"\nimport = [\"10.201.0.0/16 le 24\", \"2001:db8:201::/48\"]",
         to: "ipv4 = false",
         said: &[
-            "srp.toml:72: context[destination].bgp.neighbor[10.1.1.2].ipv4 = false: with ipv4 and ipv6 both false, nothing is exchanged with this neighbour\n    set one of them to true, or remove the neighbour",
+            "srp.toml:74: context[destination].bgp.neighbor[10.1.1.2].ipv4 = false: with ipv4 and ipv6 both false, nothing is exchanged with this neighbour\n    set one of them to true, or remove the neighbour",
         ],
     },
     Row {
@@ -488,7 +488,7 @@ const ROWS: &[Row] = &[
         from: "next-hop-ipv6 = \"2001:db8:1:1::1\"\n",
         to: "",
         said: &[
-            "srp.toml:73: context[destination].bgp.neighbor[10.1.1.2].ipv6 = true: IPv6 routes go to a neighbour whose session is of the other family, and have no next hop\n    add next-hop-ipv6 = \"ADDRESS\", an address of this chassis",
+            "srp.toml:75: context[destination].bgp.neighbor[10.1.1.2].ipv6 = true: IPv6 routes go to a neighbour whose session is of the other family, and have no next hop\n    add next-hop-ipv6 = \"ADDRESS\", an address of this chassis",
         ],
     },
     Row {
@@ -496,8 +496,8 @@ const ROWS: &[Row] = &[
         from: "ipv6 = true",
         to: "ipv6 = false",
         said: &[
-            "srp.toml:75: context[destination].bgp.neighbor[10.1.1.2].next-hop-ipv6 = \"2001:db8:1:1::1\": IPv6 unicast is not exchanged with this neighbour, so this has no effect\n    set ipv6 = true, or remove this",
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[1] = \"2001:db8:201::/48\": IPv6 unicast is not exchanged with this neighbour, so this has no effect\n    set ipv6 = true, or remove this",
+            "srp.toml:77: context[destination].bgp.neighbor[10.1.1.2].next-hop-ipv6 = \"2001:db8:1:1::1\": IPv6 unicast is not exchanged with this neighbour, so this has no effect\n    set ipv6 = true, or remove this",
+            "srp.toml:78: context[destination].bgp.neighbor[10.1.1.2].import[1] = \"2001:db8:201::/48\": IPv6 unicast is not exchanged with this neighbour, so this has no effect\n    set ipv6 = true, or remove this",
         ],
     },
     Row {
@@ -505,7 +505,7 @@ const ROWS: &[Row] = &[
         from: "10.201.0.0/16 le 24",
         to: "10.201.0.0/16 ge 25 le 24",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 ge 25 le 24\": mask lengths must be in the order /16 <= ge 25 <= le 24 <= 32\n    leave out ge and le to accept exactly the prefix",
+            "srp.toml:78: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 ge 25 le 24\": mask lengths must be in the order /16 <= ge 25 <= le 24 <= 32\n    leave out ge and le to accept exactly the prefix",
         ],
     },
     Row {
@@ -513,7 +513,7 @@ const ROWS: &[Row] = &[
         from: "10.201.0.0/16 le 24",
         to: "10.201.0.0/16 up to 24",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 up to 24\": cannot be read as a rule\n    write it like this: \"10.0.0.0/8 ge 16 le 24\" or \"any community 65001:1 set preference 200\"",
+            "srp.toml:78: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 up to 24\": cannot be read as a rule\n    write it like this: \"10.0.0.0/8 ge 16 le 24\" or \"any community 65001:1 set preference 200\"",
         ],
     },
     Row {
@@ -521,7 +521,7 @@ const ROWS: &[Row] = &[
         from: "\"10.201.0.0/16 le 24\"",
         to: "\"10.201.0.0/16\", \"10.201.0.0/16\"",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[1] = \"10.201.0.0/16\": the same rule as context[destination].bgp.neighbor[10.1.1.2].import[0] (line 76)\n    remove one of the two",
+            "srp.toml:78: context[destination].bgp.neighbor[10.1.1.2].import[1] = \"10.201.0.0/16\": the same rule as context[destination].bgp.neighbor[10.1.1.2].import[0] (line 78)\n    remove one of the two",
         ],
     },
     Row {
@@ -529,7 +529,7 @@ const ROWS: &[Row] = &[
         from: "\"10.201.0.0/16 le 24\"",
         to: "\"10.201.0.0/16 le 24\", \"10.201.1.0/24 community 65001:1 set preference 200\"",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[1] = \"10.201.1.0/24 community 65001:1 set preference 200\": never matches: every route that it is for is taken by context[destination].bgp.neighbor[10.1.1.2].import[0] (line 76)\n    put it before the other one, or remove it",
+            "srp.toml:78: context[destination].bgp.neighbor[10.1.1.2].import[1] = \"10.201.1.0/24 community 65001:1 set preference 200\": never matches: every route that it is for is taken by context[destination].bgp.neighbor[10.1.1.2].import[0] (line 78)\n    put it before the other one, or remove it",
         ],
     },
     Row {
@@ -537,7 +537,7 @@ const ROWS: &[Row] = &[
         from: "10.201.0.0/16 le 24",
         to: "10.201.0.0/16 le 24 set prepend 2",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 le 24 set prepend 2\": `prepend` is for export: a received path is not made longer\n    remove `prepend` from this rule, or remove the rule",
+            "srp.toml:78: context[destination].bgp.neighbor[10.1.1.2].import[0] = \"10.201.0.0/16 le 24 set prepend 2\": `prepend` is for export: a received path is not made longer\n    remove `prepend` from this rule, or remove the rule",
         ],
     },
     Row {
@@ -545,7 +545,7 @@ const ROWS: &[Row] = &[
         from: "import = [\"10.201.0.0/16 le 24\", \"2001:db8:201::/48\"]",
         to: "export = [\"any from-as 65001\"]",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].export[0] = \"any from-as 65001\": `from-as` is for import, and never matches a route of this chassis\n    remove `from-as` from this rule, or remove the rule",
+            "srp.toml:78: context[destination].bgp.neighbor[10.1.1.2].export[0] = \"any from-as 65001\": `from-as` is for import, and never matches a route of this chassis\n    remove `from-as` from this rule, or remove the rule",
         ],
     },
     Row {
@@ -553,7 +553,7 @@ const ROWS: &[Row] = &[
         from: "import = [\"10.201.0.0/16 le 24\", \"2001:db8:201::/48\"]",
         to: "import = \"any\"",
         said: &[
-            "srp.toml:76: context[destination].bgp.neighbor[10.1.1.2].import = \"any\": a TOML string, where this is wanted: array of: `[reject] PREFIX [ge N] [le N] [CONDITION ...] [set CHANGE ...]`\n    write it like this: [\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]",
+            "srp.toml:78: context[destination].bgp.neighbor[10.1.1.2].import = \"any\": a TOML string, where this is wanted: array of: `[reject] PREFIX [ge N] [le N] [CONDITION ...] [set CHANGE ...]`\n    write it like this: [\"10.0.0.0/8 le 24\", \"2001:db8::/32\"]",
         ],
     },
     Row {
@@ -561,7 +561,7 @@ const ROWS: &[Row] = &[
         from: "port = 4493",
         to: "port = 179",
         said: &[
-            "srp.toml:63: context[destination].bgp.port = 179: the port of the SRP link, srp.port (line 8), is the same\n    choose another port for one of the two",
+            "srp.toml:65: context[destination].bgp.port = 179: the port of the SRP link, srp.port (line 8), is the same\n    choose another port for one of the two",
         ],
     },
     Row {
@@ -569,7 +569,7 @@ const ROWS: &[Row] = &[
         from: "context = \"destination\"",
         to: "context = \"source\"",
         said: &[
-            "srp.toml:28: srp.monitor.bgp[10.1.1.2].context = \"source\": no context of this name is configured\n    write one of: destination",
+            "srp.toml:30: srp.monitor.bgp[10.1.1.2].context = \"source\": no context of this name is configured\n    write one of: destination",
         ],
     },
     Row {
@@ -577,7 +577,7 @@ const ROWS: &[Row] = &[
         from: "address = \"10.1.1.2\"\ngroup",
         to: "address = \"10.1.1.3\"\ngroup",
         said: &[
-            "srp.toml:29: srp.monitor.bgp[10.1.1.3].address = \"10.1.1.3\": context destination has no neighbour of this address\n    write one of: 10.1.1.2, fe80::2, 10.1.3.2",
+            "srp.toml:31: srp.monitor.bgp[10.1.1.3].address = \"10.1.1.3\": context destination has no neighbour of this address\n    write one of: 10.1.1.2, fe80::2, 10.1.3.2",
         ],
     },
     Row {
@@ -585,7 +585,7 @@ const ROWS: &[Row] = &[
         from: "address = \"10.1.1.2\"\nremote-as",
         to: "address = \"10.1.1\"\nremote-as",
         said: &[
-            "srp.toml:66: context[destination].bgp.neighbor[10.1.1].address = \"10.1.1\": cannot be read as an address\n    write it like this: \"192.0.2.1\" or \"2001:db8::1\"",
+            "srp.toml:68: context[destination].bgp.neighbor[10.1.1].address = \"10.1.1\": cannot be read as an address\n    write it like this: \"192.0.2.1\" or \"2001:db8::1\"",
         ],
     },
     Row {
@@ -593,7 +593,7 @@ const ROWS: &[Row] = &[
         from: "[control]",
         to: "[[srp.monitor.bgp]]\ncontext = \"destination\"\naddress = \"10.1.1.2\"\n\n[control]",
         said: &[
-            "srp.toml:34: srp.monitor.bgp[10.1.1.2].address = \"10.1.1.2\": the same neighbour as srp.monitor.bgp[10.1.1.2].address (line 29)\n    remove one of the two",
+            "srp.toml:36: srp.monitor.bgp[10.1.1.2].address = \"10.1.1.2\": the same neighbour as srp.monitor.bgp[10.1.1.2].address (line 31)\n    remove one of the two",
         ],
     },
     Row {
@@ -601,7 +601,7 @@ const ROWS: &[Row] = &[
         from: "dscp-control = \"cs6\"",
         to: "dscp-control = \"cs8\"",
         said: &[
-            "srp.toml:20: srp.dscp-control = \"cs8\": not a word that is known here\n    write one of: af11, af12, af13, af21, af22, af23, af31, af32, af33, af41, af42, af43, be, cs1, cs2, cs3, cs4, cs5, cs6, cs7, ef",
+            "srp.toml:22: srp.dscp-control = \"cs8\": not a word that is known here\n    write one of: af11, af12, af13, af21, af22, af23, af31, af32, af33, af41, af42, af43, be, cs1, cs2, cs3, cs4, cs5, cs6, cs7, ef",
         ],
     },
     Row {
@@ -609,7 +609,7 @@ const ROWS: &[Row] = &[
         from: "\"32MiB\"",
         to: "\"32\"",
         said: &[
-            "srp.toml:88: record.max-size = \"32\": cannot be read as a size\n    write it like this: \"16MiB\" (units: KiB, MiB, GiB)",
+            "srp.toml:90: record.max-size = \"32\": cannot be read as a size\n    write it like this: \"16MiB\" (units: KiB, MiB, GiB)",
         ],
     },
     Row {
@@ -617,7 +617,7 @@ const ROWS: &[Row] = &[
         from: "\"32MiB\"",
         to: "\"32KiB\"",
         said: &[
-            "srp.toml:88: record.max-size = \"32KiB\": out of range\n    allowed: size \"64KiB\" .. \"16GiB\"",
+            "srp.toml:90: record.max-size = \"32KiB\": out of range\n    allowed: size \"64KiB\" .. \"16GiB\"",
         ],
     },
     Row {
@@ -625,8 +625,8 @@ const ROWS: &[Row] = &[
         from: "interface = \"lo\"\nsrp-activate = true",
         to: "srp-activate = false\nlayer-2 = true",
         said: &[
-            "srp.toml:52: context[destination].loopback[gateway].layer-2 = true: on lo there are no hosts that could find this address\n    add interface = \"NAME\", the link to the subnet of this address",
-            "srp.toml:52: context[destination].loopback[gateway].layer-2 = true: both chassis would have this address at once on one link, as it is not srp-activated\n    set srp-activate = true, or remove layer-2",
+            "srp.toml:54: context[destination].loopback[gateway].layer-2 = true: on lo there are no hosts that could find this address\n    add interface = \"NAME\", the link to the subnet of this address",
+            "srp.toml:54: context[destination].loopback[gateway].layer-2 = true: both chassis would have this address at once on one link, as it is not srp-activated\n    set srp-activate = true, or remove layer-2",
         ],
     },
     Row {
@@ -634,7 +634,7 @@ const ROWS: &[Row] = &[
         from: "advertise-routes-in-standby-state = false",
         to: "advertise-routes-in-standby-state = true",
         said: &[
-            "srp.toml:95: context[destination].loopback[on-link].layer-2 = true: the Standby would have this address too: srp.advertise-routes-in-standby-state (line 15)\n    remove advertise-routes-in-standby-state, or layer-2 from this loopback",
+            "srp.toml:97: context[destination].loopback[on-link].layer-2 = true: the Standby would have this address too: srp.advertise-routes-in-standby-state (line 15)\n    remove advertise-routes-in-standby-state, or layer-2 from this loopback",
         ],
     },
 ];

@@ -46,9 +46,31 @@ delta-route-modifier = 1
 advertise-routes-in-standby-state = false
 drain-interval = \"2s\"
 switchover-timeout = \"5s\"
+num-internal-switchover-retry = 3
+internal-switchover-retry-interval = \"10s\"
 bfd-mon-ignore-dead-interval = false
 dscp-control = \"be\"
 plaintext = true
+
+[srp.guard-timer.aaa-switchover-timers]
+damping-period = \"60s\"
+guard-period = \"60s\"
+
+[srp.guard-timer.diameter-switchover-timers]
+damping-period = \"60s\"
+guard-period = \"60s\"
+
+[srp.guard-timer.srp-redundancy-timers.aaa]
+damping-period = \"60s\"
+guard-period = \"60s\"
+
+[srp.guard-timer.srp-redundancy-timers.bgp]
+damping-period = \"60s\"
+guard-period = \"60s\"
+
+[srp.guard-timer.srp-redundancy-timers.diam]
+damping-period = \"60s\"
+guard-period = \"60s\"
 
 [control]
 socket = \"/run/srp/srpd.sock\"

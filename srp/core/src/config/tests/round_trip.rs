@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{FULL, parse};
+use crate::chassis::{Guard, GuardTimers};
 use crate::config::*;
 use crate::events::{Name, Severity};
 use crate::types::{ChassisMode, Mac, Priority, Span};
@@ -191,6 +192,14 @@ fn any_srp() -> impl Strategy<Value = SrpConfig> {
                     None => Security::Plaintext,
                 },
                 monitor_bgp: Vec::new(),
+                monitor_bfd: Vec::new(),
+                monitor_interface: vec![MonitorInterface { name: "eth1".into(), group: mac.map(|_| 7) }],
+                guard_timers: GuardTimers {
+                    aaa_switchover: Guard { damping: Span(delay % 1_000_000), period: Span(delay) },
+                    ..GuardTimers::default()
+                },
+                switchover_retries: u32::from(threshold),
+                switchover_retry_interval: Span::secs(1 + u64::from(delta)),
                 bfd_mon_ignore_dead_interval: standby && !bfd.is_empty(),
                 bfd,
             }
