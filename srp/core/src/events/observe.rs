@@ -65,13 +65,6 @@ pub enum Observation {
         /// Why it ended.
         detail: String,
     },
-    /// AAA servers that answer, of all that are probed.
-    Aaa {
-        /// At least one answers.
-        reachable: bool,
-        /// Which ones do not.
-        detail: String,
-    },
     /// A network interface.
     Interface {
         /// Its name.
@@ -109,6 +102,9 @@ pub enum Observation {
     /// The daemon stops in good order.
     Stopping,
 }
+
+/// So many conditions are remembered; what clears more of them is not told.
+const REMEMBERED: usize = 4_096;
 
 /// Turns observations into events.
 #[derive(Debug)]
@@ -155,10 +151,6 @@ impl Observer {
                 let name = if *up { Name::BfdSessUp } else { Name::BfdSessDown };
                 let detail = if detail.is_empty() { watches.clone() } else { format!("{watches}: {detail}") };
                 vec![self.here(name).with(&peer.to_string()).saying(&detail)]
-            }
-            Observation::Aaa { reachable, detail } => {
-                let name = if *reachable { Name::SrpAaaReachable } else { Name::SrpAaaUnreachable };
-                self.pair(name, "", detail).into_iter().collect()
             }
             Observation::Interface { name, up } => {
                 let event = if *up { Name::InterfaceUp } else { Name::InterfaceDown };
@@ -244,6 +236,8 @@ impl Observer {
     /// An event of a pair about `whom`: one that tells of a condition only when that begins, one that clears it only after it.
     fn pair(&mut self, name: Name, whom: &str, detail: &str) -> Option<Occurrence> {
         let changed = match name.clears() {
+            // Interfaces come and go by the thousands on some machines: told of, and not remembered.
+            None if self.raised.len() >= REMEMBERED => true,
             None => self.raised.insert((name, whom.to_owned())),
             Some(raised) => self.raised.remove(&(raised, whom.to_owned())),
         };
@@ -269,6 +263,7 @@ impl Observer {
 mod tests {
     use super::*;
     use crate::chassis::Disagreement;
+    use crate::types::Time;
 
     fn observer() -> Observer {
         Observer::new(Whereabouts {
@@ -309,9 +304,30 @@ mod tests {
 
     #[test]
     fn aaa_is_reachable_only_after_no_server_was() {
-        let seen = [true, false, false, true, true]
-            .map(|reachable| Observation::Aaa { reachable, detail: String::new() });
+        let what = || "AAA servers".to_owned();
+        let (since, due) = (Time(1), Time(2));
+        let failure = || Failure { kind: MonitorKind::Aaa, what: what(), since, due, disregarded: None };
+        let down = || Observation::Fact(Fact::MonitorFailed(failure()));
+        let back = || Observation::Fact(Fact::MonitorBack { kind: MonitorKind::Aaa, what: what() });
+        let seen = [back(), down(), down(), back(), back()];
         assert_eq!(names(&mut observer(), &seen), ["starSRPAAAUnreachable", "starSRPAAAReachable"]);
+    }
+
+    #[test]
+    fn sets_of_monitors_are_paired_each_for_itself() {
+        let failed = |what: &str| {
+            let (since, due) = (Time(1), Time(1));
+            let failure =
+                Failure { kind: MonitorKind::Bgp, what: what.into(), since, due, disregarded: None };
+            Observation::Fact(Fact::MonitorFailed(failure))
+        };
+        let back =
+            |what: &str| Observation::Fact(Fact::MonitorBack { kind: MonitorKind::Bgp, what: what.into() });
+        let seen = [failed("group 1"), back("group 2"), failed("group 2"), back("group 1")];
+        assert_eq!(
+            names(&mut observer(), &seen),
+            ["srpMonitorFailed", "srpMonitorFailed", "srpMonitorRecovered"]
+        );
     }
 
     #[test]
@@ -319,6 +335,16 @@ mod tests {
         let interface = |name: &str, up| Observation::Interface { name: name.into(), up };
         let seen = [interface("a", false), interface("b", true), interface("a", true), interface("a", true)];
         assert_eq!(names(&mut observer(), &seen), ["srpInterfaceDown", "srpInterfaceUp"]);
+    }
+
+    #[test]
+    fn interfaces_without_end_do_not_fill_the_memory() {
+        let mut observer = observer();
+        for number in 0..2 * REMEMBERED {
+            let seen = Observation::Interface { name: format!("veth{number}"), up: false };
+            assert_eq!(observer.note(&seen).len(), 1);
+        }
+        assert_eq!(observer.raised.len(), REMEMBERED);
     }
 
     #[test]

@@ -175,6 +175,24 @@ community-file = "community"
 }
 
 #[test]
+fn a_reload_takes_another_secret_from_the_same_file() {
+    let pair = Pair::new();
+    fs::write(pair.file("community"), "first\n").expect("a secret");
+    let station = station(&pair, "v2c", 162, "authCommunity log second\n");
+    let target = "[[snmp.target]]\naddress = \"192.0.2.1\"\ncommunity-file = \"community\"\n";
+    let west = pair.west.start(&pair.west.configure(&Keys::None, target));
+    west.await_state(ChassisState::Active);
+    fs::write(pair.file("community"), "second\n").expect("a secret");
+    west.signal(Signal::SIGHUP);
+    await_events(&west, "the reload", |events| has(events, "srpConfigurationReloaded"));
+    let east = pair.east.start(&pair.east.configure(&Keys::None, ""));
+    east.await_state(ChassisState::Standby);
+    east.signal(Signal::SIGKILL);
+    station.await_line(&["OID: .1.3.6.1.4.1.8164.2.1037"]);
+    assert!(!station.output().contains("8164.2.120"), "what the first secret proved was not taken");
+}
+
+#[test]
 fn a_secret_that_is_not_there_is_found_before_anything_starts() {
     let pair = Pair::new();
     let target = "[[snmp.target]]\naddress = \"192.0.2.2\"\ncommunity-file = \"nowhere\"\n";

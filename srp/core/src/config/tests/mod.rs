@@ -3,6 +3,7 @@
 mod faults;
 mod interfaces;
 mod neighbors;
+mod outlets;
 mod reference;
 mod round_trip;
 mod unnumbered;
