@@ -29,7 +29,8 @@ pub fn announced(context: &ContextConfig, now: &Announcement<'_>) -> Vec<Origina
         .iter()
         .filter(|loopback| !loopback.layer_2)
         .map(|loopback| (loopback.address, loopback.srp_activate));
-    let pools = context.pools.iter().map(|pool| (pool.prefix, pool.srp_activate));
+    let pools =
+        context.pools.iter().flat_map(|pool| pool.prefixes().map(|prefix| (prefix, pool.srp_activate)));
     let networks = context.bgp.iter().flat_map(|bgp| &bgp.networks);
     let most = context.loopbacks.len() + context.pools.len() + networks.clone().count();
     let mut routes = Vec::with_capacity(most);
@@ -64,7 +65,7 @@ fn as_last_choice(route: Originated) -> Originated {
 
 #[cfg(test)]
 mod tests {
-    use srp_core::config::{Action, BgpConfig, LoopbackConfig, NetworkConfig, PoolConfig};
+    use srp_core::config::{BgpConfig, LoopbackConfig, NetworkConfig, PoolConfig};
 
     use super::*;
 
@@ -89,10 +90,8 @@ mod tests {
                 loopback("own", "198.51.100.1/32", false),
             ],
             pools: vec![PoolConfig {
-                name: "subscribers".into(),
-                prefix: net("172.18.0.0/16"),
-                action: Action::Blackhole,
                 srp_activate: true,
+                ..PoolConfig::new("subscribers", net("172.18.0.0/16"))
             }],
             bgp: None,
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bgp_speaker::{Families, Family, LongLived, Offer, RestartOffer, Restarted};
-use srp_core::config::{BgpConfig, ContextConfig, RestartConfig, RestartMode};
+use srp_core::config::{BgpConfig, ContextConfig, PoolConfig, RestartConfig, RestartMode};
 use srp_core::types::Span;
 
 /// Enters into an offer what the instance has configured.
@@ -51,7 +51,7 @@ pub fn restarted(context: &ContextConfig, left: &Left) -> Option<Restarted> {
     let loopbacks = context.loopbacks.iter().filter(|loopback| !loopback.layer_2);
     let wanted: Vec<_> = loopbacks
         .map(|loopback| loopback.address)
-        .chain(context.pools.iter().map(|pool| pool.prefix))
+        .chain(context.pools.iter().flat_map(PoolConfig::prefixes))
         .collect();
     let survived = |family: &Family| {
         let mut of_family =
@@ -66,7 +66,6 @@ pub fn restarted(context: &ContextConfig, left: &Left) -> Option<Restarted> {
 
 #[cfg(test)]
 mod tests {
-    use srp_core::config::{Action, PoolConfig};
 
     use super::*;
 
@@ -82,10 +81,8 @@ mod tests {
 
     fn context(mode: RestartMode, pools: &[&str]) -> ContextConfig {
         let pool = |prefix: &&str| PoolConfig {
-            name: (*prefix).into(),
-            prefix: prefix.parse().expect("a prefix"),
-            action: Action::Blackhole,
             srp_activate: true,
+            ..PoolConfig::new(*prefix, prefix.parse().expect("a prefix"))
         };
         ContextConfig {
             name: "destination".into(),

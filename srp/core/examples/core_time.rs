@@ -98,10 +98,8 @@ fn context(prefixes: u32) -> ContextConfig {
         let v6 = || Ipv6Network::new(((0x2001_0db8 << 96) + (u128::from(number) << 80)).into(), 48);
         let prefix = if number.is_multiple_of(2) { v4() } else { v6().map(IpNetwork::V6) };
         PoolConfig {
-            name: format!("pool-{number}"),
-            prefix: prefix.expect("a prefix"),
-            action: config::Action::Blackhole,
             srp_activate: true,
+            ..PoolConfig::new(format!("pool-{number}"), prefix.expect("a prefix"))
         }
     };
     ContextConfig {
@@ -139,7 +137,7 @@ fn taking_over(objects: u32) -> (Chassis, Time, Event) {
 /// From the kernel's report to the octets for one external neighbour, step by step.
 fn time_origination(prefixes: u32) {
     let context = context(prefixes);
-    let installed: BTreeSet<IpNetwork> = context.pools.iter().map(|pool| pool.prefix).collect();
+    let installed: BTreeSet<IpNetwork> = context.pools.iter().flat_map(PoolConfig::prefixes).collect();
     let out = OutContext {
         local_as: Asn(65_001),
         encoding: Encoding::new(AsWidth::Four, PeerKind::External),

@@ -19,6 +19,7 @@ const ROWS: &[(&str, u32, u32)] = &[
     ("MON", 1, 7),
     ("GRD", 1, 4),
     ("SHOW", 2, 2),
+    ("POOL", 1, 2),
 ];
 
 fn workspace() -> PathBuf {

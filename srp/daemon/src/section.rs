@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ipnetwork::IpNetwork;
 use netlink::{Address, LinkName, Object, Report, Route, Section, TableId};
-use srp_core::config::{self, ContextConfig};
+use srp_core::config::{self, ContextConfig, PoolConfig};
 use tracing::error;
 
 /// How much of the srp-activated configuration the kernel shall hold.
@@ -28,7 +28,7 @@ impl Holding {
         }
     }
 
-    fn has_pool(self, pool: &config::PoolConfig) -> bool {
+    fn has_pool(self, pool: &PoolConfig) -> bool {
         self != Self::Nothing || !pool.srp_activate
     }
 }
@@ -36,7 +36,7 @@ impl Holding {
 /// Everything that a context has for the kernel.
 pub fn prefixes(context: &ContextConfig) -> BTreeSet<IpNetwork> {
     let loopbacks = context.loopbacks.iter().map(|loopback| loopback.address);
-    loopbacks.chain(context.pools.iter().map(|pool| pool.prefix)).collect()
+    loopbacks.chain(context.pools.iter().flat_map(PoolConfig::prefixes)).collect()
 }
 
 /// What the kernel shall hold: always what is not srp-activated, of the rest what `holding` says.
@@ -50,10 +50,12 @@ pub fn section(contexts: &[ContextConfig], holding: Holding) -> Section {
             }
         }
         for pool in context.pools.iter().filter(|pool| holding.has_pool(pool)) {
-            if let Some(route) = route(context, pool) {
-                section = section.with_route(route);
-            } else {
-                error!(pool = pool.name, "table or prefix not usable in the kernel");
+            for prefix in pool.prefixes() {
+                if let Some(route) = route(context, pool, prefix) {
+                    section = section.with_route(route);
+                } else {
+                    error!(pool = pool.name, %prefix, "table or prefix not usable in the kernel");
+                }
             }
         }
     }
@@ -66,10 +68,10 @@ pub fn address(loopback: &config::LoopbackConfig) -> Result<Address, String> {
     Address::new(loopback.address.ip(), link).map_err(|error| error.to_string())
 }
 
-/// The kernel's form of a pool.
-pub fn route(context: &ContextConfig, pool: &config::PoolConfig) -> Option<Route> {
+/// The kernel's form of a prefix of a pool.
+pub fn route(context: &ContextConfig, pool: &PoolConfig, prefix: IpNetwork) -> Option<Route> {
     let table = TableId::new(context.table)?;
-    let prefix = netlink::Prefix::try_from(pool.prefix).ok()?;
+    let prefix = netlink::Prefix::try_from(prefix).ok()?;
     Some(match pool.action {
         config::Action::Blackhole => Route::blackhole(table, prefix),
         config::Action::Unreachable => Route::unreachable(table, prefix),
@@ -88,16 +90,14 @@ pub fn held(context: &ContextConfig, holding: Holding, report: &Report) -> BTree
             !refused(&|object| matches!(object, Object::Address { ip, .. } if *ip == loopback.address.ip()))
         })
         .map(|loopback| loopback.address);
-    let pools = context
-        .pools
-        .iter()
-        .filter(|pool| holding.has_pool(pool))
-        .filter(|pool| {
-            !refused(&|object| {
-                matches!(object, Object::Route { table, prefix, .. }
-                    if table.get() == context.table && IpNetwork::from(*prefix) == pool.prefix)
-            })
-        })
-        .map(|pool| pool.prefix);
+    let pools =
+        context.pools.iter().filter(|pool| holding.has_pool(pool)).flat_map(PoolConfig::prefixes).filter(
+            |wanted| {
+                !refused(&|object| {
+                    matches!(object, Object::Route { table, prefix, .. }
+                    if table.get() == context.table && IpNetwork::from(*prefix) == *wanted)
+                })
+            },
+        );
     loopbacks.chain(pools).collect()
 }

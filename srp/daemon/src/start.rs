@@ -474,10 +474,10 @@ pub fn check_machine(config: &Config, kernel: &Kernel) -> Result<(), StartError>
             }
         }
         for pool in &context.pools {
-            if section::route(context, pool).is_none() {
+            for prefix in pool.prefixes().filter(|prefix| section::route(context, pool, *prefix).is_none()) {
                 faults.push(format!(
-                    "context {}, pool {}: table {} or prefix {} cannot be used: table 255 is the kernel's own",
-                    context.name, pool.name, context.table, pool.prefix
+                    "context {}, pool {}: table {} or prefix {prefix} cannot be used: table 255 is the kernel's own",
+                    context.name, pool.name, context.table
                 ));
             }
         }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::guard;
 use super::model::{BgpConfig, Config, ContextConfig, SrpConfig};
+use super::pool::{PoolConfig, PoolKind};
 use super::text::action_word;
 use crate::chassis::Guard;
 use crate::types::Span;
@@ -133,8 +134,7 @@ fn context_items(context: &ContextConfig) -> Vec<ConfigItem> {
         items.push(item(format!("context {name} loopback {}", loopback.name), value));
     }
     for pool in context.pools.iter().filter(|pool| pool.srp_activate) {
-        let value = format!("{} {}", pool.prefix, action_word(pool.action));
-        items.push(item(format!("context {name} pool {}", pool.name), value));
+        items.push(item(format!("context {name} pool {}", pool.name), pool_value(pool)));
     }
     if let Some(bgp) = &context.bgp {
         items.push(item(format!("context {name} bgp as"), bgp.local_as));
@@ -144,6 +144,24 @@ fn context_items(context: &ContextConfig) -> Vec<ConfigItem> {
         }
     }
     items
+}
+
+/// What a pool is. Only what is not the default is said beyond addresses and action: a release that does not know the keys
+/// agrees with one that does.
+fn pool_value(pool: &PoolConfig) -> String {
+    let mut words: Vec<String> = pool.addresses.iter().map(ToString::to_string).collect();
+    words.push(action_word(pool.action).to_owned());
+    if pool.kind != PoolKind::default() {
+        words.push(pool.kind.word().to_owned());
+        words.extend(pool.kind.priority().map(|priority| format!("priority {priority}")));
+    }
+    words.extend(pool.group_name.iter().map(|group| format!("group {group}")));
+    if pool.address_hold_timer != Span::ZERO {
+        words.push(format!("hold {}", pool.address_hold_timer));
+    }
+    words.extend(pool.address_quarantine_timer.map(|timer| format!("quarantine {timer}")));
+    words.extend(pool.busyout.then(|| "busyout".to_owned()));
+    words.join(" ")
 }
 
 /// The tables of prepends that each neighbouring AS sees, where one has any: neighbours have other addresses on the peer, and

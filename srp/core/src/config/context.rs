@@ -4,12 +4,10 @@ use super::across::{Claim, ContextClaims, Ledger, report_twice};
 use super::bgp;
 use super::fault::Fault;
 use super::interface;
-use super::kind::{Choice, Flag, HostAddress, Integer, Interface, Name, Prefix};
-use super::model::{Action, ContextConfig, LoopbackConfig, PoolConfig};
+use super::kind::{Flag, HostAddress, Integer, Interface, Name};
+use super::model::{ContextConfig, LoopbackConfig};
+use super::pool;
 use super::reader::{Found, Reported, Section};
-
-const ACTIONS: Choice<Action> =
-    Choice(&[("blackhole", Action::Blackhole), ("unreachable", Action::Unreachable)]);
 
 /// The kernel's main routing table.
 const MAIN_TABLE: u32 = 254;
@@ -26,7 +24,7 @@ pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextCo
     };
     let interfaces = interface::read_all(s, &mut claims);
     let loopbacks = read_loopbacks(s, &mut claims);
-    let pools = read_pools(s, &mut claims);
+    let pools = pool::read_all(s, &mut claims);
     let bgp = match s.table("bgp") {
         Ok(None) => Ok(None),
         Ok(Some(bgp)) => bgp.read(|bgp| bgp::read(bgp, &mut claims)).map(Some),
@@ -105,36 +103,4 @@ fn check_layer_2(
         s.report(at, Fault::Layer2NotActivated);
     }
     claims.layer_2.push(at.clone());
-}
-
-fn read_pools(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Vec<PoolConfig>, Reported> {
-    let mut names = Vec::new();
-    let pools: Vec<_> = s
-        .tables("pool", "name")?
-        .into_iter()
-        .map(|pool| pool.read(|pool| read_pool(pool, claims, &mut names)))
-        .collect();
-    report_twice(s, "name", &names);
-    pools.into_iter().collect()
-}
-
-fn read_pool(
-    s: &Section<'_, '_>,
-    claims: &mut ContextClaims,
-    names: &mut Vec<Found<String>>,
-) -> Result<PoolConfig, Reported> {
-    let name = s.required("name", &Name);
-    let prefix = s.required("prefix", &Prefix);
-    let action = s.or("action", &ACTIONS, Action::default());
-    let srp_activate = s.or("srp-activate", &Flag, false);
-    names.extend(name.clone());
-    if let Ok(prefix) = &prefix {
-        claims.prefixes.push(Claim { prefix: prefix.value, is_loopback: false, at: prefix.at.clone() });
-    }
-    Ok(PoolConfig {
-        name: name?.value,
-        prefix: prefix?.value,
-        action: action?.value,
-        srp_activate: srp_activate?.value,
-    })
 }

@@ -8,6 +8,7 @@ use ipnetwork::IpNetwork;
 
 use super::instance_fault::InstanceFault;
 use super::interface::InterfaceFault;
+use super::pool::PoolFault;
 use crate::types::Span;
 
 /// One fault of a configuration file. Prints as two lines: where, what and why; then what to do.
@@ -360,6 +361,9 @@ pub enum Fault {
     /// What is wrong with an interface, or with what refers to one.
     #[error(transparent)]
     Interface(InterfaceFault),
+    /// What is wrong with a pool.
+    #[error(transparent)]
+    Pool(PoolFault),
     /// A monitor for a neighbour that the context does not have.
     #[error("context {context} has no neighbour of this address")]
     UnknownNeighbor {
@@ -458,6 +462,7 @@ impl Fault {
             Self::AddressInUse { .. } => "choose an address that nothing else has".into(),
             Self::Instance(fault) => fault.remedy(),
             Self::Interface(fault) => fault.remedy(),
+            Self::Pool(fault) => fault.remedy(),
             Self::UnknownContext { known } if known.is_empty() => "add a [[context]] table".into(),
             Self::UnknownContext { known } => format!("write one of: {}", known.join(", ")),
             Self::UnknownNeighbor { known, .. } if known.is_empty() => {

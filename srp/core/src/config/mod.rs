@@ -30,6 +30,7 @@ mod monitored;
 mod nearest;
 mod onlooker;
 mod outlet;
+mod pool;
 mod prepends;
 mod range;
 mod reader;
@@ -59,13 +60,14 @@ pub use measure::{BulkConfig, DEFAULT_METRICS_PORT, MetricsConfig};
 pub use model::{
     Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
     KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
-    PolicyRule, PoolConfig, RecordConfig, Security, SrpConfig,
+    PolicyRule, RecordConfig, Security, SrpConfig,
 };
 pub use monitored::{announcement_monitor, bfd_monitor, interface_monitor, kernel_monitor};
 pub use onlooker::{BmpConfig, MrtConfig};
 pub use outlet::{
     EngineId, EventFilter, OutletConfig, SnmpAuth, SnmpSecurity, SnmpTarget, SyslogTarget, SyslogTransport,
 };
+pub use pool::{PoolConfig, PoolFault, PoolKind, PoolRange};
 pub use range::RangeConfig;
 pub use reload::{Change, Reload, changes};
 pub use restart::{RestartConfig, RestartMode};

@@ -15,6 +15,7 @@ use super::limits::PrefixLimits;
 use super::measure::{BulkConfig, MetricsConfig};
 use super::onlooker::{BmpConfig, MrtConfig};
 use super::outlet::OutletConfig;
+use super::pool::PoolConfig;
 use super::range::RangeConfig;
 use super::restart::RestartConfig;
 use super::watched::{MonitorBfd, MonitorInterface};
@@ -262,19 +263,6 @@ pub struct LoopbackConfig {
     pub srp_activate: bool,
     /// It belongs to the subnet of `interface`, whose hosts find it by ARP or Neighbor Discovery (CH-16).
     pub layer_2: bool,
-}
-
-/// An address pool: one aggregate route in the kernel and in BGP (POOL-1).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolConfig {
-    /// Unique name within the context.
-    pub name: String,
-    /// The aggregate; host bits are zero.
-    pub prefix: IpNetwork,
-    /// What the kernel does with packets to addresses without a lease.
-    pub action: Action,
-    /// Installed and announced only by the Active; otherwise always.
-    pub srp_activate: bool,
 }
 
 /// What the aggregate route of a pool does.

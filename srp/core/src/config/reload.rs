@@ -209,7 +209,8 @@ mod tests {
         let expected = [
             "context[destination].pool[subscribers]: removed",
             "context[destination].pool[clients]: added (name = \"clients\", prefix = \"172.18.0.0/16\", \
-             action = \"blackhole\", srp-activate = true)",
+             action = \"blackhole\", srp-activate = true, kind = \"private\", priority = 0, \
+             address-hold-timer = \"0s\", busyout = false)",
         ];
         assert_eq!(lines("name = \"subscribers\"", "name = \"clients\""), expected);
     }

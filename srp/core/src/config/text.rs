@@ -13,6 +13,7 @@ use super::model::{
     Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig,
     PolicyRule, Security, SrpConfig,
 };
+use super::pool::{PoolConfig, PoolRange};
 use super::range::RangeConfig;
 use super::{guard, watched};
 use crate::types::{ChassisMode, Span};
@@ -83,6 +84,17 @@ impl Table {
 
     pub(super) fn span(self, key: &'static str, value: Span) -> Self {
         self.text(key, value)
+    }
+
+    /// One prefix stands alone.
+    fn pool_addresses(self, pool: &PoolConfig) -> Self {
+        match pool.addresses.as_slice() {
+            [PoolRange::Prefix(prefix)] => self.text("prefix", prefix),
+            addresses => {
+                let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+                self.bare("prefixes", Value::from(addresses))
+            }
+        }
     }
 
     pub(super) fn maybe_bare<T: Display>(self, key: &'static str, value: Option<T>) -> Self {
@@ -248,9 +260,15 @@ fn context(context: &ContextConfig) -> Vec<Table> {
     tables.extend(context.pools.iter().map(|pool| {
         Table::element("context.pool", &pool.name, &path)
             .text("name", &pool.name)
-            .text("prefix", pool.prefix)
+            .pool_addresses(pool)
             .text("action", action_word(pool.action))
             .bare("srp-activate", pool.srp_activate)
+            .text("kind", pool.kind.word())
+            .maybe_bare("priority", pool.kind.priority())
+            .maybe("group-name", pool.group_name.as_ref())
+            .span("address-hold-timer", pool.address_hold_timer)
+            .maybe("address-quarantine-timer", pool.address_quarantine_timer)
+            .bare("busyout", pool.busyout)
     }));
     tables.extend(context.bgp.iter().flat_map(|instance| bgp(instance, &path)));
     tables

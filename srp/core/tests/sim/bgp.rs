@@ -19,7 +19,7 @@ use bgp_proto::wire::header::{Kind, MAX_MESSAGE_LEN, first_frame};
 use bgp_proto::wire::pack::Encoding;
 use bgp_proto::wire::update::{AsWidth, Update, UpdateContext};
 use ipnetwork::IpNetwork;
-use srp_core::config::{Action, ContextConfig, LoopbackConfig, PoolConfig};
+use srp_core::config::{ContextConfig, LoopbackConfig, PoolConfig};
 use srp_core::types::RouteModifier;
 
 const LOCAL_AS: Asn = Asn(65_001);
@@ -41,10 +41,8 @@ static CONTEXT: LazyLock<ContextConfig> = LazyLock::new(|| {
             layer_2: false,
         }],
         pools: vec![PoolConfig {
-            name: "subscribers".into(),
-            prefix: net("2001:db8:100::/40"),
-            action: Action::Blackhole,
             srp_activate: true,
+            ..PoolConfig::new("subscribers", net("2001:db8:100::/40"))
         }],
         bgp: None,
     }
@@ -52,7 +50,7 @@ static CONTEXT: LazyLock<ContextConfig> = LazyLock::new(|| {
 
 /// The loopback and the pool, as the kernel and as routers call them.
 static NETWORKS: LazyLock<[IpNetwork; PREFIXES]> =
-    LazyLock::new(|| [CONTEXT.loopbacks[0].address, CONTEXT.pools[0].prefix]);
+    LazyLock::new(|| [CONTEXT.loopbacks[0].address, net("2001:db8:100::/40")]);
 static ROUTED: LazyLock<[Prefix; PREFIXES]> = LazyLock::new(|| NETWORKS.map(Prefix::from));
 
 /// For people.

@@ -13,6 +13,7 @@ mod neighbors;
 mod next_hops;
 mod onlookers;
 mod pair;
+mod pools;
 mod ports;
 mod record;
 mod reload;

@@ -3,6 +3,7 @@
 mod address;
 mod duration;
 mod outlet;
+mod pool;
 mod port;
 mod rule;
 mod size;
@@ -19,6 +20,7 @@ use crate::types::Mac;
 pub(super) use address::{Address, AddressV4, AddressV6, HostAddress, Prefix, RouterId};
 pub(super) use duration::{Duration, HoldTime};
 pub(super) use outlet::{EngineIdText, EventName};
+pub(super) use pool::PoolAddresses;
 pub(super) use port::{InterfaceAddress, Text};
 pub(super) use rule::Rule;
 pub(super) use size::Size;

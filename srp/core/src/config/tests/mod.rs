@@ -4,6 +4,7 @@ mod faults;
 mod interfaces;
 mod neighbors;
 mod outlets;
+mod pools;
 mod reference;
 mod round_trip;
 mod unnumbered;

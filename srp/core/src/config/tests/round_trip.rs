@@ -242,10 +242,18 @@ fn any_context() -> impl Strategy<Value = ContextConfig> {
             pools: (1..)
                 .zip(pools)
                 .map(|(number, (v6, unreachable, srp_activate))| PoolConfig {
-                    name: format!("p{number}"),
-                    prefix: numbered(v6, 172, number),
                     action: if unreachable { Action::Unreachable } else { Action::Blackhole },
                     srp_activate,
+                    kind: match number % 3 {
+                        0 => PoolKind::Static,
+                        1 => PoolKind::Private(number),
+                        _ => PoolKind::Public(number),
+                    },
+                    group_name: v6.then(|| format!("g{number}")),
+                    address_hold_timer: Span::secs(u64::from(number)),
+                    address_quarantine_timer: unreachable.then_some(Span::secs(20)),
+                    busyout: v6 && srp_activate,
+                    ..PoolConfig::new(format!("p{number}"), numbered(v6, 172, number))
                 })
                 .collect(),
             bgp,
