@@ -67,6 +67,12 @@ pub enum Command {
         #[command(subcommand)]
         action: Srp,
     },
+    /// Turn a StarOS-style configuration into one of srpd, on standard output; what has no place in it is listed on standard error
+    Import {
+        /// The text, as `show configuration` prints it; - for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Make a private key and a self-signed certificate for each name
     Keygen {
         /// Folder for NAME.key and NAME.crt; made if it does not exist
@@ -369,7 +375,7 @@ impl Args {
             Command::Srp { action: Srp::TerminatePostProcess } => show(Request::TerminatePostProcess),
             Command::Srp { action: Srp::ResetAuthProbeFail } => show(Request::ResetAuthProbeFail),
             Command::Srp { action: Srp::ResetDiameterFail } => show(Request::ResetDiameterFail),
-            Command::Keygen { .. } => None,
+            Command::Keygen { .. } | Command::Import { .. } => None,
         }
     }
 

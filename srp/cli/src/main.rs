@@ -1,15 +1,17 @@
 //! Operator commands of the redundancy pair, over the control socket of srpd.
 //!
 //! A command line becomes a request (`args`), the request goes over the socket and an answer comes back (`client`), and
-//! the answer becomes text (`render`, pure). `keygen` works without srpd. Exit status: 0 done, 1 refused or failed with
+//! the answer becomes text (`render`, pure). `keygen` and `import` (pure but for its file) work without srpd. Exit status: 0 done, 1 refused or failed with
 //! the reasons on standard error, 2 wrong usage.
 
 mod args;
 mod client;
+mod import;
 mod keygen;
 mod render;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,8 +27,32 @@ fn main() -> ExitCode {
             Ok(text) => finish(&text, &[]),
             Err(error) => finish("", &[error.to_string()]),
         },
+        Command::Import { file } => imported(file, args.json),
         Command::Show { .. } | Command::Clear { .. } | Command::Dump { .. } | Command::Srp { .. } => {
             ask(&args)
+        }
+    }
+}
+
+/// Prints our configuration of a text in the other form, and on standard error what to know of it.
+fn imported(file: &Path, json: bool) -> ExitCode {
+    let text = if file == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read(file).map(|octets| String::from_utf8_lossy(&octets).into_owned())
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(error) => return finish("", &[format!("cannot read {}: {error}", file.display())]),
+    };
+    match import::import(&text) {
+        Err(error) => finish("", &[format!("{}: {error}", file.display())]),
+        Ok(imported) if json => finish(&imported.to_json(), &[]),
+        Ok(imported) => {
+            for note in &imported.notes {
+                eprintln!("{}", render::clean(&note.to_string()));
+            }
+            finish(&imported.configuration, &[])
         }
     }
 }

@@ -56,6 +56,26 @@ fn text(octets: &[u8]) -> &str {
 }
 
 #[test]
+fn import_prints_the_configuration_and_lists_what_it_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("chassis.cfg");
+    let import = |text: &str, more: &[&str]| {
+        std::fs::write(&file, text).expect("a file");
+        let arguments = [&["import", file.to_str().expect("a path")], more].concat();
+        srpctl(Path::new("/nowhere"), &arguments)
+    };
+    let done = import("context a\n  subscriber default\n  exit\nend\n", &[]);
+    assert!(done.status.success());
+    assert!(text(&done.stdout).contains("[[context]]\nname = \"a\"\n"));
+    assert!(text(&done.stderr).contains("line 2: left out: subscriber default: srpd has no subscribers\n"));
+    let done = import("context a\n", &["--json"]);
+    assert!(text(&done.stdout).starts_with("{\"configuration\":\"[srp]"));
+    let refused = import("hello\n", &[]);
+    assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(1), ""));
+    assert!(text(&refused.stderr).contains("no `context NAME` in it"));
+}
+
+#[test]
 fn an_answer_is_printed_and_the_status_is_zero() {
     let srpd = Scripted::saying("{\"response\":\"switchover-done\",\"body\":{\"took_ms\":1.5}}\n");
     let output = srpctl(&srpd.socket(), &["srp", "initiate-switchover", "force"]);

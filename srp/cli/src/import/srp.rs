@@ -1,0 +1,122 @@
+//! `service-redundancy-protocol`: the pair.
+
+use std::net::IpAddr;
+
+use super::found::{Found, Monitor, set};
+use super::lines::Line;
+use super::walk::Taken;
+
+/// Commands with one value that is a key of `[srp]`: the words, the key, and how the value is written.
+const VALUES: &[(&[&str], &str, Form)] = &[
+    (&["bind", "address"], "bind-address", Form::Address),
+    (&["chassis-mode"], "chassis-mode", Form::Word),
+    (&["priority"], "priority", Form::Number),
+    (&["peer-ip-address"], "peer-ip-address", Form::Address),
+    (&["hello-interval"], "hello-interval", Form::Seconds),
+    (&["dead-interval"], "dead-interval", Form::Seconds),
+    (&["delay-interval"], "delay-interval", Form::Seconds),
+    (&["configuration-interval"], "configuration-interval", Form::Seconds),
+    (&["route-modifier", "threshold"], "route-modifier-threshold", Form::Number),
+    (&["delta-route-modifier"], "delta-route-modifier", Form::Number),
+    (&["dscp-marking", "control"], "dscp-control", Form::Word),
+    (&["advertise-routes-in-standby-state"], "advertise-routes-in-standby-state", Form::Flag),
+    (&["bfd-mon-ignore-dead-interval"], "bfd-mon-ignore-dead-interval", Form::Flag),
+];
+
+/// How a value is written in our file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Address,
+    Number,
+    Seconds,
+    Word,
+    Flag,
+}
+
+/// Beginnings of commands that have no key here, and why.
+const WITHOUT: &[(&[&str], &str)] = &[
+    (&["checkpoint"], "checkpoints of sessions come with the sessions"),
+    (&["switchover"], "what flows during a switchover is decided with the checkpoints of sessions"),
+    (&["standby", "database-recovery"], "checkpoints of sessions come with the sessions"),
+    (&["audit"], "the audit of sessions comes with the sessions"),
+    (&["guard-timer"], "write what is needed of it by hand: see docs/configuration.md"),
+    (
+        &["monitor", "authentication-probe"],
+        "its syntax is not public: write the monitor by hand, see docs/configuration.md",
+    ),
+    (
+        &["monitor", "diameter"],
+        "its syntax is not public: write the monitor by hand, see docs/configuration.md",
+    ),
+    (
+        &["monitor", "bfd"],
+        "its syntax is not public: write [[srp.bfd]] or [context.bgp.neighbor.bfd] by hand",
+    ),
+    (&["monitor", "hsrp"], "there is no HSRP here"),
+    (&["dscp-marking", "session"], "session connections come with the checkpoints"),
+    (&["num-internal-switchover-retry"], "a switchover that fails falls back and is tried again by itself"),
+    (
+        &["internal-switchover-retry-interval"],
+        "a switchover that fails falls back and is tried again by itself",
+    ),
+    (&["handle-interim-resource-msg"], "there is no such message here"),
+];
+
+/// One line of the mode.
+pub fn line(found: &mut Found, line: &Line) -> Taken {
+    let first = line.keyword(0);
+    let undoes = matches!(first.as_str(), "no" | "default");
+    let from = usize::from(undoes);
+    let begins = |words: &[&str]| words.iter().enumerate().all(|(at, word)| line.keyword(from + at) == *word);
+    let Some(srp) = &mut found.srp else { return Taken::Unknown };
+    if let Some((words, key, form)) = VALUES.iter().find(|(words, ..)| begins(words)) {
+        if undoes {
+            srp.keys.retain(|(name, _)| name != key);
+            return Taken::Yes;
+        }
+        let Some(value) = written(*form, line.words.get(words.len())) else {
+            return Taken::No("its value is not understood".into());
+        };
+        set(&mut srp.keys, key, value);
+        return match form {
+            Form::Flag if line.words.len() > words.len() => {
+                Taken::Check("taken without its options, for which there are no keys".into())
+            }
+            Form::Address | Form::Number | Form::Seconds | Form::Word | Form::Flag => Taken::Yes,
+        };
+    }
+    if begins(&["monitor", "bgp", "context"]) {
+        let words = &line.words[from..];
+        let (Some(context), Some(address)) =
+            (words.get(3), words.get(4).and_then(|text| text.parse::<IpAddr>().ok()))
+        else {
+            return Taken::No("context and address are not understood".into());
+        };
+        let same = |monitor: &Monitor| monitor.context == *context && monitor.address == address;
+        srp.monitors.retain(|monitor| !same(monitor));
+        if !undoes {
+            let group = words.get(6).and_then(|number| number.parse().ok());
+            let context = context.clone();
+            srp.monitors.push(Monitor { line: line.number, context, address, group });
+        }
+        return Taken::Yes;
+    }
+    match WITHOUT.iter().find(|(words, _)| begins(words)) {
+        // What would be undone was never done.
+        Some(_) if undoes => Taken::Yes,
+        Some((_, why)) => Taken::No((*why).to_owned()),
+        None => Taken::Unknown,
+    }
+}
+
+fn written(form: Form, value: Option<&String>) -> Option<String> {
+    match form {
+        Form::Flag => Some("true".to_owned()),
+        Form::Address => value?.parse::<IpAddr>().ok().map(|address| format!("\"{address}\"")),
+        Form::Number => value?.parse::<u32>().ok().map(|number| number.to_string()),
+        Form::Seconds => value?.parse::<u32>().ok().map(|seconds| format!("\"{seconds}s\"")),
+        Form::Word => value
+            .filter(|word| word.chars().all(|c| c.is_ascii_alphanumeric()))
+            .map(|word| format!("\"{}\"", word.to_ascii_lowercase())),
+    }
+}
