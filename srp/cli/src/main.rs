@@ -96,6 +96,7 @@ fn reasons(response: &Response) -> Vec<String> {
         | Response::SrpStatistics(_)
         | Response::SrpDetails(_)
         | Response::Configuration(_)
+        | Response::Reloaded(_)
         | Response::SwitchoverDone(_)
         | Response::PostProcessTerminated(_)
         | Response::MonitorReset(_) => Vec::new(),

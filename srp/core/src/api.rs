@@ -92,6 +92,8 @@ pub enum Request {
     },
     /// `show configuration srp`.
     ShowConfiguration,
+    /// `configure commit`: the file is read again, as on SIGHUP.
+    Reload,
     /// `srp initiate-switchover [force]`.
     InitiateSwitchover {
         /// Skip validation, never ordering.
@@ -149,6 +151,8 @@ pub enum Response {
     Events(Vec<EventRecord>),
     /// To `ShowConfiguration`.
     Configuration(Configuration),
+    /// To `Reload`: taken over.
+    Reloaded(Reloaded),
     /// To `InitiateSwitchover`: done.
     SwitchoverDone(SwitchoverDone),
     /// To `ValidateSwitchover`.
@@ -380,6 +384,15 @@ pub struct Configuration {
     pub text: String,
     /// What differs from the peer, item by item; `None` while the peer's is not known.
     pub differences: Option<Vec<String>>,
+    /// The file that srpd was started with; an absolute path.
+    pub file: PathBuf,
+}
+
+/// `configure commit`, taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// What has changed, one line each; empty if nothing has.
+    pub changes: Vec<String>,
 }
 
 /// `srp initiate-switchover`, done.

@@ -5,21 +5,23 @@ mod capabilities;
 mod neighbors;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bgp_glue::speaker::SpeakerHandle;
 use srp_core::api::{
-    BgpContext, Configuration, MonitorReset, PostProcessTerminated, Request, Response, SrpDetails,
+    BgpContext, Configuration, MonitorReset, PostProcessTerminated, Reloaded, Request, Response, SrpDetails,
     SwitchoverDone, Validation,
 };
 use srp_core::chassis::{Answer, MonitorKind};
 use srp_core::config::{Config, NeighborConfig};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
 use crate::events::Herald;
 use crate::inbox::{Inbox, Input, Snapshot};
 use crate::metrics::{self, Facts};
+use crate::reload;
 use crate::show;
 use crate::steps::SharedPublished;
 use crate::watch::{Network, SharedNeighbors};
@@ -38,6 +40,10 @@ pub struct Answers {
     pub network: Arc<Network>,
     /// What the step thread shows.
     pub published: SharedPublished,
+    /// The file; an absolute path.
+    pub file: PathBuf,
+    /// Who reloads it, and where the result goes.
+    pub reloads: mpsc::Sender<oneshot::Sender<reload::Outcome>>,
     /// The log of events.
     pub herald: Herald,
 }
@@ -76,6 +82,7 @@ impl Answers {
                 Ok(Response::Events(self.herald.show(severity, traps, last)))
             }
             Request::ShowConfiguration => self.show_configuration().await,
+            Request::Reload => self.reload().await,
             Request::InitiateSwitchover { force } => {
                 self.ask(|reply| Input::InitiateSwitchover { force, reply }).await.map(answer_of)
             }
@@ -127,7 +134,11 @@ impl Answers {
             statistics: show::statistics(&snapshot, &self.herald),
             monitors: show::monitors(&snapshot),
             bgp,
-            configuration: Configuration { text: config.to_toml(), differences: snapshot.differences },
+            configuration: Configuration {
+                text: config.to_toml(),
+                differences: snapshot.differences,
+                file: self.file.clone(),
+            },
             switchovers: snapshot.switchovers,
         })
     }
@@ -174,9 +185,19 @@ impl Answers {
         Ok(Response::Switchovers(switchovers))
     }
 
+    async fn reload(&self) -> Result<Response, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.reloads.send(reply).await.map_err(|_| Gone)?;
+        Ok(match answer.await.map_err(|_| Gone)? {
+            Ok(changes) => Response::Reloaded(Reloaded { changes }),
+            Err(why) => Response::Error { reasons: vec![format!("reload refused, {why}")] },
+        })
+    }
+
     async fn show_configuration(&self) -> Result<Response, Gone> {
         let differences = self.snapshot().await?.differences;
-        Ok(Response::Configuration(Configuration { text: self.config().to_toml(), differences }))
+        let (text, file) = (self.config().to_toml(), self.file.clone());
+        Ok(Response::Configuration(Configuration { text, differences, file }))
     }
 }
 

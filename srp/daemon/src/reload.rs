@@ -27,6 +27,9 @@ use crate::start::{
 use crate::steps::Step;
 use crate::watch;
 
+/// What has changed, one line each, or why nothing has.
+pub type Outcome = Result<Vec<String>, String>;
+
 /// One reload.
 pub struct Reload<'a> {
     /// The file.
@@ -79,7 +82,7 @@ impl Held {
 impl Reload<'_> {
     /// Reads the file again, and the files that it names. What cannot be taken over leaves everything as it was, and the
     /// log says why.
-    pub async fn run(self, held: &mut Held) {
+    pub async fn run(self, held: &mut Held) -> Outcome {
         let new = match load(self.file) {
             Ok(new) => new,
             Err(error) => {
@@ -122,7 +125,7 @@ impl Reload<'_> {
         }
         if differences.is_empty() && credentials.is_none() && told == held.told && outlets == held.outlets {
             info!("reload: nothing has changed");
-            return;
+            return Ok(Vec::new());
         }
         if let Err(error) = self.change_paths(&new).await {
             if let Err(error) = ports::make(&old).await {
@@ -150,14 +153,17 @@ impl Reload<'_> {
         }
         let detail = differences.iter().map(|change| change.what.as_str()).collect::<Vec<_>>().join("; ");
         let here = events::whereabouts(&new);
+        let answers = self.answers;
         self.apply(new, told).await;
-        held.measure(listening, self.answers);
-        self.answers.herald.tell(Observation::Reloaded { here, detail });
+        held.measure(listening, answers);
+        answers.herald.tell(Observation::Reloaded { here, detail });
+        Ok(differences.into_iter().map(|change| change.what).collect())
     }
 
-    fn refuse(&self, why: &str) {
+    fn refuse(&self, why: &str) -> Outcome {
         error!("reload refused, {why}");
         self.answers.herald.tell(Observation::ReloadRefused { why: why.to_owned() });
+        Err(why.to_owned())
     }
 
     /// What each speaker is to be told. Keys that cannot be read and interfaces that do not exist are found here, before

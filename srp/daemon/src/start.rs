@@ -18,7 +18,7 @@ use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
 use srp_core::config::{BgpConfig, Config, digest};
 use srp_core::events::Observation;
 use srp_core::types::{BootId, Identity, Mac, Span};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
@@ -239,7 +239,10 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         mode = %config.srp.chassis_mode, priority = %config.srp.priority, %mac, boot_id = %boot,
         bind = %config.srp.bind_address, peer = %config.srp.peer_address, "srpd runs"
     );
+    let (reloads, mut asked) = mpsc::channel(1);
     let answers = Arc::new(Answers {
+        file: std::path::absolute(&file)?,
+        reloads,
         config: RwLock::new(Arc::new(config)),
         inbox: inbox.clone(),
         speakers: speakers.clone(),
@@ -260,10 +263,12 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => {
+            reply = reload_on_request(&mut hangup, &mut asked) => {
                 let change =
                     reload::Reload { file: &file, answers: &answers, steps: &step_sender, kernel: &kernel, mac, boot };
-                change.run(&mut held).await;
+                let outcome = change.run(&mut held).await;
+                // Who asked may have gone; the log has it all the same.
+                let _ = reply.map(|reply| reply.send(outcome));
             }
             _ = &mut stopped => return Err(StartError::ChassisGone),
         }
@@ -279,6 +284,18 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     finish(beat, held, bound, &herald).await;
     drop(step_sender);
     Ok(())
+}
+
+/// SIGHUP, or an operator who waits for the outcome.
+async fn reload_on_request(
+    hangup: &mut Signal,
+    asked: &mut mpsc::Receiver<oneshot::Sender<reload::Outcome>>,
+) -> Option<oneshot::Sender<reload::Outcome>> {
+    tokio::select! {
+        _ = hangup.recv() => None,
+        // Its sender lives as long as the answers do.
+        Some(reply) = asked.recv() => Some(reply),
+    }
 }
 
 /// Waits for what still runs, but not for ever.

@@ -64,11 +64,12 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
             View::Traps { verbose } => events::traps(all, verbose),
             View::Plain | View::Timeline | View::Monitors(_) => events::events(all),
         },
-        Response::Configuration(Configuration { text, differences }) => {
+        Response::Configuration(Configuration { text, differences, file: _ }) => {
             configuration::configuration(text, differences.as_deref())
         }
         Response::SwitchoverDone(done) => format!("Switchover done in {:.3} ms.\n", done.took_ms),
         Response::Validation(validation) => validation::validation(validation),
+        Response::Reloaded(reloaded) => table::indented("", reloaded.changes.iter().cloned()),
         Response::PostProcessTerminated(ended) => post_process(*ended).into(),
         Response::MonitorReset(reset) => monitor::reset(*reset).into(),
         // The reasons go to standard error.
@@ -92,6 +93,7 @@ pub fn json(response: &Response) -> String {
         Response::SrpStatistics(statistics) => pretty(statistics),
         Response::SrpDetails(details) => pretty(details),
         Response::Configuration(configuration) => pretty(configuration),
+        Response::Reloaded(reloaded) => pretty(reloaded),
         Response::SwitchoverDone(done) => pretty(done),
         Response::PostProcessTerminated(ended) => pretty(ended),
         Response::MonitorReset(reset) => pretty(reset),
