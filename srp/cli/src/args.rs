@@ -390,9 +390,8 @@ impl Args {
     pub fn time_limit(&self, request: &Request) -> Duration {
         let default = match request {
             // srp.switchover-timeout may be up to 60 s, and the answer comes after it.
-            Request::InitiateSwitchover { .. } => 90,
-            // Neighbours are told, the kernel is asked: each up to the switchover-timeout.
-            Request::Reload => 90,
+            // A reload tells neighbours and asks the kernel, and may wait for a switchover.
+            Request::InitiateSwitchover { .. } | Request::Reload => 90,
             // A full table is a second of work and a disk of unknown speed.
             Request::DumpBgp { .. } => 60,
             Request::ShowSrpInfo

@@ -1,6 +1,5 @@
 //! Reload of the configuration: as a whole, or not at all.
 
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -32,8 +31,6 @@ pub type Outcome = Result<Vec<String>, String>;
 
 /// One reload.
 pub struct Reload<'a> {
-    /// The file.
-    pub file: &'a Path,
     /// The running configuration and whom it concerns.
     pub answers: &'a Arc<Answers>,
     /// The step thread.
@@ -80,10 +77,17 @@ impl Held {
 }
 
 impl Reload<'_> {
+    /// Carries it out, and tells who waits for the outcome.
+    pub async fn run(self, held: &mut Held, reply: Option<oneshot::Sender<Outcome>>) {
+        let outcome = self.carry_out(held).await;
+        // Who asked may have gone; the log has it all the same.
+        let _ = reply.map(|reply| reply.send(outcome));
+    }
+
     /// Reads the file again, and the files that it names. What cannot be taken over leaves everything as it was, and the
     /// log says why.
-    pub async fn run(self, held: &mut Held) -> Outcome {
-        let new = match load(self.file) {
+    async fn carry_out(self, held: &mut Held) -> Outcome {
+        let new = match load(&self.answers.file) {
             Ok(new) => new,
             Err(error) => {
                 return self.refuse(&format!("the running configuration stays:\n{error}"));

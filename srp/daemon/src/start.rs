@@ -264,11 +264,8 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             reply = reload_on_request(&mut hangup, &mut asked) => {
-                let change =
-                    reload::Reload { file: &file, answers: &answers, steps: &step_sender, kernel: &kernel, mac, boot };
-                let outcome = change.run(&mut held).await;
-                // Who asked may have gone; the log has it all the same.
-                let _ = reply.map(|reply| reply.send(outcome));
+                let change = reload::Reload { answers: &answers, steps: &step_sender, kernel: &kernel, mac, boot };
+                change.run(&mut held, reply).await;
             }
             _ = &mut stopped => return Err(StartError::ChassisGone),
         }

@@ -34,12 +34,11 @@ pub fn lines(text: &str) -> Vec<Line> {
         let continued = goes_on;
         goes_on = text.ends_with('\\');
         let words = words(text.trim_end_matches('\\').trim());
-        match lines.last_mut().filter(|_| continued) {
-            Some(line) => line.words.extend(words),
-            None => {
-                let indent = raw.len() - raw.trim_start().len();
-                lines.push(Line { number: index + 1, indent, text: text.to_owned(), words });
-            }
+        if let Some(line) = lines.last_mut().filter(|_| continued) {
+            line.words.extend(words);
+        } else {
+            let indent = raw.len() - raw.trim_start().len();
+            lines.push(Line { number: index + 1, indent, text: text.to_owned(), words });
         }
     }
     lines

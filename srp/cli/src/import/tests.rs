@@ -188,14 +188,18 @@ fn cfg_8_no_and_default_take_back_what_a_line_before_set() {
 #[test]
 fn six_monitors_of_three_groups() {
     let neighbors = ["10.1.1.16", "10.1.1.17", "10.2.0.1", "10.2.0.2", "2001:db8::1", "2001:db8::2"];
-    let mut text = "context PGWin\nrouter bgp 65001\nrouter-id 192.0.2.1\n".to_owned();
-    for neighbor in neighbors {
-        text += &format!("neighbor {neighbor} remote-as 65101\n");
-    }
-    text += "end\nconfigure\ncontext srp\nservice-redundancy-protocol\n";
-    for (index, neighbor) in neighbors.iter().enumerate() {
-        text += &format!("monitor bgp context PGWin {neighbor} group {}\n", 1 + index / 2);
-    }
+    let routers: Vec<_> =
+        neighbors.iter().map(|neighbor| format!("neighbor {neighbor} remote-as 65101\n")).collect();
+    let monitor = |(index, neighbor): (usize, &&str)| {
+        format!("monitor bgp context PGWin {neighbor} group {}\n", 1 + index / 2)
+    };
+    let monitors: Vec<_> = neighbors.iter().enumerate().map(monitor).collect();
+    let text = format!(
+        "context PGWin\nrouter bgp 65001\nrouter-id 192.0.2.1\n{}end\n\
+         configure\ncontext srp\nservice-redundancy-protocol\n{}",
+        routers.concat(),
+        monitors.concat()
+    );
     let config = checked(&imported(&text));
     let groups: Vec<_> = config.srp.monitor_bgp.iter().map(|monitor| monitor.group).collect();
     assert_eq!(groups, [1, 1, 2, 2, 3, 3].map(Some));

@@ -60,8 +60,7 @@ impl Walk {
     fn take(&mut self, line: &Line, next: Option<&Line>) {
         match line.keyword(0).as_str() {
             "exit" | "#exit" => drop(self.modes.pop()),
-            "end" => self.modes.clear(),
-            "config" | "configure" => self.modes.clear(),
+            "end" | "config" | "configure" => self.modes.clear(),
             _command => self.command(line, next),
         }
     }
@@ -192,7 +191,7 @@ fn port(port: &mut Port, line: &Line) -> Taken {
                 set(&mut port.medium, "duplex", format!("\"{duplex}\""));
             }
         }
-        ("no", "medium") | ("default", "medium") => port.medium.clear(),
+        ("no" | "default", "medium") => port.medium.clear(),
         ("no", "description") => port.description = None,
         ("shutdown", _) => port.is_up = false,
         ("no", "shutdown") => port.is_up = true,

@@ -52,7 +52,7 @@ impl Out<'_> {
         self.notes.push(Note { line, text: text.to_owned(), kind, why: why.to_owned() });
     }
 
-    fn to_make(&mut self, why: &str) {
+    fn fill_in(&mut self, why: &str) {
         self.note(0, "", Kind::ToCheck, why);
     }
 
@@ -67,11 +67,11 @@ impl Out<'_> {
         for key in ["bind-address", "peer-ip-address"] {
             if !srp.keys.iter().any(|(known, _)| *known == key) {
                 self.line(format_args!("# {key} = \"ADDRESS\""));
-                self.to_make(&format!("srp.{key} is not in the text, and has no default: fill it in"));
+                self.fill_in(&format!("srp.{key} is not in the text, and has no default: fill it in"));
             }
         }
         self.line("\n[srp.tls]\nkey = \"keys/this.key\"\ncertificate = \"keys/this.crt\"\npeer-certificate = \"keys/peer.crt\"");
-        self.to_make(
+        self.fill_in(
             "the link is protected here, and the keys are not in the text: `srpctl keygen --out keys this` on each \
              chassis, and copy this.crt to the other one as peer.crt; or plaintext = true instead of [srp.tls]",
         );
@@ -171,24 +171,16 @@ impl Out<'_> {
         let line = format!("router bgp {}", bgp.local_as);
         self.line("\n[context.bgp]");
         self.key("as", bgp.local_as);
-        match bgp.router_id.or_else(|| some_address(context, found)) {
-            Some(id) => {
-                self.key("router-id", format_args!("\"{id}\""));
-                if bgp.router_id.is_none() {
-                    let why =
-                        format!("without a router-id: taken as {id}, the first IPv4 address of the text");
-                    self.note(bgp.line, &line, Kind::ToCheck, &why);
-                }
+        if let Some(id) = bgp.router_id.or_else(|| some_address(context, found)) {
+            self.key("router-id", format_args!("\"{id}\""));
+            if bgp.router_id.is_none() {
+                let why = format!("without a router-id: taken as {id}, the first IPv4 address of the text");
+                self.note(bgp.line, &line, Kind::ToCheck, &why);
             }
-            None => {
-                self.line("# router-id = \"ADDRESS\"");
-                self.note(
-                    bgp.line,
-                    &line,
-                    Kind::ToCheck,
-                    "without a router-id, and no address to take: fill it in",
-                );
-            }
+        } else {
+            self.line("# router-id = \"ADDRESS\"");
+            let why = "without a router-id, and no address to take: fill it in";
+            self.note(bgp.line, &line, Kind::ToCheck, why);
         }
         self.listen(bgp, context, found);
         for neighbor in &bgp.neighbors {

@@ -50,7 +50,7 @@ static CONTEXT: LazyLock<ContextConfig> = LazyLock::new(|| {
 
 /// The loopback and the pool, as the kernel and as routers call them.
 static NETWORKS: LazyLock<[IpNetwork; PREFIXES]> =
-    LazyLock::new(|| [CONTEXT.loopbacks[0].address, net("2001:db8:100::/40")]);
+    LazyLock::new(|| [CONTEXT.loopbacks[0].address, CONTEXT.pools[0].prefixes().next().expect("it has one")]);
 static ROUTED: LazyLock<[Prefix; PREFIXES]> = LazyLock::new(|| NETWORKS.map(Prefix::from));
 
 /// For people.
