@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use srp_core::api::{ClearBgp, Request};
 use srp_core::config::DEFAULT_SOCKET;
 
+use crate::configure::{Configure, Save};
 use crate::render::View;
 use events::{EventFilter, ShowSnmp};
 
@@ -66,6 +67,23 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         action: Srp,
+    },
+    /// Change the configuration file in steps that can be taken back
+    #[command(infer_subcommands = true)]
+    Configure {
+        /// The file [default: that of the running srpd]
+        #[arg(long, value_name = "PATH", global = true)]
+        file: Option<PathBuf>,
+        /// What to do.
+        #[command(subcommand)]
+        action: Configure,
+    },
+    /// Keep the running configuration
+    #[command(infer_subcommands = true)]
+    Save {
+        /// What to keep.
+        #[command(subcommand)]
+        what: Save,
     },
     /// Turn a StarOS-style configuration into one of srpd, on standard output; what has no place in it is listed on standard error
     Import {
@@ -375,7 +393,10 @@ impl Args {
             Command::Srp { action: Srp::TerminatePostProcess } => show(Request::TerminatePostProcess),
             Command::Srp { action: Srp::ResetAuthProbeFail } => show(Request::ResetAuthProbeFail),
             Command::Srp { action: Srp::ResetDiameterFail } => show(Request::ResetDiameterFail),
-            Command::Keygen { .. } | Command::Import { .. } => None,
+            Command::Keygen { .. }
+            | Command::Import { .. }
+            | Command::Configure { .. }
+            | Command::Save { .. } => None,
         }
     }
 

@@ -1,11 +1,13 @@
 //! Operator commands of the redundancy pair, over the control socket of srpd.
 //!
 //! A command line becomes a request (`args`), the request goes over the socket and an answer comes back (`client`), and
-//! the answer becomes text (`render`, pure). `keygen` and `import` (pure but for its file) work without srpd. Exit status: 0 done, 1 refused or failed with
+//! the answer becomes text (`render`, pure). `keygen` and `import` (pure but for its file) work without srpd, and
+//! `configure` with the file itself. Exit status: 0 done, 1 refused or failed with
 //! the reasons on standard error, 2 wrong usage.
 
 mod args;
 mod client;
+mod configure;
 mod import;
 mod keygen;
 mod render;
@@ -28,9 +30,24 @@ fn main() -> ExitCode {
             Err(error) => finish("", &[error.to_string()]),
         },
         Command::Import { file } => imported(file, args.json),
+        Command::Configure { file, action } => {
+            let (socket, file) = (args.socket(), file.as_deref());
+            done(configure::configure(&configure::Place { socket: &socket, file }, action))
+        }
+        Command::Save { what } => {
+            let socket = args.socket();
+            done(configure::save(&configure::Place { socket: &socket, file: None }, what))
+        }
         Command::Show { .. } | Command::Clear { .. } | Command::Dump { .. } | Command::Srp { .. } => {
             ask(&args)
         }
+    }
+}
+
+fn done(result: Result<String, configure::ConfigureError>) -> ExitCode {
+    match result {
+        Ok(text) => finish(&text, &[]),
+        Err(error) => finish("", &error.to_string().lines().map(str::to_owned).collect::<Vec<_>>()),
     }
 }
 

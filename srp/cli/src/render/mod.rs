@@ -17,6 +17,8 @@ mod table;
 mod time;
 mod validation;
 
+pub use time::wall;
+
 use serde::Serialize;
 use srp_core::api::{Configuration, PostProcessTerminated, Response};
 
