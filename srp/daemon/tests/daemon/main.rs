@@ -3,6 +3,7 @@
 mod bad_input;
 mod contexts;
 mod events;
+mod examples;
 mod flood;
 mod layer_2;
 mod links;
