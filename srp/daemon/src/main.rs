@@ -1,4 +1,4 @@
-//! `srpd run FILE`, `srpd check FILE` and `srpd replay FILE`.
+//! `srpd run FILE`, `srpd check FILE`, `srpd schema` and `srpd replay FILE`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +28,8 @@ enum Command {
         /// Configuration, TOML.
         file: PathBuf,
     },
+    /// Print a JSON Schema of the configuration, for editors.
+    Schema,
     /// Feed recorded events to a state machine of this release, and print what it does; the first difference ends it.
     Replay {
         /// What [record] names in the configuration, or its older half (.old).
@@ -48,6 +50,10 @@ fn main() -> ExitCode {
             }
             Err(error) => fail(&error),
         },
+        Command::Schema => {
+            println!("{:#}", srp_core::config::json_schema());
+            ExitCode::SUCCESS
+        }
         Command::Replay { files, quiet } => {
             // Every file is replayed, also after one that fails.
             let failed =

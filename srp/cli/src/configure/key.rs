@@ -170,6 +170,7 @@ impl Key {
 }
 
 /// Why a table cannot be entered.
+#[derive(Clone, Copy)]
 enum Entering {
     Absent,
     Value,
@@ -183,14 +184,13 @@ fn enter<'t>(
     make: bool,
 ) -> Result<&'t mut dyn TableLike, Entering> {
     if make && table.get(&step.name).is_none() {
-        let item = match step.label {
-            Some(_) => Item::ArrayOfTables(ArrayOfTables::new()),
-            None => {
-                let mut inner = Table::new();
-                // Its header is written only where it has keys of its own.
-                inner.set_implicit(true);
-                Item::Table(inner)
-            }
+        let item = if step.label.is_some() {
+            Item::ArrayOfTables(ArrayOfTables::new())
+        } else {
+            let mut inner = Table::new();
+            // Its header is written only where it has keys of its own.
+            inner.set_implicit(true);
+            Item::Table(inner)
         };
         table.insert(&step.name, item);
     }

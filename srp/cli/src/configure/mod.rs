@@ -240,12 +240,8 @@ fn compare(store: &Store) -> Result<String, ConfigureError> {
         let _ = writeln!(said, "{}{mark}", render::clean(&change.what)); // a String takes every line
     }
     if said.is_empty() {
-        said = if text == owner.base {
-            "Nothing is changed.\n"
-        } else {
-            "Nothing but comments or order is changed.\n"
-        }
-        .to_owned();
+        let what = if text == owner.base { "Nothing" } else { "Nothing but comments or order" };
+        let _ = writeln!(said, "{what} is changed.");
     }
     Ok(said)
 }

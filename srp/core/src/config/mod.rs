@@ -36,6 +36,7 @@ mod range;
 mod reader;
 mod reload;
 mod restart;
+mod schema;
 mod srp;
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,7 @@ pub use range::RangeConfig;
 pub use reload::{Change, Reload, changes};
 pub use restart::{RestartConfig, RestartMode};
 pub use watched::{MonitorBfd, MonitorInterface};
+pub use schema::json_schema;
 
 use across::Ledger;
 use reader::{Reader, Reported, Section};

@@ -4,7 +4,6 @@
 //! what nobody asked for is reported as unknown when its table has been read.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{ConfigError, Fault, Place};
 use super::kind::Kind;
 use super::nearest::nearest;
+use super::schema::Asked;
 
 /// Proof that a fault is in the list, or that there is nothing to blame. Made by [`Reader::report`] and [`Reported::already`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,8 @@ pub(super) struct Reader<'d> {
     /// Offset of the first octet of each line after the first.
     line_starts: Vec<usize>,
     faults: RefCell<Vec<ConfigError>>,
-    keys: RefCell<BTreeMap<String, KeyFacts>>,
+    /// What was asked for.
+    asked: RefCell<Asked>,
 }
 
 impl Reported {
@@ -57,7 +58,7 @@ impl Reported {
 impl<'d> Reader<'d> {
     pub fn new(file: &'d Path, text: &'d str) -> Self {
         let line_starts = text.match_indices('\n').map(|(newline, _)| newline + 1).collect();
-        Self { file, text, line_starts, faults: RefCell::default(), keys: RefCell::default() }
+        Self { file, text, line_starts, faults: RefCell::default(), asked: RefCell::default() }
     }
 
     /// The folder of the file, where relative paths start.
@@ -99,10 +100,9 @@ impl<'d> Reader<'d> {
         faults
     }
 
-    /// Every key that was asked for, with its facts.
-    #[cfg(test)]
-    pub fn into_keys(self) -> BTreeMap<String, KeyFacts> {
-        self.keys.into_inner()
+    /// Every key and table that was asked for.
+    pub fn into_asked(self) -> Asked {
+        self.asked.into_inner()
     }
 
     /// The whole document as a section without a name.
@@ -195,6 +195,10 @@ impl<'r, 'd> Section<'r, 'd> {
             is_part,
             known: RefCell::default(),
         };
+        if shape != self.shape {
+            let alike = (self.shape.clone(), shape.to_owned());
+            self.reader.asked.borrow_mut().alike.insert(alike);
+        }
         let value = body(&like);
         self.known.borrow_mut().append(&mut like.known.borrow_mut());
         value
@@ -283,7 +287,8 @@ impl<'r, 'd> Section<'r, 'd> {
     ) -> Result<Vec<Found<K::Value>>, Reported> {
         self.known.borrow_mut().push(key);
         let facts = KeyFacts { wanted: format!("array of: {}", kind.wanted()), default: "[]".into() };
-        self.reader.keys.borrow_mut().insert(self.shape_of(key), facts);
+        let schema = serde_json::json!({"type": "array", "items": kind.schema()});
+        self.reader.asked.borrow_mut().keys.insert(self.shape_of(key), (facts, schema));
         let Some(entry) = self.find(key) else { return Ok(Vec::new()) };
         let Some(elements) = entry.value.get_ref().as_array() else {
             let fault = Fault::WrongType {
@@ -307,6 +312,7 @@ impl<'r, 'd> Section<'r, 'd> {
     /// A table inside this one, if it is there.
     pub fn table(&self, key: &'static str) -> Result<Option<Section<'r, 'd>>, Reported> {
         self.known.borrow_mut().push(key);
+        self.reader.asked.borrow_mut().tables.insert(self.shape_of(key), false);
         let Some(entry) = self.find(key) else { return Ok(None) };
         let place = Place { written: None, ..self.place_in(&entry, key) };
         let Some(table) = entry.value.get_ref().as_table() else {
@@ -323,6 +329,7 @@ impl<'r, 'd> Section<'r, 'd> {
     /// The tables of an array inside this one, each named in error messages by its key `label`; none if absent.
     pub fn tables(&self, key: &'static str, label: &str) -> Result<Vec<Section<'r, 'd>>, Reported> {
         self.known.borrow_mut().push(key);
+        self.reader.asked.borrow_mut().tables.insert(self.shape_of(key), true);
         let Some((name, entry)) = self.table.get_key_value(key) else { return Ok(Vec::new()) };
         let wrong = |entry: &Spanned<DeValue<'_>>| {
             let place = Place { written: None, ..self.place_of(key, name.span(), entry) };
@@ -392,7 +399,7 @@ impl<'r, 'd> Section<'r, 'd> {
     fn note<K: Kind>(&self, key: &'static str, kind: &K, default: &str) {
         self.known.borrow_mut().push(key);
         let facts = KeyFacts { wanted: kind.wanted(), default: default.to_owned() };
-        self.reader.keys.borrow_mut().insert(self.shape_of(key), facts);
+        self.reader.asked.borrow_mut().keys.insert(self.shape_of(key), (facts, kind.schema()));
     }
 
     fn take<K: Kind>(&self, key: &str, kind: &K) -> Result<Option<Found<K::Value>>, Reported> {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use srp_core::config::{Config, digest, differences};
+use srp_core::config::{Config, differences, digest};
 use srp_core::types::ChassisState;
 
 use crate::support::{Pair, Place};
@@ -27,8 +28,10 @@ fn files(example: &str) -> [Config; 2] {
 /// Every link that a configuration names.
 fn links(config: &Config) -> BTreeSet<String> {
     let contexts = || config.contexts.iter();
-    let interfaces = contexts().flat_map(|context| &context.interfaces).map(|interface| interface.name.clone());
-    let loopbacks = contexts().flat_map(|context| &context.loopbacks).map(|loopback| loopback.interface.clone());
+    let interfaces =
+        contexts().flat_map(|context| &context.interfaces).map(|interface| interface.name.clone());
+    let loopbacks =
+        contexts().flat_map(|context| &context.loopbacks).map(|loopback| loopback.interface.clone());
     interfaces.chain(loopbacks).filter(|link| link != "lo").collect()
 }
 
@@ -49,7 +52,9 @@ fn runs(example: &str) {
     assert_eq!(digest(&items[0]), digest(&items[1]));
 
     let pair = Pair::new();
-    NAMES.iter().for_each(|name| pair.make_keys(name));
+    for name in NAMES {
+        pair.make_keys(name);
+    }
     for link in links(&east) {
         if link == "srp0" {
             // The wire that is there, bare and under the name that the example has for it.
@@ -95,6 +100,36 @@ fn the_example_on_one_subnet_runs() {
 #[test]
 fn there_are_no_examples_but_those_that_run() {
     let entries = fs::read_dir(folder("")).expect("docs/examples");
-    let found: BTreeSet<_> = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    let found: BTreeSet<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
     assert_eq!(found, ["layer-2", "smallest", "three-contexts"].map(str::to_owned).into());
+}
+
+/// The schema that `srpd schema` prints is one, and takes every example and refuses a slip of the pen: by another implementation
+/// than anything of ours.
+#[test]
+fn the_schema_for_editors_takes_every_example_and_refuses_a_slip_of_the_pen() {
+    const CHECK: &str = "
+import json, sys, tomllib, jsonschema
+schema = json.loads(sys.argv[1])
+jsonschema.Draft7Validator.check_schema(schema)
+validator = jsonschema.Draft7Validator(schema)
+for file in sys.argv[2:]:
+    with open(file, 'rb') as text:
+        example = tomllib.load(text)
+    errors = [error.message for error in validator.iter_errors(example)]
+    assert not errors, (file, errors)
+    for key, value in [('helo-interval', '50ms'), ('priority', 256), ('hello-interval', 50), ('chassis-mode', 'first')]:
+        wrong = {**example, 'srp': {**example['srp'], key: value}}
+        assert not validator.is_valid(wrong), (file, key)
+";
+    let schema = Command::new(env!("CARGO_BIN_EXE_srpd")).arg("schema").output().expect("srpd runs");
+    let schema = String::from_utf8(schema.stdout).expect("JSON");
+    let examples = ["smallest", "three-contexts", "layer-2"];
+    let files =
+        examples.iter().flat_map(|example| NAMES.map(|name| folder(example).join(format!("{name}.toml"))));
+    let said = Command::new("python3").args(["-c", CHECK, &schema]).args(files).output();
+    let said = said
+        .unwrap_or_else(|error| panic!("python3 with jsonschema is needed (python3-jsonschema): {error}"));
+    assert!(said.status.success(), "python3-jsonschema: {}", String::from_utf8_lossy(&said.stderr));
 }

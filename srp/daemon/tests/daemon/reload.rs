@@ -117,3 +117,32 @@ fn reload_takes_over_a_key_that_has_changed_in_its_file_alone() {
     assert!(text.contains("neighbour.key, a key of BGP neighbours, has mode 0644: others"), "{text}");
     assert!(!text.contains("second"), "a key does not belong into a log: {text}");
 }
+
+#[test]
+fn who_asks_for_a_reload_is_told_what_changed_or_why_nothing_did() {
+    let alone = Alone::with(Pair::new(), LONELY);
+    let text = std::fs::read_to_string(&alone.file).expect("the file");
+    let ask = |text: &str| {
+        std::fs::write(&alone.file, text).expect("the new configuration");
+        alone.daemon.ask(&Request::Reload).expect("an answer")
+    };
+    let Response::Reloaded(same) = ask(&text) else { panic!("taken over") };
+    assert_eq!(same.changes, Vec::<String>::new());
+    let Response::Reloaded(taken) = ask(&text.replace("drain-interval = \"0s\"", "drain-interval = \"1s\""))
+    else {
+        panic!("taken over")
+    };
+    assert_eq!(taken.changes, ["srp.drain-interval: \"0s\" -> \"1s\""]);
+    let before = alone.running();
+    for (wrong, why) in [
+        (text.replace("drain-interval = \"0s\"", "drain-interval = \"61s\""), "out of range"),
+        (
+            text.replace("chassis-mode = \"primary\"", "chassis-mode = \"backup\""),
+            "can only change with a restart",
+        ),
+    ] {
+        let Response::Error { reasons } = ask(&wrong) else { panic!("refused") };
+        assert!(reasons.len() == 1 && reasons[0].contains(why), "{reasons:?}");
+        assert_eq!(alone.running(), before);
+    }
+}

@@ -1,10 +1,14 @@
 //! Durations, which always carry their unit.
 
+use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use super::{Kind, text};
 use crate::config::fault::Fault;
 use crate::types::Span;
+
+/// How one is written.
+const WRITTEN: &str = "^[0-9]+(us|ms|s|m|h)$";
 
 /// A duration with its unit, such as `"50ms"`.
 pub(in crate::config) struct Duration {
@@ -17,6 +21,10 @@ impl Kind for Duration {
 
     fn wanted(&self) -> String {
         format!("duration \"{}\" .. \"{}\"", self.min, self.max)
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string", "pattern": WRITTEN})
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Span, Fault> {
@@ -40,6 +48,10 @@ impl Kind for HoldTime {
 
     fn wanted(&self) -> String {
         "\"0s\" or whole seconds \"3s\" .. \"65535s\"".into()
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string", "pattern": WRITTEN})
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Span, Fault> {

@@ -12,6 +12,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use super::fault::Fault;
@@ -33,6 +34,11 @@ pub(super) trait Kind {
     /// Type and range in words, for errors and for the reference page.
     fn wanted(&self) -> String;
 
+    /// The same for programs: a JSON Schema of what may stand there.
+    fn schema(&self) -> Value {
+        json!({"type": "string"})
+    }
+
     /// Checks one value.
     fn read(&self, value: &DeValue<'_>) -> Result<Self::Value, Fault>;
 
@@ -48,6 +54,10 @@ impl Kind for Flag {
 
     fn wanted(&self) -> String {
         "true or false".into()
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "boolean"})
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<bool, Fault> {
@@ -79,6 +89,10 @@ impl<T: TryFrom<u32> + fmt::Display> Kind for Integer<T> {
         format!("integer {} .. {}", self.min, self.max)
     }
 
+    fn schema(&self) -> Value {
+        json!({"type": "integer", "minimum": self.min, "maximum": self.max})
+    }
+
     fn read(&self, value: &DeValue<'_>) -> Result<T, Fault> {
         let number = value.as_integer().ok_or_else(|| wrong_type(self, value, "10 (without quotes)"))?;
         i128::from_str_radix(number.as_str(), number.radix())
@@ -102,6 +116,10 @@ impl Kind for AsNumber {
 
     fn wanted(&self) -> String {
         "integer 1 .. 4294967294, not 23456".into()
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "integer", "minimum": 1, "maximum": u32::MAX - 1})
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<u32, Fault> {
@@ -136,6 +154,10 @@ impl<T: Copy + PartialEq> Kind for Choice<T> {
         words.join(", ")
     }
 
+    fn schema(&self) -> Value {
+        json!({"enum": self.0.iter().map(|(word, _)| *word).collect::<Vec<_>>()})
+    }
+
     fn read(&self, value: &DeValue<'_>) -> Result<T, Fault> {
         let example = self.0.first().map_or("", |(word, _)| word);
         let word = value.as_str().ok_or_else(|| wrong_type(self, value, example))?;
@@ -158,6 +180,10 @@ impl Kind for Name {
 
     fn wanted(&self) -> String {
         "name: 1 .. 79 letters, digits, `-`, `_`, `.`".into()
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,79}$"})
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<String, Fault> {

@@ -39,7 +39,7 @@ fn the_page_has_every_key_with_its_range_and_default() {
     let root = reader.root(document.get_ref());
     let config = root.read(|root| crate::config::read_root(root, Path::new(""), &mut Ledger::default()));
     assert!(config.is_ok());
-    let code = reader.into_keys().into_iter().map(|(key, facts)| {
+    let code = reader.into_asked().keys.into_iter().map(|(key, (facts, _))| {
         (key, KeyFacts { wanted: facts.wanted.replace('`', ""), default: facts.default })
     });
     let (code, page) = (code.collect::<BTreeMap<_, _>>(), documented());
