@@ -1,5 +1,6 @@
 //! Tests of the whole way from text to configuration and back.
 
+mod every_key;
 mod faults;
 mod interfaces;
 mod neighbors;
