@@ -72,8 +72,8 @@ pub use pool::{PoolConfig, PoolFault, PoolKind, PoolRange};
 pub use range::RangeConfig;
 pub use reload::{Change, Reload, changes};
 pub use restart::{RestartConfig, RestartMode};
-pub use watched::{MonitorBfd, MonitorInterface};
 pub use schema::json_schema;
+pub use watched::{MonitorBfd, MonitorInterface};
 
 use across::Ledger;
 use reader::{Reader, Reported, Section};
