@@ -261,8 +261,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let mut hangup = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = told_to_stop(&mut terminate, &mut interrupt) => break,
             reply = reload_on_request(&mut hangup, &mut asked) => {
                 let change = reload::Reload { answers: &answers, steps: &step_sender, kernel: &kernel, mac, boot };
                 change.run(&mut held, reply).await;
@@ -281,6 +280,14 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     finish(beat, held, bound, &herald).await;
     drop(step_sender);
     Ok(())
+}
+
+/// SIGTERM, or SIGINT from a terminal.
+async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 /// SIGHUP, or an operator who waits for the outcome.
