@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use srp_core::api::{ClearBgp, Request};
 use srp_core::config::DEFAULT_SOCKET;
 
@@ -30,6 +31,11 @@ pub struct Args {
     /// Longest wait for srpd, seconds [default: 10, for a switchover 90]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: Option<u64>,
+
+    /// Ask again every SECONDS, until Ctrl-C; for `show`
+    #[arg(long, global = true, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
+    #[arg(require_equals = true, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub watch: Option<u64>,
 
     /// What to do.
     #[command(subcommand)]
@@ -100,6 +106,18 @@ pub enum Command {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Print what a shell needs to complete commands
+    Completion {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write a manual page for each command
+    Man {
+        /// Folder; made if it does not exist
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// `show ...`.
@@ -139,6 +157,13 @@ pub enum Show {
         #[command(subcommand)]
         what: ShowSnmp,
     },
+    /// What support asks for, in one archive
+    #[command(infer_subcommands = true)]
+    Support {
+        /// What of it.
+        #[command(subcommand)]
+        what: ShowSupport,
+    },
     /// The running configuration and how it differs from the peer's
     #[command(infer_subcommands = true)]
     Configuration {
@@ -146,6 +171,28 @@ pub enum Show {
         #[command(subcommand)]
         what: ShowConfiguration,
     },
+}
+
+/// `show support ...`.
+#[derive(Debug, Subcommand)]
+pub enum ShowSupport {
+    /// Every show command, the configuration without keys, the record, versions
+    Details {
+        /// Of what
+        #[arg(value_enum)]
+        scope: Scope,
+        /// The archive [default: srp-support.tar.gz here]
+        #[arg(value_name = "FILE", default_value = "srp-support.tar.gz", hide_default_value = true)]
+        file: PathBuf,
+    },
+}
+
+/// What support is asked about.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Scope {
+    /// The redundancy pair
+    #[value(alias = "icshr")]
+    Icsr,
 }
 
 /// `show srp ...`.
@@ -393,7 +440,10 @@ impl Args {
             Command::Srp { action: Srp::TerminatePostProcess } => show(Request::TerminatePostProcess),
             Command::Srp { action: Srp::ResetAuthProbeFail } => show(Request::ResetAuthProbeFail),
             Command::Srp { action: Srp::ResetDiameterFail } => show(Request::ResetDiameterFail),
-            Command::Keygen { .. }
+            Command::Show { what: Show::Support { .. } }
+            | Command::Completion { .. }
+            | Command::Man { .. }
+            | Command::Keygen { .. }
             | Command::Import { .. }
             | Command::Configure { .. }
             | Command::Save { .. } => None,

@@ -10,25 +10,25 @@ mod client;
 mod configure;
 mod import;
 mod keygen;
+mod live;
+mod manual;
 mod render;
+mod support;
 
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use srp_core::api::Response;
 
-use args::{Args, Command};
+use args::{Args, Command, Show, ShowSupport};
 
 fn main() -> ExitCode {
     let args = Args::parse();
     match &args.command {
-        Command::Keygen { out, names } => match keygen::keygen(out, names) {
-            Ok(text) => finish(&text, &[]),
-            Err(error) => finish("", &[error.to_string()]),
-        },
+        Command::Keygen { out, names } => done(keygen::keygen(out, names)),
         Command::Import { file } => imported(file, args.json),
         Command::Configure { file, action } => {
             let (socket, file) = (args.socket(), file.as_deref());
@@ -38,13 +38,18 @@ fn main() -> ExitCode {
             let socket = args.socket();
             done(configure::save(&configure::Place { socket: &socket, file: None }, what))
         }
+        Command::Completion { shell } => finish(&manual::completion(*shell), &[]),
+        Command::Man { folder } => done(manual::pages(folder)),
+        Command::Show { what: Show::Support { what: ShowSupport::Details { scope: _, file } } } => {
+            done(support::write(&args, file))
+        }
         Command::Show { .. } | Command::Clear { .. } | Command::Dump { .. } | Command::Srp { .. } => {
             ask(&args)
         }
     }
 }
 
-fn done(result: Result<String, configure::ConfigureError>) -> ExitCode {
+fn done(result: Result<String, impl std::error::Error>) -> ExitCode {
     match result {
         Ok(text) => finish(&text, &[]),
         Err(error) => finish("", &error.to_string().lines().map(str::to_owned).collect::<Vec<_>>()),
@@ -77,6 +82,17 @@ fn imported(file: &Path, json: bool) -> ExitCode {
 /// Sends the request of the command line to srpd and prints what comes back.
 fn ask(args: &Args) -> ExitCode {
     let Some((request, view)) = args.request() else { return ExitCode::from(2) };
+    if let Some(seconds) = args.watch {
+        if !matches!(args.command, Command::Show { .. }) {
+            eprintln!("srpctl: --watch is for `show`: nothing is done again and again");
+            return ExitCode::from(2);
+        }
+        let limit = args.time_limit(&request);
+        let socket = args.socket();
+        let watched = live::Watched { socket: &socket, request, view, json: args.json, limit };
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        return live::watch(&watched, &words.join(" "), Duration::from_secs(seconds));
+    }
     let response = match client::ask(&args.socket(), &request, args.time_limit(&request)) {
         Ok(response) => response,
         Err(error) => return finish("", &[error.to_string()]),

@@ -205,3 +205,74 @@ fn keygen_needs_no_srpd_and_never_overwrites() {
     assert_eq!(text(&output.stderr), expected);
     assert_eq!(std::fs::read(&key).expect("a key"), before);
 }
+
+#[test]
+fn watching_asks_again_until_nobody_reads() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let socket = folder.path().join("s");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut question = String::new();
+            BufReader::new(&stream).read_line(&mut question).expect("a question");
+            let answer = b"{\"response\":\"bgp-summary\",\"body\":[]}\n";
+            (&stream).write_all(answer).expect("srpctl reads");
+        }
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_srpctl"));
+    command.env("SRP_SOCKET", &socket).args(["--json", "--watch=1", "show", "ip", "bgp", "summary"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("srpctl runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    for _ in 0..3 {
+        assert_eq!(lines.next().expect("another line").expect("text"), "[]");
+    }
+    drop(lines);
+    // It writes into nothing now, and ends by itself.
+    assert!(child.wait().expect("it ends").success());
+    let refused = srpctl(&socket, &["--watch", "srp", "validate-switchover"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn an_archive_for_support_has_what_there_is_and_says_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("support.tar.gz");
+    let name = file.to_str().expect("text").to_owned();
+    for scope in ["icsr", "icshr"] {
+        let output = srpctl(&folder.path().join("nobody"), &["show", "support", "details", scope, &name]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("Not in it: show srp info: "), "{}", text(&output.stdout));
+        let list = Command::new("tar").arg("-tzf").arg(&file).output().expect("tar runs");
+        let list = text(&list.stdout).to_owned();
+        assert!(list.contains("/versions.txt") && list.contains("/missing.txt"), "{list}");
+        assert_eq!(std::fs::metadata(&file).expect("the file").permissions().mode() & 0o777, 0o600);
+    }
+    let output =
+        srpctl(&folder.path().join("nobody"), &["show", "support", "details", "icsr", "/proc/none/x"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot write /proc/none/x"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn shells_complete_commands_and_each_has_a_manual_page() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let socket = folder.path().join("nobody");
+    for shell in ["bash", "zsh", "fish"] {
+        let output = srpctl(&socket, &["completion", shell]);
+        assert!(output.status.success());
+        assert!(text(&output.stdout).contains("initiate-switchover"), "{shell}");
+    }
+    let pages = folder.path().join("man1");
+    let output = srpctl(&socket, &["man", pages.to_str().expect("text")]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = std::fs::read_to_string(pages.join("srpctl-srp-initiate-switchover.1")).expect("its page");
+    assert!(page.contains("srpctl") && page.contains(".SH"), "{page}");
+}
+
+#[test]
+fn an_unknown_command_names_the_nearest() {
+    let output = srpctl(Path::new("/nowhere"), &["srp", "initiate-swichover"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("initiate-switchover"), "{said}");
+}
