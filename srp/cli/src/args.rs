@@ -338,6 +338,8 @@ pub enum Srp {
     },
     /// Check whether a planned switchover would be accepted
     ValidateSwitchover,
+    /// Compare the configurations of both chassis now, item by item
+    ValidateConfiguration,
     /// End at once what is left to do after a switchover: the old Active's forwarding (on either chassis)
     TerminatePostProcess,
     /// Let failures of the AAA servers count again, on a chassis that took over for one
@@ -437,6 +439,7 @@ impl Args {
                 show(Request::InitiateSwitchover { force: force.is_some() })
             }
             Command::Srp { action: Srp::ValidateSwitchover } => show(Request::ValidateSwitchover),
+            Command::Srp { action: Srp::ValidateConfiguration } => show(Request::ValidateConfiguration),
             Command::Srp { action: Srp::TerminatePostProcess } => show(Request::TerminatePostProcess),
             Command::Srp { action: Srp::ResetAuthProbeFail } => show(Request::ResetAuthProbeFail),
             Command::Srp { action: Srp::ResetDiameterFail } => show(Request::ResetDiameterFail),
@@ -479,6 +482,7 @@ impl Args {
             | Request::ShowEvents { .. }
             | Request::ShowConfiguration
             | Request::ValidateSwitchover
+            | Request::ValidateConfiguration
             | Request::TerminatePostProcess
             | Request::ResetAuthProbeFail
             | Request::ResetDiameterFail => 10,
@@ -575,6 +579,7 @@ mod tests {
             ("srp initiate-switchover force", Request::InitiateSwitchover { force: true }),
             ("show switchover all", Request::ShowSwitchover { last: u32::MAX as usize }),
             ("srp validate-switchover", Request::ValidateSwitchover),
+            ("srp validate-configuration", Request::ValidateConfiguration),
             ("srp terminate-post-process", Request::TerminatePostProcess),
             ("--json show srp info --socket /tmp/s", Request::ShowSrpInfo),
         ] {

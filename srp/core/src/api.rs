@@ -101,6 +101,8 @@ pub enum Request {
     },
     /// `srp validate-switchover`.
     ValidateSwitchover,
+    /// `srp validate-configuration`.
+    ValidateConfiguration,
     /// `srp terminate-post-process`.
     TerminatePostProcess,
     /// `srp reset-auth-probe-fail`.
@@ -155,7 +157,7 @@ pub enum Response {
     Reloaded(Reloaded),
     /// To `InitiateSwitchover`: done.
     SwitchoverDone(SwitchoverDone),
-    /// To `ValidateSwitchover`.
+    /// To `ValidateSwitchover` and `ValidateConfiguration`.
     Validation(Validation),
     /// To `ResetAuthProbeFail` and `ResetDiameterFail`.
     MonitorReset(MonitorReset),
@@ -221,6 +223,8 @@ pub struct SrpInfo {
     pub configuration_state: String,
     /// Result of the last `validate-switchover`.
     pub last_validate_switchover_status: String,
+    /// Result of the last `validate-configuration`.
+    pub last_validate_configuration_status: String,
     /// Why the state last changed, and when.
     pub last_switch: Option<LastSwitch>,
     /// Switchovers since start.

@@ -6,18 +6,19 @@ mod neighbors;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bgp_glue::speaker::SpeakerHandle;
 use srp_core::api::{
     BgpContext, Configuration, MonitorReset, PostProcessTerminated, Reloaded, Request, Response, SrpDetails,
-    SwitchoverDone, Validation,
+    SrpInfo, SwitchoverDone, Validation,
 };
 use srp_core::chassis::{Answer, MonitorKind};
 use srp_core::config::{Config, NeighborConfig};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
+use crate::comparison;
 use crate::events::Herald;
 use crate::inbox::{Inbox, Input, Snapshot};
 use crate::metrics::{self, Facts};
@@ -40,6 +41,8 @@ pub struct Answers {
     pub network: Arc<Network>,
     /// What the step thread shows.
     pub published: SharedPublished,
+    /// Result of the last `srp validate-configuration`.
+    pub validated: Mutex<Option<String>>,
     /// The file; an absolute path.
     pub file: PathBuf,
     /// Who reloads it, and where the result goes.
@@ -87,6 +90,7 @@ impl Answers {
                 self.ask(|reply| Input::InitiateSwitchover { force, reply }).await.map(answer_of)
             }
             Request::ValidateSwitchover => self.ask(Input::ValidateSwitchover).await.map(answer_of),
+            Request::ValidateConfiguration => self.validate_configuration().await,
             Request::TerminatePostProcess => self.ask(Input::TerminatePostProcess).await.map(answer_of),
             Request::ResetAuthProbeFail => self.reset(MonitorKind::Aaa).await,
             Request::ResetDiameterFail => self.reset(MonitorKind::Diameter).await,
@@ -108,10 +112,25 @@ impl Answers {
         self.ask(Input::Snapshot).await
     }
 
+    async fn validate_configuration(&self) -> Result<Response, Gone> {
+        let checks = comparison::checks(&*self.snapshot().await?);
+        *self.validated.lock().unwrap_or_else(PoisonError::into_inner) = Some(comparison::status(&checks));
+        Ok(Response::Validation(Validation { checks }))
+    }
+
+    /// With what only the answers know.
+    fn info(&self, snapshot: &Snapshot) -> SrpInfo {
+        let refused = self.published.lock().refused.clone();
+        let validated = self.validated.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        SrpInfo {
+            last_validate_configuration_status: validated.unwrap_or_else(|| "None".to_owned()),
+            ..show::srp_info(&self.config(), snapshot, refused)
+        }
+    }
+
     async fn show_info(&self) -> Result<Response, Gone> {
         let snapshot = self.snapshot().await?;
-        let refused = self.published.lock().refused.clone();
-        Ok(Response::SrpInfo(Box::new(show::srp_info(&self.config(), &snapshot, refused))))
+        Ok(Response::SrpInfo(Box::new(self.info(&snapshot))))
     }
 
     async fn show_statistics(&self) -> Result<Response, Gone> {
@@ -127,10 +146,9 @@ impl Answers {
         let snapshot = self.snapshot().await?;
         let bgp = self.bgp().await?;
         let config = self.config();
-        let refused = self.published.lock().refused.clone();
         Ok(SrpDetails {
             at_us: clock::wall_us(clock::now()),
-            info: show::srp_info(&config, &snapshot, refused),
+            info: self.info(&snapshot),
             statistics: show::statistics(&snapshot, &self.herald),
             monitors: show::monitors(&snapshot),
             bgp,

@@ -297,6 +297,7 @@ impl Beat {
                 let request = self.expect(reply);
                 self.feed(now, Event::ValidateSwitchover { request });
             }
+            Input::CompareConfiguration => self.send_items(now),
             Input::TerminatePostProcess(reply) => {
                 let request = self.expect(reply);
                 self.feed(now, Event::TerminatePostProcess { request });

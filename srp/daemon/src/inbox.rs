@@ -30,6 +30,8 @@ pub enum Input {
     },
     /// `srp validate-switchover`.
     ValidateSwitchover(oneshot::Sender<Answer>),
+    /// Our items go to the peer, which compares them with its own.
+    CompareConfiguration,
     /// `srp terminate-post-process`.
     TerminatePostProcess(oneshot::Sender<Answer>),
     /// `srp reset-auth-probe-fail`, `srp reset-diameter-fail`.

@@ -65,6 +65,7 @@ pub fn srp_info(config: &Config, snapshot: &Snapshot, kernel_refused: Vec<String
         round_trip_ms: snapshot.round_trip_ms,
         configuration_state: configuration_state(snapshot),
         last_validate_switchover_status: snapshot.last_validation.clone(),
+        last_validate_configuration_status: String::new(), // the answers know it
         last_switch: snapshot.last_switch.map(|(at, from, to, reason)| LastSwitch {
             at_us: clock::wall_us(at),
             from,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
 use srp_core::config::{BgpConfig, Config, digest};
 use srp_core::events::Observation;
 use srp_core::types::{BootId, Identity, Mac, Span};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
@@ -28,6 +27,7 @@ use crate::beat::{ALARM, Beat, Ears, INBOX, LINK_TOKENS, PATH_TOKENS};
 use crate::bfd::BfdError;
 use crate::bulk::Bulk;
 use crate::clock;
+use crate::comparison;
 use crate::control::{self, Claim, ControlError};
 use crate::events::snmp::SnmpError;
 use crate::events::{self, Herald, Outlets};
@@ -41,6 +41,7 @@ use crate::record::Recording;
 use crate::reload::{self, Held};
 use crate::restart::{self, Again};
 use crate::section;
+use crate::signals::{Signals, reload_on_request, told_to_stop};
 use crate::steps::{self, SharedPublished, Steps};
 use crate::watch::{self, Network, SharedNeighbors};
 
@@ -241,6 +242,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     );
     let (reloads, mut asked) = mpsc::channel(1);
     let answers = Arc::new(Answers {
+        validated: Mutex::default(),
         file: std::path::absolute(&file)?,
         reloads,
         config: RwLock::new(Arc::new(config)),
@@ -251,18 +253,17 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         published,
         herald: herald.clone(),
     });
+    tokio::spawn(comparison::repeat(Arc::clone(&answers)));
     tokio::spawn(control::serve(claim.listen()?, Arc::clone(&answers)));
     held.measure(listening, &answers);
     crate::notify::ready();
     herald.tell(Observation::Started { release: env!("CARGO_PKG_VERSION").to_owned() });
 
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut signals = Signals::new()?;
     loop {
         tokio::select! {
-            () = told_to_stop(&mut terminate, &mut interrupt) => break,
-            reply = reload_on_request(&mut hangup, &mut asked) => {
+            () = told_to_stop(&mut signals.terminate, &mut signals.interrupt) => break,
+            reply = reload_on_request(&mut signals.hangup, &mut asked) => {
                 let change = reload::Reload { answers: &answers, steps: &step_sender, kernel: &kernel, mac, boot };
                 change.run(&mut held, reply).await;
             }
@@ -280,26 +281,6 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     finish(beat, held, bound, &herald).await;
     drop(step_sender);
     Ok(())
-}
-
-/// SIGTERM, or SIGINT from a terminal.
-async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-}
-
-/// SIGHUP, or an operator who waits for the outcome.
-async fn reload_on_request(
-    hangup: &mut Signal,
-    asked: &mut mpsc::Receiver<oneshot::Sender<reload::Outcome>>,
-) -> Option<oneshot::Sender<reload::Outcome>> {
-    tokio::select! {
-        _ = hangup.recv() => None,
-        // Its sender lives as long as the answers do.
-        Some(reply) = asked.recv() => Some(reply),
-    }
 }
 
 /// Waits for what still runs, but not for ever.

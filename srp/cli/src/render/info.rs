@@ -106,6 +106,7 @@ fn history(info: &SrpInfo) -> Vec<(&'static str, String)> {
     vec![
         ("Configuration State", info.configuration_state.clone()),
         ("Last Validate Switchover Status", info.last_validate_switchover_status.clone()),
+        ("Last Validate Configuration Status", info.last_validate_configuration_status.clone()),
         ("Last State Change", change),
         ("Last State Change Reason", reason),
         ("Last State Change Time", last.map_or("Never".to_owned(), |last| wall(last.at_us))),
@@ -168,6 +169,7 @@ mod tests {
             round_trip_ms: Some(0.1234),
             configuration_state: "In sync".into(),
             last_validate_switchover_status: "Success".into(),
+            last_validate_configuration_status: "Success".into(),
             last_switch: Some(LastSwitch {
                 at_us: START_US + 1_500_000,
                 from: ChassisState::PendingActive,
@@ -221,12 +223,13 @@ Hellos Sent:               840
 Hellos Received:           839
 Round Trip Time:           0.123 ms
 
-Configuration State:              In sync
-Last Validate Switchover Status:  Success
-Last State Change:                Pending-Active -> Active
-Last State Change Reason:         Dead Timer Expiry (9)
-Last State Change Time:           2026-11-22 09:30:01.500000 UTC
-Switchovers:                      1
+Configuration State:                 In sync
+Last Validate Switchover Status:     Success
+Last Validate Configuration Status:  Success
+Last State Change:                   Pending-Active -> Active
+Last State Change Reason:            Dead Timer Expiry (9)
+Last State Change Time:              2026-11-22 09:30:01.500000 UTC
+Switchovers:                         1
 ";
         assert_eq!(info(&example(), START_US + 42_000_000), expected);
     }
@@ -284,8 +287,8 @@ Signs Of Life Disagree:    BFD is Up, no Hello comes
             "Connection State:          Connecting: connection refused",
             "Connection Since:          Never",
             "Round Trip Time:           Unknown",
-            "Last State Change:                None",
-            "Last State Change Time:           Never",
+            "Last State Change:                   None",
+            "Last State Change Time:              Never",
         ] {
             assert!(text.lines().any(|is| is == line), "no line {line:?} in\n{text}");
         }
