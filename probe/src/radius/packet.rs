@@ -57,6 +57,17 @@ pub enum Question {
     StatusServer,
 }
 
+/// Whether an answer has to have a Message-Authenticator (CVE-2024-3596). One that is there has to be right in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// From the first answer of the server on that has one: nobody can take it away again.
+    Auto,
+    /// Always.
+    Yes,
+    /// Never.
+    No,
+}
+
 /// What an answer is checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -127,7 +138,7 @@ pub enum Bad {
     ResponseAuthenticator,
     /// Nothing proves its attributes (CVE-2024-3596).
     #[error(
-        "no Message-Authenticator: update the server (CVE-2024-3596), or set require-message-authenticator = false"
+        "no Message-Authenticator: update the server (CVE-2024-3596), or set require-message-authenticator = \"no\""
     )]
     NoMessageAuthenticator,
     /// There is one, and it is wrong, or there are two.
@@ -275,6 +286,11 @@ impl Unproved<'_> {
     /// Which request it says that it answers.
     pub const fn identifier(&self) -> u8 {
         self.octets[1] // there is a header
+    }
+
+    /// Whether it has a Message-Authenticator, right or wrong.
+    pub fn has_message_authenticator(&self) -> bool {
+        self.proof != Proof::Absent
     }
 
     /// Whether the server made it, for this request. `strict`: it has to have a Message-Authenticator.

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::packet::{AnswerCode, Bad, Question, Request, decode, encode};
+use super::packet::{AnswerCode, Bad, Question, Request, Requirement, decode, encode};
 use crate::types::{Secret, Standing, State, Time, span};
 
 /// Requests that are remembered after their time, to tell a late answer from a forged one.
@@ -31,8 +31,8 @@ pub struct Settings {
     pub retry_interval: Duration,
     /// Repeats of a request that is not answered, before the server is Down.
     pub max_retries: u16,
-    /// Answers without a Message-Authenticator are none.
-    pub require_message_authenticator: bool,
+    /// Whether answers without a Message-Authenticator are none.
+    pub require_message_authenticator: Requirement,
 }
 
 /// What happened since the prober was made.
@@ -84,6 +84,8 @@ pub struct Prober {
     /// Requests in a row without an answer.
     failures: u32,
     round_trip: Option<Duration>,
+    /// An answer of the server had a Message-Authenticator, since the last reset.
+    signs: bool,
     /// What was last wrong, since the last answer: a reason beside mere silence.
     trouble: Option<String>,
     changed: bool,
@@ -101,6 +103,7 @@ impl Prober {
             counters: Counters::default(),
             failures: 0,
             round_trip: None,
+            signs: false,
             trouble: None,
             changed: false,
         }
@@ -122,6 +125,7 @@ impl Prober {
 
     /// Failures are counted from 0 again, and the server is asked at once, as if it had just been configured.
     pub fn reset(&mut self, now: Time) {
+        self.signs = false;
         if self.phase != Phase::Stopped {
             self.start(now);
         }
@@ -216,10 +220,16 @@ impl Prober {
     fn judge(&mut self, now: Time, datagram: &[u8]) -> Result<AnswerCode, Bad> {
         let answer = decode(datagram)?;
         let identifier = answer.identifier();
-        let (secret, strict) = (&self.settings.secret, self.settings.require_message_authenticator);
+        let secret = &self.settings.secret;
+        let strict = match self.settings.require_message_authenticator {
+            Requirement::Auto => self.signs,
+            Requirement::Yes => true,
+            Requirement::No => false,
+        };
         match self.phase {
             Phase::Asking { began, sent, request, .. } if request.identifier == identifier => {
                 let code = answer.prove(&request, secret, strict)?;
+                self.signs |= answer.has_message_authenticator();
                 let round_trip = now.since(sent);
                 self.phase = Phase::Resting { until: (began + self.settings.probe_interval).max(now) };
                 self.succeed(now, code, round_trip);

@@ -209,6 +209,9 @@ pub enum ShowSrp {
         /// Which
         #[arg(value_enum, default_value_t = Monitor::All)]
         which: Monitor,
+        /// Counters as well, of Diameter peers
+        #[arg(value_enum)]
+        debug: Option<Debug>,
     },
 }
 
@@ -365,18 +368,11 @@ pub enum Monitor {
     Interface,
 }
 
-impl Monitor {
-    /// The kind as the control API names it.
-    fn kind(self) -> Option<&'static str> {
-        match self {
-            Self::All => None,
-            Self::Bgp => Some("BGP"),
-            Self::Bfd => Some("BFD"),
-            Self::AuthenticationProbe => Some("AAA"),
-            Self::Diameter => Some("Diameter"),
-            Self::Interface => Some("interface"),
-        }
-    }
+/// The word `debug`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Debug {
+    /// Counters as well
+    Debug,
 }
 
 /// Switchovers to show.
@@ -405,8 +401,8 @@ impl Args {
                 show(Request::ShowSrpStatistics)
             }
             Command::Show { what: Show::Srp { what: ShowSrp::Details } } => show(Request::ShowSrpDetails),
-            Command::Show { what: Show::Srp { what: ShowSrp::Monitor { which } } } => {
-                Some((Request::ShowSrpMonitor, View::Monitors(which.kind())))
+            Command::Show { what: Show::Srp { what: ShowSrp::Monitor { which, debug } } } => {
+                Some(monitor_request(*which, debug.is_some()))
             }
             Command::Show { what: Show::Ip { what: ShowIp::Bgp { to, what } } } => {
                 show(bgp_request(to.clone(), what.as_ref()))
@@ -472,6 +468,8 @@ impl Args {
             | Request::ShowSrpStatistics
             | Request::ShowSrpDetails
             | Request::ShowSrpMonitor
+            | Request::ShowSrpMonitorAuthenticationProbe
+            | Request::ShowSrpMonitorDiameter
             | Request::ShowBgpSummary
             | Request::ShowBgpNeighbors { .. }
             | Request::ShowBgpRoutes { .. }
@@ -488,6 +486,20 @@ impl Args {
             | Request::ResetDiameterFail => 10,
         };
         Duration::from_secs(self.timeout.unwrap_or(default))
+    }
+}
+
+fn monitor_request(which: Monitor, debug: bool) -> (Request, View) {
+    let of_kind = |kind| (Request::ShowSrpMonitor, View::Monitors(kind));
+    match which {
+        Monitor::All => of_kind(None),
+        // The kinds as the control API names them.
+        Monitor::Bgp => of_kind(Some("BGP")),
+        Monitor::Bfd => of_kind(Some("BFD")),
+        Monitor::Interface => of_kind(Some("interface")),
+        Monitor::AuthenticationProbe => (Request::ShowSrpMonitorAuthenticationProbe, View::Plain),
+        Monitor::Diameter if debug => (Request::ShowSrpMonitorDiameter, View::Debug),
+        Monitor::Diameter => (Request::ShowSrpMonitorDiameter, View::Plain),
     }
 }
 
@@ -581,6 +593,11 @@ mod tests {
             ("srp validate-switchover", Request::ValidateSwitchover),
             ("srp validate-configuration", Request::ValidateConfiguration),
             ("srp terminate-post-process", Request::TerminatePostProcess),
+            ("srp reset-auth-probe-fail", Request::ResetAuthProbeFail),
+            ("srp reset-diameter-fail", Request::ResetDiameterFail),
+            ("show srp monitor authentication-probe", Request::ShowSrpMonitorAuthenticationProbe),
+            ("show srp monitor diameter", Request::ShowSrpMonitorDiameter),
+            ("show srp monitor diameter debug", Request::ShowSrpMonitorDiameter),
             ("--json show srp info --socket /tmp/s", Request::ShowSrpInfo),
         ] {
             assert_eq!(request(line), Some(expected), "{line}");

@@ -118,6 +118,8 @@ fn reasons(response: &Response) -> Vec<String> {
         }
         Response::SrpInfo(_)
         | Response::Monitors(_)
+        | Response::AuthServers(_)
+        | Response::DiameterPeers(_)
         | Response::BgpSummary(_)
         | Response::BgpNeighbors(_)
         | Response::BgpRoutes(_)

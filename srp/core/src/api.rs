@@ -10,6 +10,7 @@ mod monitor;
 mod neighbors;
 #[cfg(test)]
 mod page;
+mod probes;
 
 use std::path::PathBuf;
 
@@ -27,6 +28,7 @@ pub use monitor::{Monitor, MonitorFailure, MonitorReset, Monitors};
 pub use neighbors::{
     BgpCapability, BgpFamily, BgpIdle, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount,
 };
+pub use probes::{AuthServer, DiameterPeer};
 
 /// What an operator can ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,10 @@ pub enum Request {
     ShowSrpDetails,
     /// `show srp monitor [all | bgp | ...]`.
     ShowSrpMonitor,
+    /// `show srp monitor authentication-probe`.
+    ShowSrpMonitorAuthenticationProbe,
+    /// `show srp monitor diameter [debug]`.
+    ShowSrpMonitorDiameter,
     /// `show ip bgp summary`.
     ShowBgpSummary,
     /// `show ip bgp neighbors [A]`.
@@ -135,6 +141,10 @@ pub enum Response {
     SrpDetails(Box<SrpDetails>),
     /// To `ShowSrpMonitor`.
     Monitors(Monitors),
+    /// To `ShowSrpMonitorAuthenticationProbe`.
+    AuthServers(Vec<AuthServer>),
+    /// To `ShowSrpMonitorDiameter`.
+    DiameterPeers(Vec<DiameterPeer>),
     /// To `ShowBgpSummary`.
     BgpSummary(Vec<BgpContext>),
     /// To `ShowBgpNeighbors`.

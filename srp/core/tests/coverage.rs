@@ -15,13 +15,14 @@ const ROWS: &[(&str, u32, u32)] = &[
     ("SHOW", 6, 6),
     ("BULK", 1, 1),
     ("OPS", 6, 6),
-    ("MON", 1, 7),
+    ("MON", 1, 8),
     ("GRD", 1, 4),
     ("SHOW", 2, 2),
     ("CFG", 6, 8),
     ("CTX", 1, 1),
     ("EXEC", 1, 1),
     ("POOL", 1, 2),
+    ("EXEC", 3, 4),
 ];
 
 fn workspace() -> PathBuf {

@@ -22,6 +22,7 @@ use crate::comparison;
 use crate::events::Herald;
 use crate::inbox::{Inbox, Input, Snapshot};
 use crate::metrics::{self, Facts};
+use crate::probes::Probes;
 use crate::reload;
 use crate::show;
 use crate::steps::SharedPublished;
@@ -49,6 +50,8 @@ pub struct Answers {
     pub reloads: mpsc::Sender<oneshot::Sender<reload::Outcome>>,
     /// The log of events.
     pub herald: Herald,
+    /// What is probed.
+    pub probes: Probes,
 }
 
 /// The chassis thread or a speaker has ended.
@@ -71,6 +74,10 @@ impl Answers {
             Request::ShowSrpMonitor => {
                 self.snapshot().await.map(|snapshot| Response::Monitors(show::monitors(&snapshot)))
             }
+            Request::ShowSrpMonitorAuthenticationProbe => {
+                Ok(Response::AuthServers(show::probes::servers(&self.probes)))
+            }
+            Request::ShowSrpMonitorDiameter => Ok(Response::DiameterPeers(show::probes::peers(&self.probes))),
             Request::ShowBgpSummary => self.bgp().await.map(Response::BgpSummary),
             Request::ShowBgpNeighbors { neighbor } => self.bgp_neighbors(neighbor.as_deref()).await,
             Request::ShowBgpRoutes { to } => bgp::routes(&self.speakers, &self.network, to.as_deref()).await,
@@ -92,8 +99,16 @@ impl Answers {
             Request::ValidateSwitchover => self.ask(Input::ValidateSwitchover).await.map(answer_of),
             Request::ValidateConfiguration => self.validate_configuration().await,
             Request::TerminatePostProcess => self.ask(Input::TerminatePostProcess).await.map(answer_of),
-            Request::ResetAuthProbeFail => self.reset(MonitorKind::Aaa).await,
-            Request::ResetDiameterFail => self.reset(MonitorKind::Diameter).await,
+            Request::ResetAuthProbeFail => {
+                let done = self.reset(MonitorKind::Aaa).await;
+                self.probes.reset_authentication();
+                done
+            }
+            Request::ResetDiameterFail => {
+                let done = self.reset(MonitorKind::Diameter).await;
+                self.probes.reset_diameter();
+                done
+            }
         };
         answer.unwrap_or_else(|Gone| Response::Error { reasons: vec![Gone.to_string()] })
     }

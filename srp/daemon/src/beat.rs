@@ -61,6 +61,7 @@ pub struct Beat {
     items: Vec<ConfigItem>,
     recorder: Option<Box<Recorder>>,
     herald: Herald,
+    states: Option<tokio_mpsc::UnboundedSender<ChassisState>>,
     watched: Watched,
 }
 
@@ -126,6 +127,7 @@ impl Beat {
             items,
             recorder: None,
             herald,
+            states: None,
             watched,
         }
     }
@@ -134,6 +136,13 @@ impl Beat {
     #[must_use]
     pub fn recorded_by(mut self, recorder: Option<Recorder>) -> Self {
         self.recorder = recorder.map(Box::new);
+        self
+    }
+
+    /// Tells each new state of the chassis.
+    #[must_use]
+    pub fn telling(mut self, states: tokio_mpsc::UnboundedSender<ChassisState>) -> Self {
+        self.states = Some(states);
         self
     }
 
@@ -395,6 +404,9 @@ impl Beat {
                 self.watched.counts.fact(&fact);
                 self.herald.tell_at(now, Observation::Fact(fact.clone()));
                 self.journal.record(now, self.chassis.state(), &fact);
+                if let (Fact::State { to, .. }, Some(states)) = (&fact, &self.states) {
+                    let _ = states.send(*to); // who listened has ended
+                }
                 if let Fact::SwitchoverBegan { bfd_failed: Some(at), .. } = fact {
                     let detail = self.paths.last_failure().unwrap_or_default();
                     self.journal.step(Noted { at, step: "bfd-down", detail });

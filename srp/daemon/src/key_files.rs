@@ -8,17 +8,20 @@ use std::path::Path;
 use srp_core::config::{Config, SnmpSecurity};
 use tracing::warn;
 
+use crate::probes;
+
 /// The mode of a file that others than its owner can read; `None` for one that nobody else can.
 pub fn exposed_mode(file: &Path) -> io::Result<Option<u32>> {
     let mode = std::fs::metadata(file)?.mode() & 0o7777;
     Ok(Some(mode).filter(|mode| mode & 0o077 != 0))
 }
 
-/// Warns of keys of BGP neighbours that others than their owner can read, as of the key of the link.
+/// Warns of keys and secrets that others than their owner can read, as of the key of the link.
 pub fn warn_of_exposed(config: &Config) {
     let keys = named(config).into_iter().map(|file| (file, "a key of BGP neighbours"));
-    let secrets = of_stations(config).into_iter().map(|file| (file, "a secret of SNMP stations"));
-    for (file, what) in keys.chain(secrets) {
+    let stations = of_stations(config).into_iter().map(|file| (file, "a secret of SNMP stations"));
+    let secrets = probes::secret_files(config).into_iter().map(|file| (file, "a secret of AAA servers"));
+    for (file, what) in keys.chain(stations).chain(secrets) {
         // One that is not there was found when it was read.
         if let Ok(Some(mode)) = exposed_mode(file) {
             let file = file.display();

@@ -10,7 +10,7 @@
 //!      |              |
 //!  netlink thread   bgp-io and bgp-rib threads of each context
 //!      |              |
-//!  main thread           learned routes, links, control socket, signals             [watch, control, start, ports]
+//!  main thread           learned routes, links, control socket, signals     [watch, control, start, ports, probes]
 //!
 //!  srpd-events thread    named events of all of them: the log, and who is to hear of them  [events]
 //!  main thread           what asks the chassis thread for a snapshot: metrics, files    [metrics, bulk]
@@ -35,6 +35,7 @@ pub mod metrics;
 pub mod notify;
 pub mod paths;
 pub mod ports;
+pub mod probes;
 pub mod realtime;
 pub mod record;
 pub mod reload;

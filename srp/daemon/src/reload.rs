@@ -19,6 +19,7 @@ use crate::link::{Credentials, CredentialsError};
 use crate::metrics::{Endpoint, Listening};
 use crate::paths;
 use crate::ports;
+use crate::probes;
 use crate::record::Recording;
 use crate::start::{
     StartError, Told, chassis_settings, check_machine, checked_speakers, load, warn_of_slips,
@@ -57,6 +58,8 @@ pub struct Held {
     pub metrics: Endpoint,
     /// The bulk statistics.
     pub bulk: Bulk,
+    /// What is probed, with the secrets that stood in files then.
+    pub probed: probes::Wanted,
 }
 
 impl Held {
@@ -115,6 +118,10 @@ impl Reload<'_> {
                 return self.refuse(&format!("the running configuration stays: {error}"));
             }
         };
+        let probed = match probes::wanted(&new) {
+            Ok(probed) => probed,
+            Err(error) => return self.refuse(&format!("the running configuration stays: {error}")),
+        };
         let needs_restart: Vec<&str> =
             differences.iter().filter(|change| !change.live).map(|change| change.what.as_str()).collect();
         if !needs_restart.is_empty() {
@@ -127,7 +134,8 @@ impl Reload<'_> {
         if let Err(error) = ports::make(&new).await {
             return self.refuse(&format!("the running configuration stays: {error}"));
         }
-        if differences.is_empty() && credentials.is_none() && told == held.told && outlets == held.outlets {
+        let same_secrets = told == held.told && outlets == held.outlets && probed == held.probed;
+        if differences.is_empty() && credentials.is_none() && same_secrets {
             info!("reload: nothing has changed");
             return Ok(Vec::new());
         }
@@ -143,6 +151,9 @@ impl Reload<'_> {
         if differences.is_empty() && told != held.told {
             info!("reload: other keys for BGP neighbours");
         }
+        if differences.is_empty() && probed != held.probed {
+            info!("reload: other secrets for AAA servers");
+        }
         if let Some(credentials) = credentials {
             self.exchange(held, credentials);
         }
@@ -150,6 +161,8 @@ impl Reload<'_> {
             held.recording.change(&self.answers.inbox, new.record.as_ref()).await;
         }
         held.told.clone_from(&told);
+        self.answers.probes.configure(&probed);
+        held.probed = probed;
         if outlets != held.outlets {
             info!("reload: others are told of events, or with other secrets");
             held.outlets = outlets.clone();
@@ -227,6 +240,7 @@ impl Reload<'_> {
         if let Err(error) = self.answers.inbox.send(Input::Reconfigured(settings, items)) {
             warn!(%error, "chassis thread not told");
         }
+        self.answers.probes.report_afresh();
         // What was watched before keeps its state; what is new has none yet.
         watch::tell_neighbors(&self.answers.inbox, &watch::lock(&self.answers.neighbors));
         watch::tell_interfaces(&self.answers.inbox, &new, &self.kernel.links());

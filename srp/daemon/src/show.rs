@@ -1,5 +1,7 @@
 //! Answers to `show`: the chassis thread's snapshot and the speakers' summaries as the API's types.
 
+pub mod probes;
+
 use bgp_glue::speaker::{MonitorSummary, NeighborSummary, Originated, SpeakerSummary};
 use srp_core::api::{
     BfdSession, BgpContext, BgpNeighbor, BgpOnlooker, Counter, LastSwitch, MessageCount, Monitor,

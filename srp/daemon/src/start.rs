@@ -37,6 +37,7 @@ use crate::link::{Link, LinkError, LinkSettings, TOKENS};
 use crate::metrics::{self, Endpoint};
 use crate::paths::{self, Paths};
 use crate::ports::{self, PortsError};
+use crate::probes::{self, Probes, SecretError};
 use crate::record::Recording;
 use crate::reload::{self, Held};
 use crate::restart::{self, Again};
@@ -75,6 +76,9 @@ pub enum StartError {
     /// BFD.
     #[error(transparent)]
     Bfd(#[from] BfdError),
+    /// A secret of what is probed.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Timers that the checks of the configuration should have refused.
     #[error("BFD: {0}")]
     BfdTimers(#[from] bfd::TimersError),
@@ -127,11 +131,12 @@ pub fn load(file: &Path) -> Result<Config, StartError> {
     })
 }
 
-/// Reads and checks a configuration file, and the keys of BGP neighbours that it names; asks the kernel whether it takes
-/// those.
+/// Reads and checks a configuration file, and the keys of BGP neighbours and the secrets of AAA servers that it names; asks
+/// the kernel whether it takes those keys.
 pub fn check(file: &Path) -> Result<(), StartError> {
     let config = load(file)?;
     Outlets::load(&config)?;
+    probes::wanted(&config)?;
     checked_speakers(&config).map(drop)
 }
 
@@ -178,6 +183,7 @@ fn graceful_shutdown(config: &Config) -> Span {
 pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let claim = Claim::new(&config.control)?;
     let told = checked_speakers(&config)?;
+    let probed = probes::wanted(&config)?;
     let (kernel, kernel_events) = kernel_with_ports(&config).await?;
     warn_of_slips(&config, &kernel);
     let kernel = Arc::new(kernel);
@@ -223,23 +229,21 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
 
     let (stopped_sender, mut stopped) = oneshot::channel();
     let (recording, mut recorder) = Recording::begin(config.record.as_ref())?;
-    let mut held = Held { recording, credentials, told, outlets, metrics, bulk: Bulk::default() };
+    let mut held = Held { recording, credentials, told, outlets, metrics, bulk: Bulk::default(), probed };
     let now = clock::now();
     if let Some(recorder) = &mut recorder {
         recorder.start(now, &settings);
     }
     let chassis = Chassis::new(now, settings);
     let items = config.comparison_items();
+    let (probes, states) = Probes::start(&held.probed, inbox.clone());
     let beat = Beat::new(ears, chassis, items, inputs, step_sender.clone(), stopped_sender, herald.clone());
-    let beat = spawn_beat(beat.recorded_by(recorder))?;
+    let beat = spawn_beat(beat.recorded_by(recorder).telling(states))?;
     watch::tell_neighbors(&inbox, &watch::lock(&neighbors));
     watch::tell_interfaces(&inbox, &config, &kernel.links());
 
     let stop_within = stop_within(&config);
-    info!(
-        mode = %config.srp.chassis_mode, priority = %config.srp.priority, %mac, boot_id = %boot,
-        bind = %config.srp.bind_address, peer = %config.srp.peer_address, "srpd runs"
-    );
+    say_who(&config, mac, boot);
     let (reloads, mut asked) = mpsc::channel(1);
     let answers = Arc::new(Answers {
         validated: Mutex::default(),
@@ -252,6 +256,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
         network,
         published,
         herald: herald.clone(),
+        probes,
     });
     tokio::spawn(comparison::repeat(Arc::clone(&answers)));
     tokio::spawn(control::serve(claim.listen()?, Arc::clone(&answers)));
@@ -281,6 +286,13 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     finish(beat, held, bound, &herald).await;
     drop(step_sender);
     Ok(())
+}
+
+fn say_who(config: &Config, mac: Mac, boot: BootId) {
+    info!(
+        mode = %config.srp.chassis_mode, priority = %config.srp.priority, %mac, boot_id = %boot,
+        bind = %config.srp.bind_address, peer = %config.srp.peer_address, "srpd runs"
+    );
 }
 
 /// Waits for what still runs, but not for ever.

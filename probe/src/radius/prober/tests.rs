@@ -18,7 +18,7 @@ fn settings(max_retries: u16) -> Settings {
         probe_interval: PROBE,
         retry_interval: RETRY,
         max_retries,
-        require_message_authenticator: true,
+        require_message_authenticator: Requirement::Yes,
     }
 }
 
@@ -170,4 +170,21 @@ fn exec_3_a_reset_forgets_failures_and_asks_at_once() {
     prober.stop(at(6), "stopped");
     prober.reset(at(7));
     assert_eq!(prober.next_deadline(), None, "what is not probed is not begun by a reset");
+}
+
+#[test]
+fn server_that_has_signed_once_has_to_sign_on_until_a_reset() {
+    let auto = Settings { require_message_authenticator: Requirement::Auto, ..settings(5) };
+    let mut prober = Prober::new(auto, 0);
+    prober.start(at(0));
+    let mut judge = |plain| {
+        let (now, request) = ask(&mut prober);
+        prober.receive(now, &answer(2, &request, &secret(), plain))
+    };
+    assert!(judge(true).is_ok(), "it has never signed");
+    assert!(judge(false).is_ok());
+    assert_eq!(judge(true), Err(Bad::NoMessageAuthenticator));
+    prober.reset(at(40));
+    let (now, request) = ask(&mut prober);
+    assert!(prober.receive(now, &answer(2, &request, &secret(), true)).is_ok());
 }

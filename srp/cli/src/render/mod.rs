@@ -10,6 +10,7 @@ mod events;
 mod info;
 mod monitor;
 mod neighbors;
+mod probes;
 mod routes;
 mod statistics;
 mod switchover;
@@ -36,6 +37,8 @@ pub enum View {
     },
     /// Monitors of one kind, or of all.
     Monitors(Option<&'static str>),
+    /// With what only those want who look for a fault.
+    Debug,
 }
 
 /// The answer for people. `now_us` is wall time, microseconds since 1970 UTC.
@@ -46,8 +49,12 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::SrpDetails(details) => details::details(details, now_us),
         Response::Monitors(monitors) => match view {
             View::Monitors(kind) => monitor::monitors(monitors, kind, now_us),
-            View::Plain | View::Timeline | View::Traps { .. } => monitor::monitors(monitors, None, now_us),
+            View::Plain | View::Debug | View::Timeline | View::Traps { .. } => {
+                monitor::monitors(monitors, None, now_us)
+            }
         },
+        Response::AuthServers(servers) => probes::servers(servers, now_us),
+        Response::DiameterPeers(peers) => probes::peers(peers, view == View::Debug, now_us),
         Response::BgpSummary(contexts) => bgp::summary(contexts, now_us),
         Response::BgpNeighbors(all) => neighbors::neighbors(all, now_us),
         Response::BgpRoutes(tables) => routes::tables(tables),
@@ -60,11 +67,11 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         }
         Response::Switchovers(all) => match view {
             View::Timeline => switchover::timelines(all),
-            View::Plain | View::Traps { .. } | View::Monitors(_) => switchover::list(all),
+            View::Plain | View::Debug | View::Traps { .. } | View::Monitors(_) => switchover::list(all),
         },
         Response::Events(all) => match view {
             View::Traps { verbose } => events::traps(all, verbose),
-            View::Plain | View::Timeline | View::Monitors(_) => events::events(all),
+            View::Plain | View::Debug | View::Timeline | View::Monitors(_) => events::events(all),
         },
         Response::Configuration(Configuration { text, differences, file: _ }) => {
             configuration::configuration(text, differences.as_deref())
@@ -84,6 +91,8 @@ pub fn json(response: &Response) -> String {
     match response {
         Response::SrpInfo(info) => pretty(info),
         Response::Monitors(monitors) => pretty(monitors),
+        Response::AuthServers(servers) => pretty(servers),
+        Response::DiameterPeers(peers) => pretty(peers),
         Response::BgpSummary(contexts) => pretty(contexts),
         Response::BgpNeighbors(all) => pretty(all),
         Response::BgpRoutes(tables) => pretty(tables),

@@ -15,6 +15,8 @@ fn requests() -> Vec<(Request, &'static str, Depth)> {
         Request::ShowSrpStatistics,
         Request::ShowSrpDetails,
         Request::ShowSrpMonitor,
+        Request::ShowSrpMonitorAuthenticationProbe,
+        Request::ShowSrpMonitorDiameter,
         Request::ShowBgpSummary,
         Request::ShowBgpNeighbors { neighbor: Some("10.2.1.2".into()) },
         Request::ShowBgpRoutes { to: Some("10.9.0.0/16".into()) },
@@ -38,6 +40,10 @@ fn requests() -> Vec<(Request, &'static str, Depth)> {
         Request::ShowSrpStatistics => ("show-srp-statistics", Depth::Leaves),
         Request::ShowSrpDetails => ("show-srp-details", Depth::One),
         Request::ShowSrpMonitor => ("show-srp-monitor", Depth::Leaves),
+        Request::ShowSrpMonitorAuthenticationProbe => {
+            ("show-srp-monitor-authentication-probe", Depth::Leaves)
+        }
+        Request::ShowSrpMonitorDiameter => ("show-srp-monitor-diameter", Depth::Leaves),
         Request::ShowBgpSummary => ("show-bgp-summary", Depth::Leaves),
         Request::ShowBgpNeighbors { .. } => ("show-bgp-neighbors", Depth::Leaves),
         Request::ShowBgpRoutes { .. } => ("show-bgp-routes", Depth::Leaves),

@@ -10,6 +10,7 @@ use super::fault::{Fault, Place};
 use super::interface;
 use super::listen::{self, Listens};
 use super::model::BfdConfig;
+use super::probe::{self, Probed};
 use super::reader::{Found, Reader, Section};
 use super::unnumbered::{self, LinkClaim};
 use super::watched;
@@ -36,6 +37,8 @@ pub(super) struct Ledger {
     pub monitors: Vec<(Found<String>, Found<IpAddr>)>,
     /// Context and neighbour of each monitor by BFD.
     pub monitored_bfd: Vec<(Found<String>, Found<IpAddr>)>,
+    /// AAA servers and Diameter peers.
+    pub probed: Vec<Probed>,
     /// Sessions with the peer chassis.
     pub bfd: Vec<BfdClaim>,
 }
@@ -124,6 +127,7 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     check_monitors(reader, ledger, &ledger.monitors);
     check_monitors(reader, ledger, &ledger.monitored_bfd);
     watched::check_bfd(reader, ledger);
+    probe::check(reader, ledger);
     check_bfd(reader, ledger);
     unnumbered::check_links(reader, ledger);
     interface::check(reader, ledger);

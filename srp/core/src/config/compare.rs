@@ -122,6 +122,31 @@ fn srp_items(srp: &SrpConfig) -> Vec<ConfigItem> {
     items.extend(srp.monitor_interface.iter().enumerate().map(|(index, monitor)| {
         item(format!("srp monitor interface {}", index + 1), format!("watched{}", of_group(monitor.group)))
     }));
+    items.extend(probe_items(srp));
+    items
+}
+
+/// Both chassis ask the same AAA servers, in the same way (CH-15); who asks, and from where, is the chassis' own. A Diameter
+/// peer may be another one on each, as a BGP neighbour is.
+fn probe_items(srp: &SrpConfig) -> Vec<ConfigItem> {
+    let mut items = Vec::new();
+    if let Some(probe) = &srp.auth_probe {
+        let (interval, retry) = (probe.probe_interval, probe.retry_interval);
+        let (mode, retries) = (probe.question.word(), probe.max_retries);
+        let value = format!("{mode} probe-interval {interval} retry-interval {retry} max-retries {retries}");
+        items.push(item("srp monitor authentication-probe", value));
+        items.extend(probe.servers.iter().enumerate().map(|(index, server)| {
+            let value = format!("context {} {} port {}", server.context, server.address, server.port);
+            item(format!("srp monitor authentication-probe server {}", index + 1), value)
+        }));
+    }
+    items.extend(srp.monitor_diameter.iter().enumerate().map(|(index, peer)| {
+        let key = format!("srp monitor diameter {}", index + 1);
+        match peer.group {
+            Some(group) => item(key, format!("context {} group {group}", peer.context)),
+            None => item(key, format!("context {}", peer.context)),
+        }
+    }));
     items
 }
 
@@ -236,6 +261,13 @@ mod tests {
             ("srp monitor bgp 1", "context destination group 1"),
             ("srp monitor bfd 1", "context destination group 2"),
             ("srp monitor interface 1", "watched group 3"),
+            (
+                "srp monitor authentication-probe",
+                "access-request probe-interval 5s retry-interval 1s max-retries 2",
+            ),
+            ("srp monitor authentication-probe server 1", "context destination 10.9.1.1 port 1812"),
+            ("srp monitor authentication-probe server 2", "context destination 2001:db8:9::1 port 1645"),
+            ("srp monitor diameter 1", "context destination group 2"),
             ("context destination", "configured"),
             ("context destination loopback gateway", "203.0.113.1/32"),
             ("context destination loopback on-link", "203.0.113.100/32 layer-2"),

@@ -32,6 +32,7 @@ mod onlooker;
 mod outlet;
 mod pool;
 mod prepends;
+mod probe;
 mod range;
 mod reader;
 mod reload;
@@ -69,6 +70,7 @@ pub use outlet::{
     EngineId, EventFilter, OutletConfig, SnmpAuth, SnmpSecurity, SnmpTarget, SyslogTarget, SyslogTransport,
 };
 pub use pool::{PoolConfig, PoolFault, PoolKind, PoolRange};
+pub use probe::{AuthProbeConfig, AuthQuestion, AuthServerConfig, DiameterConfig, SignedAnswers};
 pub use range::RangeConfig;
 pub use reload::{Change, Reload, changes};
 pub use restart::{RestartConfig, RestartMode};

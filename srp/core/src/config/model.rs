@@ -16,6 +16,7 @@ use super::measure::{BulkConfig, MetricsConfig};
 use super::onlooker::{BmpConfig, MrtConfig};
 use super::outlet::OutletConfig;
 use super::pool::PoolConfig;
+use super::probe::{AuthProbeConfig, DiameterConfig};
 use super::range::RangeConfig;
 use super::restart::RestartConfig;
 use super::watched::{MonitorBfd, MonitorInterface};
@@ -96,6 +97,10 @@ pub struct SrpConfig {
     pub switchover_retries: u32,
     /// 1 ..= 3600 s; default 10 s: how long after it fell back.
     pub switchover_retry_interval: Span,
+    /// `[srp.monitor.authentication-probe]`: AAA servers.
+    pub auth_probe: Option<AuthProbeConfig>,
+    /// `[[srp.monitor.diameter]]`: Diameter peers.
+    pub monitor_diameter: Vec<DiameterConfig>,
     /// `[[srp.bfd]]`: sessions with the peer chassis.
     pub bfd: Vec<BfdConfig>,
     /// While one of them is Up the dead-interval alone takes over nothing; default false.

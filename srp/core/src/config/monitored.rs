@@ -1,8 +1,9 @@
 //! What a configuration asks to watch, as the chassis knows it: the monitors that it names, and two that every chassis has.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::model::{Config, MonitorBgp};
+use super::probe::{AuthServerConfig, DiameterConfig};
 use super::watched::{MonitorBfd, MonitorInterface};
 use crate::chassis::{MonitorId, MonitorKind, Monitored};
 
@@ -10,9 +11,14 @@ impl Config {
     /// All monitors: those of `[srp.monitor]` in configured order, then the chassis' own, which are the kernel that takes
     /// what it has to install and, where BGP is configured, somebody who hears what it announces.
     pub fn monitored(&self) -> Vec<Monitored> {
-        let mut all: Vec<Monitored> = self.srp.monitor_bgp.iter().map(bgp).collect();
+        let mut all: Vec<Monitored> =
+            self.srp.monitor_bgp.iter().map(|bgp| of_context(bgp.id(), &bgp.context, bgp.group)).collect();
         all.extend(self.srp.monitor_bfd.iter().map(bfd));
         all.extend(self.srp.monitor_interface.iter().map(interface));
+        let servers = self.srp.auth_probe.iter().flat_map(|probe| &probe.servers);
+        all.extend(servers.map(|server| of_context(server.id(), &server.context, None)));
+        let peers = self.srp.monitor_diameter.iter();
+        all.extend(peers.map(|peer| of_context(peer.id(), &peer.context, peer.group)));
         all.push(own(kernel_monitor()));
         let instances = self.contexts.iter().filter_map(|context| context.bgp.as_ref());
         if instances.into_iter().any(|bgp| !(bgp.neighbors.is_empty() && bgp.ranges.is_empty())) {
@@ -39,6 +45,22 @@ pub fn interface_monitor(name: &str) -> MonitorId {
     MonitorId { kind: MonitorKind::Interface, name: name.to_owned() }
 }
 
+impl AuthServerConfig {
+    /// How the chassis knows it.
+    pub fn id(&self) -> MonitorId {
+        let server = SocketAddr::new(self.address, self.port);
+        MonitorId { kind: MonitorKind::Aaa, name: format!("{} {server}", self.context) }
+    }
+}
+
+impl DiameterConfig {
+    /// How the chassis knows it.
+    pub fn id(&self) -> MonitorId {
+        let peer = SocketAddr::new(self.address, self.port);
+        MonitorId { kind: MonitorKind::Diameter, name: format!("{} {peer}", self.context) }
+    }
+}
+
 /// How the chassis knows that the kernel takes what it has to install.
 pub fn kernel_monitor() -> MonitorId {
     MonitorId { kind: MonitorKind::Kernel, name: "objects".into() }
@@ -49,8 +71,8 @@ pub fn announcement_monitor() -> MonitorId {
     MonitorId { kind: MonitorKind::Announcement, name: "BGP neighbours".into() }
 }
 
-fn bgp(monitor: &MonitorBgp) -> Monitored {
-    Monitored { id: monitor.id(), context: monitor.context.clone(), group: monitor.group }
+fn of_context(id: MonitorId, context: &str, group: Option<u32>) -> Monitored {
+    Monitored { id, context: context.to_owned(), group }
 }
 
 fn bfd(monitor: &MonitorBfd) -> Monitored {

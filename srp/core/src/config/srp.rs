@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::guard;
 use super::kind::{Address, Choice, Duration, FilePath, Flag, Integer, MacAddress, Name};
 use super::model::{MonitorBgp, Security, SrpConfig};
+use super::probe::{self, AuthProbeConfig, DiameterConfig};
 use super::reader::{Found, Reported, Section};
 use super::watched::{self, MonitorBfd, MonitorInterface};
 use crate::types::{ChassisMode, Priority, Span};
@@ -45,7 +46,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     let mac = s.optional("mac", &MacAddress);
     let dscp = s.or("dscp-control", &DSCPS, Dscp::default());
     let security = read_security(s, base);
-    let monitors = read_monitors(s, ledger);
+    let monitors = read_monitors(s, base, ledger);
     let sessions = bfd::read_peers(s, ledger);
     let ignore = bfd::read_ignore(s, sessions.as_deref().map_err(|reported| *reported));
 
@@ -87,6 +88,8 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         guard_timers: guard_timers?,
         switchover_retries: retries?.value,
         switchover_retry_interval: retry_interval?.value,
+        auth_probe: monitors.auth_probe,
+        monitor_diameter: monitors.diameter,
         bfd: sessions?,
         bfd_mon_ignore_dead_interval: ignore?,
     })
@@ -158,10 +161,12 @@ struct Monitors {
     bgp: Vec<MonitorBgp>,
     bfd: Vec<MonitorBfd>,
     interfaces: Vec<MonitorInterface>,
+    auth_probe: Option<AuthProbeConfig>,
+    diameter: Vec<DiameterConfig>,
 }
 
 /// `[srp.monitor]` with its tables; whether contexts and neighbours exist is checked across sections.
-fn read_monitors(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<Monitors, Reported> {
+fn read_monitors(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result<Monitors, Reported> {
     let Some(monitor) = s.table("monitor")? else { return Ok(Monitors::default()) };
     monitor.read(|monitor| {
         let bgp = monitor.tables("bgp", "address").and_then(|monitors| {
@@ -171,7 +176,15 @@ fn read_monitors(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<Monitors, R
         });
         let bfd = watched::read_bfd(monitor, ledger);
         let interfaces = watched::read_interfaces(monitor);
-        Ok(Monitors { bgp: bgp?, bfd: bfd?, interfaces: interfaces? })
+        let auth_probe = probe::read_auth(monitor, base, ledger);
+        let diameter = probe::read_diameter(monitor, ledger);
+        Ok(Monitors {
+            bgp: bgp?,
+            bfd: bfd?,
+            interfaces: interfaces?,
+            auth_probe: auth_probe?,
+            diameter: diameter?,
+        })
     })
 }
 

@@ -1,6 +1,7 @@
 //! The running configuration as text: every key with the value in force, defaults included.
 
 mod outlet;
+mod probe;
 
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
@@ -127,6 +128,8 @@ pub(super) fn tables(config: &Config) -> Vec<Table> {
     tables.extend(config.srp.monitor_bgp.iter().map(monitor));
     tables.extend(config.srp.monitor_bfd.iter().map(watched::bfd_table));
     tables.extend(config.srp.monitor_interface.iter().map(watched::interface_table));
+    tables.extend(config.srp.auth_probe.iter().flat_map(probe::authentication));
+    tables.extend(config.srp.monitor_diameter.iter().map(probe::diameter));
     tables.extend(config.srp.bfd.iter().map(bfd_session));
     let control = &config.control;
     tables.push(

@@ -16,6 +16,7 @@ mod onlookers;
 mod pair;
 mod pools;
 mod ports;
+mod probes;
 mod record;
 mod reload;
 mod rotation;

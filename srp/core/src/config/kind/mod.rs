@@ -2,6 +2,7 @@
 
 mod address;
 mod duration;
+mod identity;
 mod outlet;
 mod pool;
 mod port;
@@ -20,6 +21,7 @@ use crate::types::Mac;
 
 pub(super) use address::{Address, AddressV4, AddressV6, HostAddress, Prefix, RouterId};
 pub(super) use duration::{Duration, HoldTime};
+pub(super) use identity::{AttributeText, DomainName};
 pub(super) use outlet::{EngineIdText, EventName};
 pub(super) use pool::PoolAddresses;
 pub(super) use port::{InterfaceAddress, Text};

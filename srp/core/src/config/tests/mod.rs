@@ -6,6 +6,7 @@ mod interfaces;
 mod neighbors;
 mod outlets;
 mod pools;
+mod probe;
 mod reference;
 mod round_trip;
 mod unnumbered;

@@ -200,6 +200,8 @@ fn any_srp() -> impl Strategy<Value = SrpConfig> {
                 },
                 switchover_retries: u32::from(threshold),
                 switchover_retry_interval: Span::secs(1 + u64::from(delta)),
+                auth_probe: None,
+                monitor_diameter: Vec::new(),
                 bfd_mon_ignore_dead_interval: standby && !bfd.is_empty(),
                 bfd,
             }
