@@ -234,7 +234,7 @@ fn watching_asks_again_until_nobody_reads() {
 }
 
 #[test]
-fn an_archive_for_support_has_what_there_is_and_says_what_is_missing() {
+fn show_10_an_archive_for_support_has_what_there_is_and_says_what_is_missing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("support.tar.gz");
     let name = file.to_str().expect("text").to_owned();

@@ -18,11 +18,12 @@ const ROWS: &[(&str, u32, u32)] = &[
     ("MON", 1, 8),
     ("GRD", 1, 4),
     ("SHOW", 2, 2),
-    ("CFG", 6, 8),
+    ("CFG", 2, 8),
     ("CTX", 1, 1),
-    ("EXEC", 1, 1),
+    ("EXEC", 1, 4),
     ("POOL", 1, 2),
-    ("EXEC", 3, 4),
+    ("SHOW", 1, 1),
+    ("SHOW", 9, 11),
 ];
 
 fn workspace() -> PathBuf {

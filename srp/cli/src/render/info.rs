@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_active_chassis_beside_its_standby() {
+    fn show_1_an_active_chassis_beside_its_standby() {
         let expected = "\
 Context:                   srp
 Chassis State:             Active

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
 use srp_core::api::{PostProcessTerminated, Request, Response, SrpStatistics};
 use srp_core::types::ChassisState;
 
@@ -93,4 +94,55 @@ fn show_9_details_have_every_part() {
     assert_eq!(details.switchovers.len(), 2);
     assert!(details.configuration.text.contains("drain-interval = \"60s\""));
     assert_eq!(details.configuration.differences, Some(Vec::new()));
+}
+
+#[test]
+fn exec_2_show_srp_info_remembers_what_the_validation_found() {
+    let pair = Pair::new();
+    let (east, west) = switched_over(&pair);
+    let status = || east.info().expect("info").last_validate_switchover_status;
+    assert_eq!(status(), "None");
+    let Ok(Response::Validation(found)) = east.ask(&Request::ValidateSwitchover) else {
+        panic!("a validation")
+    };
+    assert!(found.passed(), "{found:?}");
+    assert_eq!(status(), "Success");
+    west.signal(Signal::SIGKILL);
+    east.await_state(ChassisState::Active);
+    let Ok(Response::Validation(found)) = east.ask(&Request::ValidateSwitchover) else {
+        panic!("a validation")
+    };
+    assert!(!found.passed(), "{found:?}");
+    assert_eq!(status(), "Failed (2 of 2 checks)");
+}
+
+#[test]
+fn show_11_configurations_are_shown_with_what_differs() {
+    let pair = Pair::new();
+    pair.make_keys("east");
+    pair.make_keys("west");
+    let pool = |net: u8| {
+        format!("[[context.pool]]\nname = \"static\"\nprefix = \"172.{net}.0.0/20\"\nsrp-activate = true\n")
+    };
+    let [east_keys, west_keys] =
+        [("east", "west"), ("west", "east")].map(|(own, peer)| Keys::Files { own, peer });
+    let east = pair.east.start(&pair.east.configure(&east_keys, &pool(19)));
+    let west = pair.west.start(&pair.west.configure(&west_keys, &pool(20)));
+    east.await_info("a difference", |info| info.configuration_state.starts_with("Out of sync"));
+    west.await_info("a difference", |info| info.configuration_state.starts_with("Out of sync"));
+    let shown = |daemon: &Daemon| match daemon.ask(&Request::ShowConfiguration) {
+        Ok(Response::Configuration(shown)) => shown,
+        other => panic!("{other:?}"),
+    };
+    let (east, west) = (shown(&east), shown(&west));
+    let differs = |ours: u8, theirs: u8| {
+        Some(vec![format!(
+            "context destination pool static: 172.{ours}.0.0/20 blackhole here, 172.{theirs}.0.0/20 blackhole on the peer"
+        )])
+    };
+    assert_eq!((east.differences, west.differences), (differs(19, 20), differs(20, 19)));
+    // Files with keys are named, and nothing of them is shown.
+    let key = fs::read_to_string(pair.file("east.key")).expect("the key");
+    let secret = key.lines().nth(1).expect("a line of the key");
+    assert!(east.text.contains("east.key") && !east.text.contains(secret), "{}", east.text);
 }

@@ -5,6 +5,7 @@ mod faults;
 mod interfaces;
 mod neighbors;
 mod outlets;
+mod pair;
 mod pools;
 mod probe;
 mod reference;
