@@ -435,7 +435,9 @@ impl Args {
                 show(Request::InitiateSwitchover { force: force.is_some() })
             }
             Command::Srp { action: Srp::ValidateSwitchover } => show(Request::ValidateSwitchover),
-            Command::Srp { action: Srp::ValidateConfiguration } => show(Request::ValidateConfiguration),
+            Command::Srp { action: Srp::ValidateConfiguration } => {
+                Some((Request::ValidateConfiguration, View::Comparison))
+            }
             Command::Srp { action: Srp::TerminatePostProcess } => show(Request::TerminatePostProcess),
             Command::Srp { action: Srp::ResetAuthProbeFail } => show(Request::ResetAuthProbeFail),
             Command::Srp { action: Srp::ResetDiameterFail } => show(Request::ResetDiameterFail),

@@ -60,8 +60,12 @@ fn main() -> ExitCode {
                 files.iter().filter(|file| replay::print(file, quiet).inspect_err(report).is_err()).count();
             if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        Command::Run { file } => match start::load(&file) {
-            Ok(config) => run(file, config),
+        // Paths in it start at its folder, whatever the folder of the process: a reload compares them.
+        Command::Run { file } => match std::path::absolute(&file).map_err(start::StartError::System) {
+            Ok(file) => match start::load(&file) {
+                Ok(config) => run(file, config),
+                Err(error) => fail(&error),
+            },
             Err(error) => fail(&error),
         },
     }

@@ -37,6 +37,8 @@ pub enum View {
     },
     /// Monitors of one kind, or of all.
     Monitors(Option<&'static str>),
+    /// Checks of a configuration, not of a switchover.
+    Comparison,
     /// With what only those want who look for a fault.
     Debug,
 }
@@ -47,12 +49,10 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::SrpInfo(info) => info::info(info, now_us),
         Response::SrpStatistics(statistics) => statistics::statistics(statistics, now_us),
         Response::SrpDetails(details) => details::details(details, now_us),
-        Response::Monitors(monitors) => match view {
-            View::Monitors(kind) => monitor::monitors(monitors, kind, now_us),
-            View::Plain | View::Debug | View::Timeline | View::Traps { .. } => {
-                monitor::monitors(monitors, None, now_us)
-            }
-        },
+        Response::Monitors(monitors) => {
+            let kind = if let View::Monitors(kind) = view { kind } else { None };
+            monitor::monitors(monitors, kind, now_us)
+        }
         Response::AuthServers(servers) => probes::servers(servers, now_us),
         Response::DiameterPeers(peers) => probes::peers(peers, view == View::Debug, now_us),
         Response::BgpSummary(contexts) => bgp::summary(contexts, now_us),
@@ -65,18 +65,19 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::BgpDumped(dumped) => {
             format!("Written: {}, {} octets.\n", clean(&dumped.file.display().to_string()), dumped.octets)
         }
-        Response::Switchovers(all) => match view {
-            View::Timeline => switchover::timelines(all),
-            View::Plain | View::Debug | View::Traps { .. } | View::Monitors(_) => switchover::list(all),
-        },
+        Response::Switchovers(all) if view == View::Timeline => switchover::timelines(all),
+        Response::Switchovers(all) => switchover::list(all),
         Response::Events(all) => match view {
             View::Traps { verbose } => events::traps(all, verbose),
-            View::Plain | View::Debug | View::Timeline | View::Monitors(_) => events::events(all),
+            View::Plain | View::Debug | View::Timeline | View::Monitors(_) | View::Comparison => {
+                events::events(all)
+            }
         },
         Response::Configuration(Configuration { text, differences, file: _ }) => {
             configuration::configuration(text, differences.as_deref())
         }
         Response::SwitchoverDone(done) => format!("Switchover done in {:.3} ms.\n", done.took_ms),
+        Response::Validation(validation) if view == View::Comparison => validation::checks(validation),
         Response::Validation(validation) => validation::validation(validation),
         Response::Reloaded(reloaded) => table::indented("", reloaded.changes.iter().cloned()),
         Response::PostProcessTerminated(ended) => post_process(*ended).into(),

@@ -1,10 +1,17 @@
-//! `srp validate-switchover`.
+//! `srp validate-switchover` and `srp validate-configuration`.
 
 use srp_core::api::Validation;
 
 use super::table::{Edge, table};
 
+/// With what follows for a switchover.
 pub fn validation(validation: &Validation) -> String {
+    let verdict = if validation.passed() { "would be accepted" } else { "would be refused" };
+    format!("{}\nA planned switchover {verdict}.\n", checks(validation))
+}
+
+/// The checks alone.
+pub fn checks(validation: &Validation) -> String {
     let rows: Vec<_> = validation
         .checks
         .iter()
@@ -13,9 +20,8 @@ pub fn validation(validation: &Validation) -> String {
             vec![check.name.clone(), result.to_owned(), check.detail.clone()]
         })
         .collect();
-    let verdict = if validation.passed() { "would be accepted" } else { "would be refused" };
     let header = [("Check", Edge::Left), ("Result", Edge::Left), ("Detail", Edge::Left)];
-    format!("{}\nA planned switchover {verdict}.\n", table(&header, &rows))
+    table(&header, &rows)
 }
 
 #[cfg(test)]
@@ -42,6 +48,7 @@ configuration  FAILED  2 differences: see `show configuration srp`
 A planned switchover would be refused.
 ";
         assert_eq!(validation(&all), expected);
+        assert_eq!(checks(&all), expected.split("\nA planned").next().expect("the table"));
         let passed = Validation { checks: vec![check("link", true, "")] };
         assert!(validation(&passed).ends_with("A planned switchover would be accepted.\n"));
     }
