@@ -1,8 +1,9 @@
 # Names for the things one does here. `make help` lists them; there is one way to do each.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz lint fmt build static image bench clean
+.PHONY: help setup demo test fuzz lint fmt build install static image bench clean
 
 OUT ?= out
+DESTDIR ?=
 ROUTERS ?= frr
 SECONDS ?= 30
 SEED ?=
@@ -39,6 +40,15 @@ fmt: ## format everything
 
 build: ## release binaries in target/release
 	$(CARGO) build --release --locked
+
+install: ## build, and install binaries, systemd unit, completion and manual pages under $(DESTDIR)/ (root)
+	$(CARGO) build --release --locked -p srpd -p srpctl
+	install -D -m 755 target/release/srpd $(DESTDIR)/usr/sbin/srpd
+	install -D -m 755 target/release/srpctl $(DESTDIR)/usr/bin/srpctl
+	install -D -m 644 srp/daemon/srpd.service $(DESTDIR)/etc/systemd/system/srpd.service
+	install -d $(DESTDIR)/usr/share/bash-completion/completions $(DESTDIR)/etc/srp
+	target/release/srpctl completion bash > $(DESTDIR)/usr/share/bash-completion/completions/srpctl
+	target/release/srpctl man $(DESTDIR)/usr/share/man/man1
 
 static: ## static binaries for the image
 	scripts/build-static
