@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod contexts;
+mod control;
 mod events;
 mod examples;
 mod flood;
