@@ -1,5 +1,6 @@
 //! What a text has that has a place in our configuration, and what it has beside.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnetwork::IpNetwork;
@@ -24,6 +25,8 @@ pub struct Srp {
     pub keys: Vec<(&'static str, String)>,
     /// `monitor bgp`.
     pub monitors: Vec<Monitor>,
+    /// `guard-timer`: our tables, with keys and values as they are written.
+    pub guards: BTreeMap<&'static str, Vec<(&'static str, String)>>,
 }
 
 /// `monitor bgp context NAME ADDRESS [group N]`.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::found::{Found, Monitor, set};
+use super::found::{Found, Monitor, Srp, set};
 use super::lines::Line;
 use super::walk::Taken;
 
@@ -19,8 +19,19 @@ const VALUES: &[(&[&str], &str, Form)] = &[
     (&["route-modifier", "threshold"], "route-modifier-threshold", Form::Number),
     (&["delta-route-modifier"], "delta-route-modifier", Form::Number),
     (&["dscp-marking", "control"], "dscp-control", Form::Word),
+    (&["num-internal-switchover-retry"], "num-internal-switchover-retry", Form::Number),
+    (&["internal-switchover-retry-interval"], "internal-switchover-retry-interval", Form::Seconds),
     (&["advertise-routes-in-standby-state"], "advertise-routes-in-standby-state", Form::Flag),
     (&["bfd-mon-ignore-dead-interval"], "bfd-mon-ignore-dead-interval", Form::Flag),
+];
+
+/// The groups of `guard-timer`: their words, and the table here.
+const GUARDS: &[(&[&str], &str)] = &[
+    (&["aaa-switchover-timers"], "aaa-switchover-timers"),
+    (&["diameter-switchover-timers"], "diameter-switchover-timers"),
+    (&["srp-redundancy-timers", "aaa"], "srp-redundancy-timers.aaa"),
+    (&["srp-redundancy-timers", "bgp"], "srp-redundancy-timers.bgp"),
+    (&["srp-redundancy-timers", "diam"], "srp-redundancy-timers.diam"),
 ];
 
 /// How a value is written in our file.
@@ -39,7 +50,6 @@ const WITHOUT: &[(&[&str], &str)] = &[
     (&["switchover"], "what flows during a switchover is decided with the checkpoints of sessions"),
     (&["standby", "database-recovery"], "checkpoints of sessions come with the sessions"),
     (&["audit"], "the audit of sessions comes with the sessions"),
-    (&["guard-timer"], "write what is needed of it by hand: see docs/configuration.md"),
     (
         &["monitor", "authentication-probe"],
         "its syntax is not public: write the monitor by hand, see docs/configuration.md",
@@ -48,17 +58,9 @@ const WITHOUT: &[(&[&str], &str)] = &[
         &["monitor", "diameter"],
         "its syntax is not public: write the monitor by hand, see docs/configuration.md",
     ),
-    (
-        &["monitor", "bfd"],
-        "its syntax is not public: write [[srp.bfd]] or [context.bgp.neighbor.bfd] by hand",
-    ),
+    (&["monitor", "bfd"], "its syntax is not public: write [[srp.bfd]] or [[srp.monitor.bfd]] by hand"),
     (&["monitor", "hsrp"], "there is no HSRP here"),
     (&["dscp-marking", "session"], "session connections come with the checkpoints"),
-    (&["num-internal-switchover-retry"], "a switchover that fails falls back and is tried again by itself"),
-    (
-        &["internal-switchover-retry-interval"],
-        "a switchover that fails falls back and is tried again by itself",
-    ),
     (&["handle-interim-resource-msg"], "there is no such message here"),
 ];
 
@@ -85,6 +87,9 @@ pub fn line(found: &mut Found, line: &Line) -> Taken {
             Form::Address | Form::Number | Form::Seconds | Form::Word | Form::Flag => Taken::Yes,
         };
     }
+    if begins(&["guard-timer"]) {
+        return guard_timer(srp, line, from, undoes);
+    }
     if begins(&["monitor", "bgp", "context"]) {
         let words = &line.words[from..];
         let (Some(context), Some(address)) =
@@ -106,6 +111,33 @@ pub fn line(found: &mut Found, line: &Line) -> Taken {
         Some(_) if undoes => Taken::Yes,
         Some((_, why)) => Taken::No((*why).to_owned()),
         None => Taken::Unknown,
+    }
+}
+
+/// `guard-timer GROUP { damping-period | guard-period } SECONDS`.
+fn guard_timer(srp: &mut Srp, line: &Line, from: usize, undoes: bool) -> Taken {
+    let at = |index: usize| line.keyword(from + 1 + index);
+    let is_it =
+        |(words, _): &&(&[&str], &str)| words.iter().enumerate().all(|(index, word)| at(index) == *word);
+    let Some((words, table)) = GUARDS.iter().find(is_it) else {
+        return Taken::No("its group is not understood".into());
+    };
+    let key = match at(words.len()).as_str() {
+        "damping-period" => "damping-period",
+        "guard-period" => "guard-period",
+        _ => return Taken::No("neither damping-period nor guard-period".into()),
+    };
+    let keys = srp.guards.entry(table).or_default();
+    if undoes {
+        keys.retain(|(name, _)| *name != key);
+        return Taken::Yes;
+    }
+    match written(Form::Seconds, line.words.get(from + words.len() + 2)) {
+        Some(value) => {
+            set(keys, key, value);
+            Taken::Yes
+        }
+        None => Taken::No("its value is not understood".into()),
     }
 }
 

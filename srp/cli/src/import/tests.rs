@@ -102,6 +102,7 @@ fn cfg_7_a_whole_chassis_becomes_a_configuration_that_is_right() {
         (config.srp.hello_interval.to_string(), config.srp.dead_interval.to_string()),
         ("10s".into(), "30s".into())
     );
+    assert_eq!(config.srp.guard_timers.aaa_switchover.damping, srp_core::types::Span::secs(30));
     let groups: Vec<_> = config.srp.monitor_bgp.iter().map(|monitor| monitor.group).collect();
     assert_eq!(groups, [None, Some(2)]);
     let names: Vec<_> = config.contexts.iter().map(|context| context.name.as_str()).collect();
@@ -128,7 +129,6 @@ fn each_line_without_effect_is_listed_with_its_number_and_reason() {
         let without = [
             "checkpoint session nack micro",
             "audit",
-            "guard-timer",
             "radius",
             "ha-service",
             "bind address 172",
@@ -165,6 +165,7 @@ fn cfg_8_no_and_default_take_back_what_a_line_before_set() {
             "context a\ninterface l loopback\nip address 203.0.113.1/32 srp-activate\nexit\nip pool p 10.0.0.0/8\n\
              router bgp 65001\nrouter-id 192.0.2.1\nneighbor 10.1.1.2 remote-as 65101\nneighbor 10.1.1.2 ebgp-multihop\nexit\n\
              service-redundancy-protocol\nbind address 192.0.2.1\npeer-ip-address 192.0.2.2\npriority 7\n\
+             guard-timer srp-redundancy-timers bgp guard-period 90\nnum-internal-switchover-retry 5\n\
              monitor bgp context a 10.1.1.2\n{line}\n"
         )
     };
@@ -172,6 +173,8 @@ fn cfg_8_no_and_default_take_back_what_a_line_before_set() {
     for (line, taken_back) in [
         ("default priority", "priority = 7"),
         ("no bind address", "\nbind-address"),
+        ("default guard-timer srp-redundancy-timers bgp guard-period", "guard-period = \"90s\""),
+        ("default num-internal-switchover-retry", "num-internal-switchover-retry = 5"),
         ("no monitor bgp context a 10.1.1.2", "[[srp.monitor.bgp]]"),
         ("exit\nno ip pool p", "[[context.pool]]"),
         ("exit\nno interface l", "[[context.loopback]]"),

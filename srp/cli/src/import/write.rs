@@ -75,6 +75,12 @@ impl Out<'_> {
             "the link is protected here, and the keys are not in the text: `srpctl keygen --out keys this` on each \
              chassis, and copy this.crt to the other one as peer.crt; or plaintext = true instead of [srp.tls]",
         );
+        for (table, keys) in srp.guards.iter().filter(|(_, keys)| !keys.is_empty()) {
+            self.line(format_args!("\n[srp.guard-timer.{table}]"));
+            for (key, value) in keys {
+                self.key(key, value);
+            }
+        }
         for monitor in &srp.monitors {
             let is_it = |context: &&Context| context.name == monitor.context;
             let mut neighbors =
