@@ -3,14 +3,17 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::time::Duration;
 
+use lab::netns::{Netns, next_prefix};
 use lab::wait::{Seen, until};
 use nix::sys::signal::Signal;
 use srp_core::api::{Request, Response};
 use srp_core::types::ChassisState;
 
-use crate::support::{Daemon, Keys, PATIENCE, Pair};
+use crate::neighbor_bfd::Router;
+use crate::support::{Daemon, Keys, PATIENCE, Pair, Place};
 
 /// A context with one neighbour that nobody is.
 const LONELY: &str = "\n[[context]]\nname = \"red\"\ntable = 1001\n[context.bgp]\nas = 65001\nrouter-id = \"192.0.2.101\"\n\
@@ -144,5 +147,107 @@ fn who_asks_for_a_reload_is_told_what_changed_or_why_nothing_did() {
         let Response::Error { reasons } = ask(&wrong) else { panic!("refused") };
         assert!(reasons.len() == 1 && reasons[0].contains(why), "{reasons:?}");
         assert_eq!(alone.running(), before);
+    }
+}
+
+/// What `ip monitor` says of a namespace while it lives.
+struct Onlooker {
+    child: Child,
+    file: PathBuf,
+}
+
+impl Onlooker {
+    /// One that sees what happens from now on.
+    fn of(place: &Place) -> Self {
+        let file = place.folder.join("seen");
+        let sink = std::fs::File::create(&file).expect("a file");
+        let mut command = Command::new("ip");
+        command.args(["-n", place.netns.name(), "monitor", "route", "address"]).stdout(sink);
+        let onlooker = Self { child: command.spawn().expect("ip runs"), file };
+        // It is listening once it sees what is done for it to see.
+        until("ip monitor listens", PATIENCE, Duration::from_millis(20), || {
+            place.netns.ip(&["addr replace 127.0.0.9/32 dev lo".into()])?;
+            let seen = onlooker.seen();
+            Ok(if seen.contains("127.0.0.9") { Seen::Done(()) } else { Seen::NotYet(seen) })
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+        onlooker
+    }
+
+    fn seen(&self) -> String {
+        std::fs::read_to_string(&self.file).unwrap_or_default()
+    }
+}
+
+impl Drop for Onlooker {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn reload_touches_nothing_that_has_not_changed() {
+    let pair = Pair::new();
+    let netns = Netns::create(format!("{}-r", next_prefix())).expect("a namespace (needs root)");
+    let wire = format!("link add r1 type veth peer name net netns {}", netns.name());
+    pair.east
+        .netns
+        .ip(&[wire, "addr add 10.1.0.1/30 dev r1".into(), "link set r1 up".into()])
+        .expect("a wire");
+    netns.ip(&["addr add 10.1.0.2/30 dev net".into(), "link set net up".into()]).expect("its other end");
+    let mut router = Router::begin(netns);
+    router.bgpd(
+        "router bgp 65101\n no bgp ebgp-requires-policy\n neighbor 10.1.0.1 remote-as 65001\n \
+         neighbor 10.1.0.1 timers connect 1\nexit\n",
+    );
+    let bgp = |id: u8| {
+        format!(
+            "\n[context.bgp]\nas = 65001\nrouter-id = \"192.0.2.{id}\"\n\
+             [[context.bgp.neighbor]]\naddress = \"10.1.0.2\"\nremote-as = 65101\n"
+        )
+    };
+    let east = pair.east.start(&pair.east.configure(&Keys::None, &bgp(1)));
+    let west = pair.west.start(&pair.west.configure(&Keys::None, &bgp(2)));
+    east.await_info("Active beside a Standby", |info| {
+        info.chassis_state == ChassisState::Active
+            && info.peer.as_ref().is_some_and(|peer| peer.state == ChassisState::Standby)
+    });
+    east.await_info("the router is there", |_| east.neighbor("10.1.0.2").state == "Established");
+    let before = east.neighbor("10.1.0.2");
+
+    let onlooker = Onlooker::of(&pair.east);
+    let more = "[[context.pool]]\nname = \"more\"\nprefix = \"172.19.0.0/20\"\nsrp-activate = true\n\
+                [[srp.monitor.bgp]]\ncontext = \"destination\"\naddress = \"10.1.0.2\"\n\
+                [srp.guard-timer.srp-redundancy-timers.bgp]\ndamping-period = \"5s\"\n";
+    let file = pair.east.configure(&Keys::None, &format!("{}{more}", bgp(1)));
+    let text = std::fs::read_to_string(&file).expect("the file");
+    std::fs::write(&file, text.replace("drain-interval = \"0s\"", "drain-interval = \"1s\""))
+        .expect("the file");
+    let answer = east.ask(&Request::Reload).expect("an answer");
+    let Response::Reloaded(reloaded) = answer else { panic!("{answer:?}") };
+    assert_eq!(reloaded.changes.len(), 4, "{reloaded:?}");
+    until("the new pool is seen", PATIENCE, Duration::from_millis(20), || {
+        let seen = onlooker.seen();
+        Ok(if seen.contains("172.19.0.0/20") { Seen::Done(()) } else { Seen::NotYet(seen) })
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    let seen = onlooker.seen();
+    assert!(
+        !seen.contains("Deleted") && !seen.contains("203.0.113.1") && !seen.contains("172.18."),
+        "{seen}"
+    );
+    let after = east.neighbor("10.1.0.2");
+    assert_eq!((after.established, after.lost, after.state.as_str()), (before.established, 0, "Established"));
+    router.await_that("the router hears of the new pool", |router| {
+        router
+            .asks("bgpd", "show bgp ipv4 unicast 172.19.0.0/20 json")
+            .is_some_and(|route| route["paths"].as_array().is_some_and(|paths| !paths.is_empty()))
+    });
+    for daemon in [&east, &west] {
+        let Ok(Response::SrpStatistics(statistics)) = daemon.ask(&Request::ShowSrpStatistics) else {
+            panic!("statistics")
+        };
+        assert_eq!((statistics.link_ups, statistics.link_downs), (1, 0), "{statistics:?}");
     }
 }
