@@ -31,6 +31,7 @@ pub mod inbox;
 pub mod journal;
 pub mod key_files;
 pub mod link;
+pub mod machine;
 pub mod metrics;
 pub mod notify;
 pub mod paths;

@@ -16,14 +16,13 @@ use crate::clock;
 use crate::events::{self, Outlets};
 use crate::inbox::Input;
 use crate::link::{Credentials, CredentialsError};
+use crate::machine::{check_machine, warn_of_slips};
 use crate::metrics::{Endpoint, Listening};
 use crate::paths;
 use crate::ports;
 use crate::probes;
 use crate::record::Recording;
-use crate::start::{
-    StartError, Told, chassis_settings, check_machine, checked_speakers, load, warn_of_slips,
-};
+use crate::start::{StartError, Told, chassis_settings, checked_speakers, load};
 use crate::steps::Step;
 use crate::watch;
 
