@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub mod boot;
 pub mod compress;
 pub mod cpio;
 pub mod elf;
