@@ -14,6 +14,7 @@ mod live;
 mod manual;
 mod render;
 mod support;
+mod transfer;
 
 use std::io::Write;
 use std::path::Path;
@@ -24,6 +25,7 @@ use clap::Parser;
 use srp_core::api::Response;
 
 use args::{Args, Command, Show, ShowSupport};
+use configure::{ConfigureError, Done};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -32,11 +34,11 @@ fn main() -> ExitCode {
         Command::Import { file } => imported(file, args.json),
         Command::Configure { file, action } => {
             let (socket, file) = (args.socket(), file.as_deref());
-            done(configure::configure(&configure::Place { socket: &socket, file }, action))
+            configured(&args, configure::configure(&configure::Place { socket: &socket, file }, action))
         }
         Command::Save { what } => {
             let socket = args.socket();
-            done(configure::save(&configure::Place { socket: &socket, file: None }, what))
+            configured(&args, configure::save(&configure::Place { socket: &socket, file: None }, what))
         }
         Command::Completion { shell } => finish(&manual::completion(*shell), &[]),
         Command::Man { folder } => done(manual::pages(folder)),
@@ -53,6 +55,23 @@ fn done(result: Result<String, impl std::error::Error>) -> ExitCode {
     match result {
         Ok(text) => finish(&text, &[]),
         Err(error) => finish("", &error.to_string().lines().map(str::to_owned).collect::<Vec<_>>()),
+    }
+}
+
+/// Prints what a change of the file did, or why it did nothing.
+fn configured(args: &Args, result: Result<Done, ConfigureError>) -> ExitCode {
+    match result {
+        Ok(done) if args.json => finish(&done.to_json(), &[]),
+        Ok(done) => finish(&done.to_string(), &[]),
+        Err(error) => {
+            let reasons: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
+            let text = if args.json {
+                render::json(&Response::Error { reasons: reasons.clone() })
+            } else {
+                String::new()
+            };
+            finish(&text, &reasons)
+        }
     }
 }
 

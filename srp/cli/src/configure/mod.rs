@@ -4,11 +4,12 @@
 //! as `srpd` would; `commit` writes it in the place of the file and has it taken over by a reload, and the old file comes
 //! back if that is refused. What each commit replaced is kept, the last ten.
 
+mod done;
 mod key;
 mod store;
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ use srp_core::config::{Config, ConfigError, changes};
 use toml_edit::DocumentMut;
 
 use crate::client::{self, ClientError};
-use crate::render;
+use crate::transfer::{self, Place as Elsewhere, PlaceError, TransferError};
+pub use done::Done;
+use done::{Change, Outcome, Past};
 use key::{Key, KeyError};
 use store::{Store, StoreError};
 
@@ -47,6 +50,12 @@ pub enum Configure {
         /// As error messages write it, such as: context[destination].pool[subscribers]
         #[arg(value_name = "KEY")]
         key: String,
+    },
+    /// Make another file the candidate, such as one that was saved
+    Load {
+        /// A path, or file://, sftp://, https://, http:// or ftp://
+        #[arg(value_name = "PATH|URL")]
+        from: String,
     },
     /// Say what a commit would change
     Compare,
@@ -79,9 +88,9 @@ pub enum Configure {
 pub enum Save {
     /// The running configuration: to its file, and to a second place
     Configuration {
-        /// The second place, a path
-        #[arg(value_name = "PATH")]
-        to: Option<PathBuf>,
+        /// The second place: a path, or file://, sftp://, https://, http:// or ftp://
+        #[arg(value_name = "PATH|URL")]
+        to: Option<String>,
     },
 }
 
@@ -114,6 +123,12 @@ pub enum ConfigureError {
         "{0}\nthe file is as it was before; whether srpd took the new one over, `srpctl show configuration srp` says"
     )]
     Unclear(ClientError),
+    /// The second place.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The way to it.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// The editor.
     #[error("{0}: set VISUAL or EDITOR to an editor that is there")]
     Editor(String),
@@ -145,21 +160,25 @@ impl Place<'_> {
     }
 }
 
-/// Carries a command out; the text is for standard output.
+/// Carries a command out.
 ///
 /// # Errors
 /// What is in the way.
-pub fn configure(place: &Place<'_>, action: &Configure) -> Result<String, ConfigureError> {
+pub fn configure(place: &Place<'_>, action: &Configure) -> Result<Done, ConfigureError> {
     let store = place.store()?;
     match action {
         Configure::Edit => edit(&store),
         Configure::Set { key, value } => change(&store, |document| Key::read(key)?.set(document, value)),
         Configure::Delete { key } => change(&store, |document| Key::read(key)?.delete(document)),
+        Configure::Load { from } => {
+            store.replace_candidate(&fetched(&from.parse()?)?)?;
+            Ok(Done::Candidate { candidate: true })
+        }
         Configure::Compare => compare(&store),
         Configure::Check => {
             let (text, _) = store.own()?;
             checked(&text, store.file())?;
-            Ok(format!("{}: no errors\n", store.candidate_file().display()))
+            Ok(Done::Checked { checked: store.candidate_file() })
         }
         Configure::Commit { comment } => commit(&store, place.socket, comment.join(" ")),
         Configure::Rollback { back } => {
@@ -167,54 +186,71 @@ pub fn configure(place: &Place<'_>, action: &Configure) -> Result<String, Config
             let index = usize::from(*back) - 1;
             let commit = history.get(index).ok_or(StoreError::NotSoFar(history.len()))?;
             store.replace_candidate(&commit.before)?;
-            Ok("The candidate is the configuration of then: `compare`, then `commit`.\n".to_owned())
+            Ok(Done::Taken { rollback: *back })
         }
-        Configure::History => Ok(history(&store.history()?)),
+        Configure::History => Ok(history(store.history()?)),
         Configure::Discard { others } => {
             store.discard(*others)?;
-            Ok(String::new())
+            Ok(Done::Candidate { candidate: false })
         }
     }
 }
 
-/// `save configuration [PATH]`.
+/// `save configuration [PATH|URL]`.
 ///
 /// # Errors
 /// What is in the way.
-pub fn save(place: &Place<'_>, Save::Configuration { to }: &Save) -> Result<String, ConfigureError> {
+pub fn save(place: &Place<'_>, Save::Configuration { to }: &Save) -> Result<Done, ConfigureError> {
+    let to = to.as_deref().map(str::parse::<Elsewhere>).transpose()?;
     let running = place.configuration()?;
     let store = Store::open(&running.file)?;
     let text = store.running()?;
     let is_running = |config: Config| config.to_toml() == running.text;
-    let mut said = String::new();
-    let saved = if Config::from_toml(&text, &running.file).is_ok_and(is_running) {
-        text
+    let (saved, rewritten) = if Config::from_toml(&text, &running.file).is_ok_and(is_running) {
+        (text, None)
     } else {
         // What is written here is what runs, so that nothing has to be reloaded.
         store.remember(text, "save configuration".to_owned())?;
         store.replace_running(&running.text)?;
-        let _ = writeln!(said, "{}: written as it runs; it was another one", running.file.display());
-        running.text
+        (running.text, Some(running.file))
     };
-    if let Some(to) = to {
-        store::write(to, &saved, 0o640)?;
-        let _ = writeln!(said, "{}: written", to.display());
+    match &to {
+        None => {}
+        Some(Elsewhere::File(path)) => store::write(path, &saved, 0o640)?,
+        Some(elsewhere) => send(&saved, elsewhere)?,
     }
-    Ok(said)
+    Ok(Done::Saved { rewritten, written: to.map(|place| place.to_string()) })
+}
+
+/// The text of a file elsewhere.
+fn fetched(from: &Elsewhere) -> Result<String, ConfigureError> {
+    let failed = |source| TransferError::Io { doing: "read", path: std::env::temp_dir(), source };
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let file = folder.path().join("fetched");
+    transfer::get(from, &file)?;
+    Ok(std::fs::read_to_string(&file).map_err(failed)?)
+}
+
+/// From a file that nobody else may read, and that goes afterwards.
+fn send(text: &str, to: &Elsewhere) -> Result<(), ConfigureError> {
+    let failed = |source| TransferError::Io { doing: "write", path: std::env::temp_dir(), source };
+    let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    Ok(transfer::put(file.path(), to)?)
 }
 
 fn change(
     store: &Store,
     change: impl FnOnce(&mut DocumentMut) -> Result<(), KeyError>,
-) -> Result<String, ConfigureError> {
+) -> Result<Done, ConfigureError> {
     let mut document: DocumentMut = store.begin()?.parse()?;
     change(&mut document)?;
     store.replace_candidate(&document.to_string())?;
-    Ok(String::new())
+    Ok(Done::Candidate { candidate: true })
 }
 
 /// The editor works on the candidate itself, and what it leaves there stays, right or wrong.
-fn edit(store: &Store) -> Result<String, ConfigureError> {
+fn edit(store: &Store) -> Result<Done, ConfigureError> {
     store.begin()?;
     let editor =
         ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|e| !e.is_empty()));
@@ -230,20 +266,13 @@ fn edit(store: &Store) -> Result<String, ConfigureError> {
     compare(store)
 }
 
-/// What a commit would change, one line each.
-fn compare(store: &Store) -> Result<String, ConfigureError> {
+/// What a commit would change.
+fn compare(store: &Store) -> Result<Done, ConfigureError> {
     let (text, owner) = store.own()?;
     let (old, new) = (checked(&owner.base, store.file())?, checked(&text, store.file())?);
-    let mut said = String::new();
-    for change in changes(&old, &new).changes {
-        let mark = if change.live { "" } else { " (needs a restart of srpd)" };
-        let _ = writeln!(said, "{}{mark}", render::clean(&change.what)); // a String takes every line
-    }
-    if said.is_empty() {
-        let what = if text == owner.base { "Nothing" } else { "Nothing but comments or order" };
-        let _ = writeln!(said, "{what} is changed.");
-    }
-    Ok(said)
+    let change = |change: srp_core::config::Change| Change { what: change.what, needs_restart: !change.live };
+    let changes = changes(&old, &new).changes.into_iter().map(change).collect();
+    Ok(Done::Compared { changes, text_differs: text != owner.base })
 }
 
 /// Relative paths start at the folder of the file, wherever the candidate is.
@@ -254,7 +283,7 @@ fn checked(text: &str, file: &Path) -> Result<Config, ConfigureError> {
     })
 }
 
-fn commit(store: &Store, socket: &Path, comment: String) -> Result<String, ConfigureError> {
+fn commit(store: &Store, socket: &Path, comment: String) -> Result<Done, ConfigureError> {
     let (text, owner) = store.own()?;
     let before = store.running()?;
     if before != owner.base {
@@ -264,16 +293,12 @@ fn commit(store: &Store, socket: &Path, comment: String) -> Result<String, Confi
     checked(&text, store.file())?;
     if text == before {
         store.discard(false)?;
-        return Ok("Nothing is changed: there is no candidate any more.\n".to_owned());
+        return Ok(Done::Committed { changes: Vec::new(), outcome: Outcome::Unchanged });
     }
     store.replace_running(&text)?;
-    let said = match client::ask(socket, &Request::Reload, RELOAD) {
-        Ok(Response::Reloaded(reloaded)) => {
-            reloaded.changes.iter().fold(String::new(), |said, line| said + &render::clean(line) + "\n")
-        }
-        Err(ClientError::Missing { .. } | ClientError::Stale { .. }) => {
-            "srpd does not run: it takes this over when it starts.\n".to_owned()
-        }
+    let (changes, outcome) = match client::ask(socket, &Request::Reload, RELOAD) {
+        Ok(Response::Reloaded(reloaded)) => (reloaded.changes, Outcome::TakenOver),
+        Err(ClientError::Missing { .. } | ClientError::Stale { .. }) => (Vec::new(), Outcome::AtTheNextStart),
         Ok(Response::Error { reasons }) => {
             store.replace_running(&before)?;
             return Err(ConfigureError::Refused(reasons.join("\n")));
@@ -289,15 +314,15 @@ fn commit(store: &Store, socket: &Path, comment: String) -> Result<String, Confi
     };
     store.remember(before, comment)?;
     store.discard(false)?;
-    Ok(said)
+    Ok(Done::Committed { changes, outcome })
 }
 
-fn history(commits: &[store::Commit]) -> String {
-    let mut said = String::new();
-    for (number, commit) in (1..).zip(commits) {
-        let (at, by, comment) =
-            (render::wall(commit.at_us), render::clean(&commit.by), render::clean(&commit.comment));
-        let _ = writeln!(said, "{number:>2}  {at}  {by}  {comment}"); // a String takes every line
-    }
-    said
+fn history(commits: Vec<store::Commit>) -> Done {
+    let past = |(number, commit): (usize, store::Commit)| Past {
+        number,
+        at_us: commit.at_us,
+        by: commit.by,
+        comment: commit.comment,
+    };
+    Done::History { commits: (1..).zip(commits).map(past).collect() }
 }
