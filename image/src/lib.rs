@@ -23,6 +23,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub mod boot;
+pub mod bundle;
 pub mod compress;
 pub mod cpio;
 pub mod elf;
@@ -31,6 +32,7 @@ pub mod modules;
 pub mod overlay;
 pub mod packages;
 mod root;
+pub mod signature;
 mod tool;
 
 pub use compress::Compression;

@@ -1,4 +1,7 @@
-//! `image build`: makes the development image and says how large it became.
+//! `image build` makes the development image and says how large it became; the other commands ([`release`]) make and sign images of
+//! the appliance.
+
+mod release;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use image::{Compression, Image, ImageError, Program, Recipe};
 
-/// Builder of the development image.
+/// Builder of images.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -40,10 +43,17 @@ enum Command {
         #[arg(long, default_value = "target/image-cache")]
         cache: PathBuf,
     },
+    #[command(flatten)]
+    Release(release::Release),
 }
 
 fn main() -> ExitCode {
-    let Command::Build { out, programs, srpd, srpctl, lab, compression, cache } = Arguments::parse().command;
+    let (out, programs, srpd, srpctl, lab, compression, cache) = match Arguments::parse().command {
+        Command::Release(release) => return release.run(),
+        Command::Build { out, programs, srpd, srpctl, lab, compression, cache } => {
+            (out, programs, srpd, srpctl, lab, compression, cache)
+        }
+    };
     let program = |name: &str, file: Option<PathBuf>| Program {
         name: name.to_owned(),
         file: file.unwrap_or_else(|| programs.join(name)),
