@@ -2,6 +2,7 @@
 
 mod bfd;
 mod bgp;
+mod image;
 mod link;
 mod probe;
 mod session;
@@ -20,5 +21,6 @@ pub struct Target {
 
 /// Every target.
 pub fn all() -> Vec<Target> {
-    [&bgp::TARGETS[..], &[session::TARGET, link::TARGET, bfd::TARGET], &probe::TARGETS].concat()
+    [&bgp::TARGETS[..], &[session::TARGET, link::TARGET, bfd::TARGET], &probe::TARGETS, &image::TARGETS]
+        .concat()
 }
