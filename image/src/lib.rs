@@ -28,6 +28,7 @@ pub mod compress;
 pub mod cpio;
 pub mod elf;
 pub mod error;
+pub mod flash;
 pub mod modules;
 pub mod overlay;
 pub mod packages;

@@ -25,7 +25,7 @@ const ROWS: &[(&str, u32, u32)] = &[
     ("POOL", 1, 2),
     ("SHOW", 1, 1),
     ("SHOW", 9, 11),
-    ("IMG", 2, 4),
+    ("IMG", 1, 4),
 ];
 
 fn workspace() -> PathBuf {
