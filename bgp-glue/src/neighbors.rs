@@ -72,26 +72,36 @@ impl Neighbors {
         self.monitored = by_range.map(standing).collect();
     }
 
-    /// Takes an event of a context's speaker; true if a standing changed.
-    pub fn note(&mut self, now: Time, context: &str, event: &Event) -> bool {
+    /// Takes an event of a context's speaker. If a standing changed: what the monitors make of it that are concerned.
+    pub fn note(
+        &mut self,
+        now: Time,
+        context: &str,
+        event: &Event,
+    ) -> Option<Vec<(MonitorId, MonitorState)>> {
         let (neighbor, up) = match event {
             Event::NeighborUp { neighbor, .. } => (neighbor, true),
             Event::NeighborDown { neighbor, .. } => (neighbor, false),
-            Event::BestPathsChanged(_) | Event::NextHopsWanted(_) | Event::Converged { .. } => return false,
+            Event::BestPathsChanged(_) | Event::NextHopsWanted(_) | Event::Converged { .. } => return None,
         };
         let key = (context.to_owned(), Name::new(neighbor.address, neighbor.interface.as_deref()));
-        if let Some(standing) = self.named.get_mut(&key) {
+        self.stand(now, &key, up).then(|| self.found(|of| *of == key))
+    }
+
+    /// True if it changed.
+    fn stand(&mut self, now: Time, key: &(String, Name), up: bool) -> bool {
+        if let Some(standing) = self.named.get_mut(key) {
             return standing.set(now, up);
         }
         // Only those that are named have no address.
-        let Some(address) = neighbor.address else { return false };
-        let monitored = self.monitored.get_mut(&key).is_some_and(|standing| standing.set(now, up));
-        let holds = |(of, range): &(String, IpNetwork)| of == context && range.contains(address);
+        let (context, Name::Address(address)) = key else { return false };
+        let monitored = self.monitored.get_mut(key).is_some_and(|standing| standing.set(now, up));
+        let holds = |(of, range): &(String, IpNetwork)| of == context && range.contains(*address);
         let ranges = self.ranges.iter_mut().filter(|(key, _)| holds(key));
         let range = ranges.max_by_key(|((_, range), _)| range.prefix());
         let counted = range.is_some_and(
             |(_, members)| {
-                if up { members.insert(address) } else { members.remove(&address) }
+                if up { members.insert(*address) } else { members.remove(address) }
             },
         );
         monitored || counted
@@ -105,12 +115,18 @@ impl Neighbors {
 
     /// What monitors find: of each monitored neighbour, and of all together, where there are any (MON-4).
     pub fn monitors(&self) -> Vec<(MonitorId, MonitorState)> {
+        self.found(|_| true)
+    }
+
+    /// What the monitors of these neighbours find, and of all together.
+    fn found(&self, concerned: impl Fn(&(String, Name)) -> bool) -> Vec<(MonitorId, MonitorState)> {
         let state = |up| if up { MonitorState::Up } else { MonitorState::Down };
         let of = |key: &(String, Name)| {
             let standing = self.named.get(key).or(self.monitored.get(key));
             state(standing.is_some_and(|standing| standing.up))
         };
-        let mut found: Vec<_> = self.monitors.iter().map(|(id, key)| (id.clone(), of(key))).collect();
+        let monitors = self.monitors.iter().filter(|(_, key)| concerned(key));
+        let mut found: Vec<_> = monitors.map(|(id, key)| (id.clone(), of(key))).collect();
         let (configured, established) = self.count();
         if configured > 0 {
             found.push((announcement_monitor(), state(established > 0)));
@@ -182,10 +198,10 @@ mod tests {
             ("10.5.0.8", false, (2, 2)),
             ("10.5.0.9", false, (2, 1)),
         ] {
-            assert!(neighbors.note(Time(0), "a", &event(address, up)), "{address}");
+            assert!(neighbors.note(Time(0), "a", &event(address, up)).is_some(), "{address}");
             assert_eq!(neighbors.count(), count, "{address}");
         }
-        assert!(!neighbors.note(Time(0), "b", &event("10.5.0.8", true)), "another context");
+        assert_eq!(neighbors.note(Time(0), "b", &event("10.5.0.8", true)), None, "another context");
     }
 
     #[test]
@@ -193,11 +209,17 @@ mod tests {
         let (config, mut neighbors) = neighbors();
         let address = "10.5.0.7".parse().expect("an address");
         assert_eq!(neighbors.get("a", address).map(|standing| standing.up), Some(false));
-        assert!(neighbors.note(Time(0), "a", &event("10.5.0.7", true)));
+        let monitors =
+            [(config.srp.monitor_bgp[0].id(), MonitorState::Up), (announcement_monitor(), MonitorState::Up)];
+        assert_eq!(neighbors.note(Time(0), "a", &event("10.5.0.7", true)), Some(monitors.into()));
+        // Of another neighbour, its own monitor is not told again.
+        let monitors = Some(vec![(announcement_monitor(), MonitorState::Up)]);
+        assert_eq!(neighbors.note(Time(0), "a", &event("10.1.1.2", true)), monitors);
+        assert_eq!(neighbors.note(Time(0), "a", &event("10.1.1.2", false)), monitors);
         neighbors.configure(Time(0), &config.contexts, &config.srp.monitor_bgp);
         assert_eq!(neighbors.get("a", address).map(|standing| standing.up), Some(true));
         assert_eq!(neighbors.count(), (2, 1));
-        assert!(neighbors.note(Time(0), "a", &event("10.5.0.7", false)));
+        assert!(neighbors.note(Time(0), "a", &event("10.5.0.7", false)).is_some());
         assert_eq!(neighbors.get("a", address).map(|standing| standing.up), Some(false));
     }
 }

@@ -12,7 +12,7 @@ use netlink::{
     EventReceiver, Kernel, KernelEvent, Link, LinkAddress, LinkName, Links, Route, RouteChange, RouteTarget,
     TableId,
 };
-use srp_core::chassis::{Event, MonitorState};
+use srp_core::chassis::{Event, MonitorId, MonitorState};
 use srp_core::config::{Config, interface_monitor, kernel_monitor};
 use srp_core::events::Observation;
 use tokio::sync::mpsc;
@@ -93,8 +93,8 @@ impl Watched {
             }
         }
         let mut neighbors = lock(&self.neighbors);
-        if neighbors.note(clock::now(), context, &event) {
-            tell_neighbors(&self.inbox, &neighbors);
+        if let Some(found) = neighbors.note(clock::now(), context, &event) {
+            tell_found(&self.inbox, &neighbors, found);
         }
     }
 
@@ -181,11 +181,15 @@ fn session(context: &str, neighbor: &NeighborKey, up: bool, detail: String) -> O
     Observation::Bgp { context, neighbor: neighbor.to_string(), ipv6, up, detail }
 }
 
-/// Tells the chassis how its BGP neighbours are, and what monitors make of that.
+/// Tells the chassis how its BGP neighbours are, and what all monitors make of that.
 pub fn tell_neighbors(inbox: &Inbox, neighbors: &Neighbors) {
+    tell_found(inbox, neighbors, neighbors.monitors());
+}
+
+fn tell_found(inbox: &Inbox, neighbors: &Neighbors, found: Vec<(MonitorId, MonitorState)>) {
     let (configured, established) = neighbors.count();
     tell(inbox, Event::BgpNeighbors { configured, established });
-    for (monitor, state) in neighbors.monitors() {
+    for (monitor, state) in found {
         tell(inbox, Event::Monitor { monitor, state });
     }
 }
