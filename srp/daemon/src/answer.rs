@@ -13,7 +13,7 @@ use srp_core::api::{
     BgpContext, Configuration, MonitorReset, PostProcessTerminated, Reloaded, Request, Response, SrpDetails,
     SrpInfo, SwitchoverDone, Validation,
 };
-use srp_core::chassis::{Answer, MonitorKind};
+use srp_core::chassis::{Answer, Probed};
 use srp_core::config::{Config, NeighborConfig};
 use tokio::sync::{mpsc, oneshot};
 
@@ -100,12 +100,12 @@ impl Answers {
             Request::ValidateConfiguration => self.validate_configuration().await,
             Request::TerminatePostProcess => self.ask(Input::TerminatePostProcess).await.map(answer_of),
             Request::ResetAuthProbeFail => {
-                let done = self.reset(MonitorKind::Aaa).await;
+                let done = self.reset(Probed::Aaa).await;
                 self.probes.reset_authentication();
                 done
             }
             Request::ResetDiameterFail => {
-                let done = self.reset(MonitorKind::Diameter).await;
+                let done = self.reset(Probed::Diameter).await;
                 self.probes.reset_diameter();
                 done
             }
@@ -113,7 +113,7 @@ impl Answers {
         answer.unwrap_or_else(|Gone| Response::Error { reasons: vec![Gone.to_string()] })
     }
 
-    async fn reset(&self, kind: MonitorKind) -> Result<Response, Gone> {
+    async fn reset(&self, kind: Probed) -> Result<Response, Gone> {
         self.ask(|reply| Input::ResetMonitor { kind, reply }).await.map(answer_of)
     }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use mio::Waker;
 use srp_core::api::Switchover;
-use srp_core::chassis::{Answer, Event, MonitorKind, Settings};
+use srp_core::chassis::{Answer, Event, Probed, Settings};
 use srp_core::types::{SwitchReason, Time};
 use srp_core::wire::{ConfigItem, Hello};
 use tokio::sync::oneshot;
@@ -36,8 +36,8 @@ pub enum Input {
     TerminatePostProcess(oneshot::Sender<Answer>),
     /// `srp reset-auth-probe-fail`, `srp reset-diameter-fail`.
     ResetMonitor {
-        /// AAA or Diameter.
-        kind: MonitorKind,
+        /// Of what.
+        kind: Probed,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer>,
     },

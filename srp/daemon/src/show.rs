@@ -7,7 +7,7 @@ use srp_core::api::{
     BfdSession, BgpContext, BgpNeighbor, BgpOnlooker, Counter, LastSwitch, MessageCount, Monitor,
     MonitorFailure, Monitors, OriginatedPrefix, PeerInfo, ReasonCount, SrpInfo, SrpStatistics,
 };
-use srp_core::chassis::{Failure, Monitored, Monitoring, Watched};
+use srp_core::chassis::{Failure, MonitorId, Monitored, Monitoring, Watched};
 use srp_core::config::{Config, ContextConfig, Security};
 
 use crate::bfd::Hops;
@@ -179,11 +179,9 @@ pub fn monitors(snapshot: &Snapshot) -> Monitors {
     let Monitoring { watched, failures, held, past_failures, peer_failures, peer_past_failures } =
         snapshot.chassis.monitoring(now);
     let monitor = |watched: Watched| {
-        let Monitored { id, context, group } = watched.monitored;
-        // The context has a column of its own.
-        let name = id.name.strip_prefix(&context).map_or(&*id.name, str::trim_start).to_owned();
+        let Monitored { id: MonitorId { kind, context, name }, group } = watched.monitored;
         Monitor {
-            kind: id.kind.to_string(),
+            kind: kind.to_string(),
             context,
             name,
             group,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::failover::Held;
-use super::monitor::{Failure, GuardTimers, MonitorId, MonitorKind, MonitorState, Monitored};
+use super::guard::GuardTimers;
+use super::monitor::{Failure, MonitorId, MonitorKind, MonitorState, Monitored, Probed};
 use super::presence::Ticket;
 use crate::api::Check;
 use crate::types::{ChassisState, Identity, RouteModifier, Span, SwitchReason, Time};
@@ -201,8 +202,8 @@ pub enum Event {
     ResetMonitor {
         /// Comes back in `Action::Reply`.
         request: u64,
-        /// AAA or Diameter.
-        kind: MonitorKind,
+        /// Of what.
+        kind: Probed,
     },
     /// `srp initiate-switchover [force]` (SW-1).
     InitiateSwitchover {

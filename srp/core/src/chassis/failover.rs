@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::monitor::{Disregarded, Failure, MonitorId, MonitorKind, MonitorState, Watched};
+use super::monitor::{Disregarded, Failure, MonitorId, MonitorState, Probed, Watched};
 use super::role::{HandOver, Role};
 use super::{Action, Answer, Chassis, Fact};
 use crate::types::{ChassisState, SwitchReason, Time};
@@ -92,7 +92,7 @@ pub struct Monitoring {
 impl Chassis {
     /// A monitor has found something.
     pub(super) fn monitor_changed(&mut self, now: Time, id: &MonitorId, state: MonitorState) {
-        if id.kind.is_probed() && !self.serves() {
+        if id.kind.probed().is_some() && !self.serves() {
             return;
         }
         if self.monitors.note(now, id, state) {
@@ -101,8 +101,8 @@ impl Chassis {
     }
 
     /// An operator resets failures of a kind (EXEC-3, EXEC-4).
-    pub(super) fn reset_monitor(&mut self, now: Time, request: u64, kind: MonitorKind) {
-        let was_disregarded = self.monitors.reset(now, kind);
+    pub(super) fn reset_monitor(&mut self, now: Time, request: u64, probed: Probed) {
+        let was_disregarded = self.monitors.reset(now, probed);
         (self.failover.failed, self.failover.forgiven) = (0, true);
         self.out.push_back(Action::Reply { request, answer: Answer::MonitorReset { was_disregarded } });
     }

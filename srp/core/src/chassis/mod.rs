@@ -9,8 +9,10 @@
 
 mod event;
 mod failover;
+mod guard;
 mod handover;
 mod monitor;
+mod monitors;
 mod presence;
 mod relative;
 mod role;
@@ -22,9 +24,8 @@ use std::collections::VecDeque;
 
 pub use event::{Action, Answer, Disagreement, Event, Fact, PeerBfdSettings, Settings};
 pub use failover::{Held, Monitoring};
-pub use monitor::{
-    Disregarded, Failure, Guard, GuardTimers, MonitorId, MonitorKind, MonitorState, Monitored, Watched,
-};
+pub use guard::{Guard, GuardTimers};
+pub use monitor::{Disregarded, Failure, MonitorId, MonitorKind, MonitorState, Monitored, Probed, Watched};
 pub use presence::Ticket;
 pub use relative::{Counters, Origin};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::types::{ChassisState, RouteModifier, Span, SwitchReason, Time};
 use crate::wire::{CloseReason, Hello, Message, PeerView};
 use failover::Failover;
-use monitor::Monitors;
+use monitors::Monitors;
 use presence::{Presence, Step, Target};
 use role::{HandOver, Role, TakeOver};
 use signs::PeerBfd;

@@ -4,25 +4,33 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::model::{Config, MonitorBgp};
 use super::probe::{AuthServerConfig, DiameterConfig};
-use super::watched::{MonitorBfd, MonitorInterface};
 use crate::chassis::{MonitorId, MonitorKind, Monitored};
 
 impl Config {
     /// All monitors: those of `[srp.monitor]` in configured order, then the chassis' own, which are the kernel that takes
     /// what it has to install and, where BGP is configured, somebody who hears what it announces.
     pub fn monitored(&self) -> Vec<Monitored> {
+        let srp = &self.srp;
         let mut all: Vec<Monitored> =
-            self.srp.monitor_bgp.iter().map(|bgp| of_context(bgp.id(), &bgp.context, bgp.group)).collect();
-        all.extend(self.srp.monitor_bfd.iter().map(bfd));
-        all.extend(self.srp.monitor_interface.iter().map(interface));
-        let servers = self.srp.auth_probe.iter().flat_map(|probe| &probe.servers);
-        all.extend(servers.map(|server| of_context(server.id(), &server.context, None)));
-        let peers = self.srp.monitor_diameter.iter();
-        all.extend(peers.map(|peer| of_context(peer.id(), &peer.context, peer.group)));
-        all.push(own(kernel_monitor()));
+            srp.monitor_bgp.iter().map(|bgp| Monitored { id: bgp.id(), group: bgp.group }).collect();
+        all.extend(
+            srp.monitor_bfd
+                .iter()
+                .map(|bfd| Monitored { id: bfd_monitor(&bfd.context, bfd.address), group: bfd.group }),
+        );
+        all.extend(
+            srp.monitor_interface.iter().map(|interface| Monitored {
+                id: interface_monitor(&interface.name),
+                group: interface.group,
+            }),
+        );
+        let servers = srp.auth_probe.iter().flat_map(|probe| &probe.servers);
+        all.extend(servers.map(|server| Monitored { id: server.id(), group: None }));
+        all.extend(srp.monitor_diameter.iter().map(|peer| Monitored { id: peer.id(), group: peer.group }));
+        all.push(Monitored { id: kernel_monitor(), group: None });
         let instances = self.contexts.iter().filter_map(|context| context.bgp.as_ref());
         if instances.into_iter().any(|bgp| !(bgp.neighbors.is_empty() && bgp.ranges.is_empty())) {
-            all.push(own(announcement_monitor()));
+            all.push(Monitored { id: announcement_monitor(), group: None });
         }
         all
     }
@@ -31,61 +39,46 @@ impl Config {
 impl MonitorBgp {
     /// How the chassis knows it.
     pub fn id(&self) -> MonitorId {
-        MonitorId { kind: MonitorKind::Bgp, name: format!("{} {}", self.context, self.address) }
+        of(MonitorKind::Bgp, &self.context, &self.address)
     }
 }
 
 /// How the chassis knows a BFD session with a BGP neighbour.
 pub fn bfd_monitor(context: &str, address: IpAddr) -> MonitorId {
-    MonitorId { kind: MonitorKind::Bfd, name: format!("{context} {address}") }
+    of(MonitorKind::Bfd, context, &address)
 }
 
 /// How the chassis knows an interface.
 pub fn interface_monitor(name: &str) -> MonitorId {
-    MonitorId { kind: MonitorKind::Interface, name: name.to_owned() }
+    of(MonitorKind::Interface, "", name)
 }
 
 impl AuthServerConfig {
     /// How the chassis knows it.
     pub fn id(&self) -> MonitorId {
-        let server = SocketAddr::new(self.address, self.port);
-        MonitorId { kind: MonitorKind::Aaa, name: format!("{} {server}", self.context) }
+        of(MonitorKind::Aaa, &self.context, &SocketAddr::new(self.address, self.port))
     }
 }
 
 impl DiameterConfig {
     /// How the chassis knows it.
     pub fn id(&self) -> MonitorId {
-        let peer = SocketAddr::new(self.address, self.port);
-        MonitorId { kind: MonitorKind::Diameter, name: format!("{} {peer}", self.context) }
+        of(MonitorKind::Diameter, &self.context, &SocketAddr::new(self.address, self.port))
     }
 }
 
 /// How the chassis knows that the kernel takes what it has to install.
 pub fn kernel_monitor() -> MonitorId {
-    MonitorId { kind: MonitorKind::Kernel, name: "objects".into() }
+    of(MonitorKind::Kernel, "", "objects")
 }
 
 /// How the chassis knows that a neighbour of any context hears it.
 pub fn announcement_monitor() -> MonitorId {
-    MonitorId { kind: MonitorKind::Announcement, name: "BGP neighbours".into() }
+    of(MonitorKind::Announcement, "", "BGP neighbours")
 }
 
-fn of_context(id: MonitorId, context: &str, group: Option<u32>) -> Monitored {
-    Monitored { id, context: context.to_owned(), group }
-}
-
-fn bfd(monitor: &MonitorBfd) -> Monitored {
-    let MonitorBfd { context, address, group } = monitor;
-    Monitored { id: bfd_monitor(context, *address), context: context.clone(), group: *group }
-}
-
-fn interface(monitor: &MonitorInterface) -> Monitored {
-    Monitored { group: monitor.group, ..own(interface_monitor(&monitor.name)) }
-}
-
-fn own(id: MonitorId) -> Monitored {
-    Monitored { id, context: String::new(), group: None }
+fn of(kind: MonitorKind, context: &str, name: &(impl ToString + ?Sized)) -> MonitorId {
+    MonitorId { kind, context: context.to_owned(), name: name.to_string() }
 }
 
 #[cfg(test)]

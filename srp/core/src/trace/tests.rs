@@ -33,8 +33,7 @@ fn settings() -> Settings {
         config_digest: [7; 32],
         peer_bfd: Some(PeerBfdSettings { ignore_dead_interval: true }),
         monitors: vec![Monitored {
-            id: MonitorId { kind: MonitorKind::Bgp, name: "isp 10.1.1.2".into() },
-            context: "isp".into(),
+            id: MonitorId { kind: MonitorKind::Bgp, context: "isp".into(), name: "10.1.1.2".into() },
             group: Some(1),
         }],
         guard_timers: GuardTimers {

@@ -38,7 +38,7 @@ pub fn monitored(kind: MonitorKind, name: &str, group: Option<u32>) -> Monitored
         MonitorKind::Bgp | MonitorKind::Bfd | MonitorKind::Diameter => "isp",
         MonitorKind::Aaa | MonitorKind::Interface | MonitorKind::Kernel | MonitorKind::Announcement => "",
     };
-    Monitored { id: MonitorId { kind, name: name.into() }, context: context.into(), group }
+    Monitored { id: MonitorId { kind, context: context.into(), name: name.into() }, group }
 }
 
 /// In half of the stories: monitors, guard timers, and faults of theirs among the others.

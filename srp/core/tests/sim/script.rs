@@ -12,7 +12,7 @@
 
 use std::fmt::Write;
 
-use srp_core::chassis::{Chassis, Event, MonitorKind, Monitored, PeerBfdSettings, Settings};
+use srp_core::chassis::{Chassis, Event, MonitorKind, Monitored, PeerBfdSettings, Probed, Settings};
 use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority, Span};
 
 use super::chaos::Fault;
@@ -210,8 +210,8 @@ fn obey(world: &mut World, command: &str) -> Result<(), String> {
         }
         ["reset", kind @ ("aaa" | "diameter"), name] => {
             let side = side(name)?;
-            let kind = if kind == "aaa" { MonitorKind::Aaa } else { MonitorKind::Diameter };
-            world.note(side, format_args!("--- an operator resets {kind}"));
+            let kind = if kind == "aaa" { Probed::Aaa } else { Probed::Diameter };
+            world.note(side, format_args!("--- an operator resets {}", kind.kind()));
             world.ask(side, |request| Event::ResetMonitor { request, kind });
             return Ok(());
         }

@@ -246,11 +246,11 @@ fn views<S: Clone, V: Clone>(running: &[Running<S, V>]) -> Vec<(S, V)> {
 }
 
 /// One line for each change that concerns service.
-fn log(Report { monitor: MonitorId { kind, name }, standing: Standing { state, reason, .. } }: &Report) {
+fn log(Report { monitor, standing: Standing { state, reason, .. } }: &Report) {
     match state {
-        State::Up => info!(%kind, name, reason, "monitor up"),
-        State::Down => warn!(%kind, name, reason, "monitor down"),
-        State::Unknown => info!(%kind, name, reason, "monitor unknown"),
+        State::Up => info!(%monitor, reason, "monitor up"),
+        State::Down => warn!(%monitor, reason, "monitor down"),
+        State::Unknown => info!(%monitor, reason, "monitor unknown"),
     }
 }
 
