@@ -160,8 +160,7 @@ pub fn chassis_settings(config: &Config, mac: Mac, boot: BootId) -> Settings {
             .then_some(PeerBfdSettings { ignore_dead_interval: srp.bfd_mon_ignore_dead_interval }),
         monitors: config.monitored(),
         guard_timers: srp.guard_timers,
-        switchover_retries: srp.switchover_retries,
-        switchover_retry_interval: srp.switchover_retry_interval,
+        switchover_retry: srp.switchover_retry,
     }
 }
 

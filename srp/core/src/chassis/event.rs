@@ -33,7 +33,7 @@ pub struct Settings {
     /// Keeps forwarding this long after its withdraw.
     pub drain_interval: Span,
     /// Announces itself as the last choice so long before its withdraw; not at all if zero.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub graceful_shutdown: Span,
     /// A switchover that takes longer falls back.
     pub switchover_timeout: Span,
@@ -49,12 +49,18 @@ pub struct Settings {
     /// What protects from hasty switchovers for monitors.
     #[serde(default, skip_serializing_if = "is_default")]
     pub guard_timers: GuardTimers,
-    /// How often a switchover for a monitor that has fallen back is tried again, before a change is waited for.
-    #[serde(default = "retries", skip_serializing_if = "is_retries")]
-    pub switchover_retries: u32,
-    /// How long after it fell back.
-    #[serde(default = "retry_interval", skip_serializing_if = "is_retry_interval")]
-    pub switchover_retry_interval: Span,
+    /// A switchover for a monitor that has fallen back is tried again, before a change is waited for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub switchover_retry: Retry,
+}
+
+/// How a switchover for a monitor is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Retry {
+    /// How often: 0 ..= 65535, default 3.
+    pub attempts: u32,
+    /// How long after it fell back: 1 ..= 3600 s, default 10 s.
+    pub interval: Span,
 }
 
 /// BFD with the peer, by another path than the SRP link.
@@ -83,8 +89,7 @@ impl Settings {
             peer_bfd: None,
             monitors: Vec::new(),
             guard_timers: GuardTimers::default(),
-            switchover_retries: retries(),
-            switchover_retry_interval: retry_interval(),
+            switchover_retry: Retry::default(),
         }
     }
 
@@ -94,35 +99,18 @@ impl Settings {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(span: &Span) -> bool {
-    *span == Span::ZERO
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 3, interval: Span::secs(10) }
+    }
 }
 
 fn one() -> u16 {
     1
 }
 
-fn retries() -> u32 {
-    3
-}
-
-fn retry_interval() -> Span {
-    Span::secs(10)
-}
-
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_retries(value: &u32) -> bool {
-    *value == retries()
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_retry_interval(value: &Span) -> bool {
-    *value == retry_interval()
 }
 
 /// What happened. Reports of steps carry the ticket of the action that asked for them.

@@ -169,7 +169,7 @@ impl Chassis {
             return Verdict::Stays(Held::Damped { until: due });
         }
         let Failover { failed, retry_at, .. } = self.failover;
-        if failed > self.settings.switchover_retries {
+        if failed > self.settings.switchover_retry.attempts {
             return Verdict::Stays(Held::GaveUp { failed });
         }
         if failed > 0 && now < retry_at {
@@ -220,7 +220,7 @@ impl Chassis {
     /// A switchover for a failed monitor has fallen back.
     pub(super) fn failover_fell_back(&mut self, now: Time) {
         self.failover.failed += 1;
-        self.failover.retry_at = now + self.settings.switchover_retry_interval;
+        self.failover.retry_at = now + self.settings.switchover_retry.interval;
     }
 
     /// This chassis serves from now on.

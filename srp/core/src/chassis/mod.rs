@@ -22,7 +22,7 @@ mod validate;
 
 use std::collections::VecDeque;
 
-pub use event::{Action, Answer, Disagreement, Event, Fact, PeerBfdSettings, Settings};
+pub use event::{Action, Answer, Disagreement, Event, Fact, PeerBfdSettings, Retry, Settings};
 pub use failover::{Held, Monitoring};
 pub use guard::{Guard, GuardTimers};
 pub use monitor::{Disregarded, Failure, MonitorId, MonitorKind, MonitorState, Monitored, Probed, Watched};

@@ -15,7 +15,7 @@ use super::guard;
 use super::model::{BgpConfig, Config, ContextConfig, SrpConfig};
 use super::pool::{PoolConfig, PoolKind};
 use super::text::action_word;
-use crate::chassis::Guard;
+use crate::chassis::{Guard, Retry};
 use crate::types::Span;
 use crate::wire::ConfigItem;
 
@@ -89,9 +89,10 @@ fn srp_items(srp: &SrpConfig) -> Vec<ConfigItem> {
     if srp.delta_route_modifier != 1 {
         items.push(item("srp delta-route-modifier", srp.delta_route_modifier));
     }
-    let retry = (srp.switchover_retries, srp.switchover_retry_interval);
-    if retry != (3, Span::secs(10)) {
-        items.push(item("srp internal-switchover-retry", format!("{} times every {}", retry.0, retry.1)));
+    let retry = srp.switchover_retry;
+    if retry != Retry::default() {
+        let value = format!("{} times every {}", retry.attempts, retry.interval);
+        items.push(item("srp internal-switchover-retry", value));
     }
     let guards = guard::named(&srp.guard_timers).into_iter().filter(|(_, guard)| *guard != Guard::default());
     items.extend(guards.map(|(table, guard)| {

@@ -20,7 +20,7 @@ use super::probe::{AuthProbeConfig, DiameterConfig};
 use super::range::RangeConfig;
 use super::restart::RestartConfig;
 use super::watched::{MonitorBfd, MonitorInterface};
-use crate::chassis::GuardTimers;
+use crate::chassis::{GuardTimers, Retry};
 use crate::types::{ChassisMode, Mac, Priority, Span};
 
 /// One configuration file, checked as a whole.
@@ -93,10 +93,8 @@ pub struct SrpConfig {
     pub monitor_interface: Vec<MonitorInterface>,
     /// `[srp.guard-timer]`; 60 s each by default.
     pub guard_timers: GuardTimers,
-    /// 0 ..= 65535; default 3: how often a switchover for a monitor that fell back is tried again.
-    pub switchover_retries: u32,
-    /// 1 ..= 3600 s; default 10 s: how long after it fell back.
-    pub switchover_retry_interval: Span,
+    /// `num-internal-switchover-retry`, `internal-switchover-retry-interval`.
+    pub switchover_retry: Retry,
     /// `[srp.monitor.authentication-probe]`: AAA servers.
     pub auth_probe: Option<AuthProbeConfig>,
     /// `[[srp.monitor.diameter]]`: Diameter peers.

@@ -14,6 +14,7 @@ use super::model::{MonitorBgp, Security, SrpConfig};
 use super::probe::{self, AuthProbeConfig, DiameterConfig};
 use super::reader::{Found, Reported, Section};
 use super::watched::{self, MonitorBfd, MonitorInterface};
+use crate::chassis::Retry;
 use crate::types::{ChassisMode, Priority, Span};
 
 const MODES: Choice<ChassisMode> =
@@ -39,9 +40,10 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
     let in_standby = s.or("advertise-routes-in-standby-state", &Flag, false);
     let drain = s.or("drain-interval", &span(Span::ZERO, Span::secs(60)), Span::secs(2));
     let timeout = s.or("switchover-timeout", &span(Span::millis(100), Span::secs(60)), Span::secs(5));
-    let retries = s.or("num-internal-switchover-retry", &Integer::<u32>::new(0, 65_535), 3);
+    let retry = Retry::default();
+    let retries = s.or("num-internal-switchover-retry", &Integer::<u32>::new(0, 65_535), retry.attempts);
     let retry_interval =
-        s.or("internal-switchover-retry-interval", &span(Span::secs(1), Span::secs(3_600)), Span::secs(10));
+        s.or("internal-switchover-retry-interval", &span(Span::secs(1), Span::secs(3_600)), retry.interval);
     let guard_timers = guard::read(s);
     let mac = s.optional("mac", &MacAddress);
     let dscp = s.or("dscp-control", &DSCPS, Dscp::default());
@@ -86,8 +88,7 @@ pub(super) fn read(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Res
         monitor_bfd: monitors.bfd,
         monitor_interface: monitors.interfaces,
         guard_timers: guard_timers?,
-        switchover_retries: retries?.value,
-        switchover_retry_interval: retry_interval?.value,
+        switchover_retry: Retry { attempts: retries?.value, interval: retry_interval?.value },
         auth_probe: monitors.auth_probe,
         monitor_diameter: monitors.diameter,
         bfd: sessions?,

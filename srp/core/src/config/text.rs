@@ -201,8 +201,8 @@ fn srp(srp: &SrpConfig) -> Table {
         .bare("advertise-routes-in-standby-state", srp.advertise_routes_in_standby_state)
         .span("drain-interval", srp.drain_interval)
         .span("switchover-timeout", srp.switchover_timeout)
-        .bare("num-internal-switchover-retry", srp.switchover_retries)
-        .span("internal-switchover-retry-interval", srp.switchover_retry_interval)
+        .bare("num-internal-switchover-retry", srp.switchover_retry.attempts)
+        .span("internal-switchover-retry-interval", srp.switchover_retry.interval)
         .bare("bfd-mon-ignore-dead-interval", srp.bfd_mon_ignore_dead_interval)
         .maybe("mac", srp.mac)
         .text("dscp-control", srp.dscp_control.name());

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::chassis::{Guard, GuardTimers, MonitorId, MonitorKind, Monitored, PeerBfdSettings, Ticket};
+use crate::chassis::{Guard, GuardTimers, MonitorId, MonitorKind, Monitored, PeerBfdSettings, Retry, Ticket};
 use crate::types::{
     BootId, ChassisMode, ChassisState, Identity, Mac, Priority, RouteModifier, Span, SwitchReason,
 };
@@ -40,8 +40,7 @@ fn settings() -> Settings {
             redundancy_bgp: Guard { damping: Span::secs(1), period: Span::secs(2) },
             ..GuardTimers::default()
         },
-        switchover_retries: 5,
-        switchover_retry_interval: Span::secs(1),
+        switchover_retry: Retry { attempts: 5, interval: Span::secs(1) },
     }
 }
 

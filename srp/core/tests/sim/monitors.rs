@@ -72,7 +72,7 @@ pub fn choose(seed: u64, settings: &mut [Settings; 2], plan: &mut Vec<(Time, Fau
     for settings in settings {
         settings.monitors.clone_from(&kept);
         settings.guard_timers = guard_timers;
-        settings.switchover_retry_interval = Span::millis(100 + rng.below(500));
+        settings.switchover_retry.interval = Span::millis(100 + rng.below(500));
     }
     let end = plan.last().map_or(BEGIN, |(at, _)| *at);
     for _ in 0..=rng.below(8) {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{FULL, parse};
-use crate::chassis::{Guard, GuardTimers};
+use crate::chassis::{Guard, GuardTimers, Retry};
 use crate::config::*;
 use crate::events::{Name, Severity};
 use crate::types::{ChassisMode, Mac, Priority, Span};
@@ -198,8 +198,10 @@ fn any_srp() -> impl Strategy<Value = SrpConfig> {
                     aaa_switchover: Guard { damping: Span(delay % 1_000_000), period: Span(delay) },
                     ..GuardTimers::default()
                 },
-                switchover_retries: u32::from(threshold),
-                switchover_retry_interval: Span::secs(1 + u64::from(delta)),
+                switchover_retry: Retry {
+                    attempts: u32::from(threshold),
+                    interval: Span::secs(1 + u64::from(delta)),
+                },
                 auth_probe: None,
                 monitor_diameter: Vec::new(),
                 bfd_mon_ignore_dead_interval: standby && !bfd.is_empty(),
