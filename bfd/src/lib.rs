@@ -25,7 +25,6 @@
 pub mod discriminators;
 pub mod health;
 pub mod packet;
-mod random;
 pub mod session;
 pub mod types;
 

@@ -21,7 +21,6 @@
 
 pub mod diameter;
 pub mod radius;
-mod random;
 mod types;
 
 pub use types::{Secret, Standing, State, Time};

@@ -24,8 +24,10 @@ mod tests;
 use std::collections::VecDeque;
 use std::num::NonZeroU8;
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
 use crate::packet::{Discard, Packet, Received};
-use crate::random::Random;
 use crate::types::{Diagnostic, Discriminator, Interval, Span, State, Time, Timers};
 
 use negotiation::Negotiation;
@@ -161,7 +163,7 @@ pub struct Session {
     sent_at: Time,
     /// What jitter takes from that interval, in 1/65536.
     shortening: u64,
-    random: Random,
+    random: SplitMix64,
     counters: Counters,
     out: VecDeque<Action>,
 }
@@ -179,7 +181,7 @@ impl Session {
             last_sent: None,
             sent_at: now,
             shortening: 0,
-            random: Random::new(seed),
+            random: SplitMix64::seed_from_u64(seed),
             counters: Counters::default(),
             out: VecDeque::with_capacity(MOST_ACTIONS),
         }
@@ -413,6 +415,6 @@ impl Session {
         const QUARTER: u64 = 65_536 / 4;
         const TENTH: u64 = 65_536 / 10 + 1;
         let least = if self.negotiation.detect_mult().get() == 1 { TENTH } else { 0 };
-        least + self.random.below(QUARTER - least)
+        least + self.random.next_u64() % (QUARTER - least)
     }
 }

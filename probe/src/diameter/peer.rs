@@ -14,13 +14,15 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
 use super::answer::{
     APPLICATION_UNSUPPORTED, COMMAND_UNSUPPORTED, SUCCESS, disconnect_cause, read_capabilities,
 };
 use super::framing::Framer;
 use super::packet::{Avp, ERROR, Header, Message, REQUEST, avp, command, grouped};
 use super::watchdog::{Expiry, Watchdog, jittered};
-use crate::random::Random;
 use crate::types::{Standing, State, Time, span};
 
 /// How long a goodbye may take.
@@ -115,7 +117,7 @@ pub struct Peer {
     was_open: bool,
     asked: Option<(u32, Time)>,
     who: String,
-    random: Random,
+    random: SplitMix64,
     hop_by_hop: u32,
     end_to_end: u32,
     actions: VecDeque<Action>,
@@ -128,8 +130,8 @@ pub struct Peer {
 impl Peer {
     /// A peer that is not watched yet.
     pub fn new(settings: Settings, seed: u64) -> Self {
-        let mut random = Random::new(seed);
-        let [hop_by_hop, end_to_end] = [(); 2].map(|()| (random.next() >> 32) as u32);
+        let mut random = SplitMix64::seed_from_u64(seed);
+        let [hop_by_hop, end_to_end] = [(); 2].map(|()| (random.next_u64() >> 32) as u32);
         Self {
             settings,
             phase: Phase::Stopped,
@@ -466,7 +468,7 @@ impl Peer {
     }
 
     fn set_watchdog(&mut self, now: Time) {
-        self.deadline = Some(now + jittered(self.settings.watchdog_interval, self.random.next()));
+        self.deadline = Some(now + jittered(self.settings.watchdog_interval, self.random.next_u64()));
     }
 
     /// What an open connection is worth.

@@ -5,6 +5,9 @@
 //! section 8.1.1, `DampPeerOscillations`): otherwise two speakers that disagree would open sessions as fast as the
 //! network lets them.
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
 use crate::types::{Millis, Time};
 
 /// The first wait after a connection attempt that failed, and the longest.
@@ -16,32 +19,24 @@ const HOLD_DOWN_LIMIT: Millis = Millis::from_secs(60);
 /// A session that lasted so long clears its record.
 const STABLE: Millis = Millis::from_secs(60);
 
-/// Random numbers from a seed (SplitMix64, public domain): the same seed gives the same session.
+/// Random numbers from a seed: the same seed gives the same session.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(seed))
     }
 
     /// A number from 0 up to, and not, `limit`, which is not 0.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
+        self.0.next_u64() % limit
     }
 
     /// RFC 4271 section 10: the span times a random number from 0.75 to 1.0.
     pub(crate) fn jittered(&mut self, span: Millis) -> Millis {
         let quarter = span.get() / 4;
-        Millis::new(span.get() - self.next() % (quarter + 1))
+        Millis::new(span.get() - self.0.next_u64() % (quarter + 1))
     }
 }
 

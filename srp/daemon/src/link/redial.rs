@@ -4,6 +4,8 @@
 //! jitter keeps two that started together from colliding for ever. Where only an operator can help (wrong key, wrong
 //! version), the pause doubles up to about two seconds, so that neither log nor peer is flooded.
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use srp_core::types::{Span, Time};
 
 /// Shortest pause between two dials.
@@ -21,15 +23,15 @@ const PROVEN: Span = Span::secs(1);
 /// See the module.
 #[derive(Clone, Debug)]
 pub(super) struct Redial {
-    seed: u64,
+    random: SplitMix64,
     due: Time,
     penalty: Span,
 }
 
 impl Redial {
     /// Due at once.
-    pub(super) const fn new(seed: u64) -> Self {
-        Self { seed, due: Time(0), penalty: Span::ZERO }
+    pub(super) fn new(seed: u64) -> Self {
+        Self { random: SplitMix64::seed_from_u64(seed), due: Time(0), penalty: Span::ZERO }
     }
 
     /// Time of the next dial, if there is reason to dial then.
@@ -63,13 +65,9 @@ impl Redial {
         }
     }
 
-    /// Zero to [`JITTER`], from a splitmix64 sequence.
+    /// Zero to [`JITTER`].
     fn jitter(&mut self) -> Span {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.seed;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Span((bits ^ (bits >> 31)) % JITTER.0)
+        Span(self.random.next_u64() % JITTER.0)
     }
 }
 
