@@ -13,7 +13,6 @@ mod wake;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bgp_proto::adj_rib_out::AdjRibOut;
@@ -35,7 +34,7 @@ use crate::connection::{Connection, Input};
 use crate::finder::Finder;
 use crate::flush::{self, Report, Waiter};
 use crate::limits::{self, Limits};
-use crate::rib_task::{RibMessage, RouteCounts};
+use crate::rib_task::{RibMessage, RouteCounts, total};
 use crate::socket;
 use crate::summary::NeighborSummary;
 use crate::tcp_auth::Md5Key;
@@ -450,8 +449,4 @@ impl Neighbor {
             details: Box::new(self.details()),
         }
     }
-}
-
-fn total(counts: &[AtomicU64]) -> u64 {
-    counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
 }

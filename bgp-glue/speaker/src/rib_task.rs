@@ -110,11 +110,9 @@ pub(crate) struct RouteCounts {
     pub(crate) treated_as_withdraw: AtomicU32,
 }
 
-impl RouteCounts {
-    /// Received ones of all families.
-    pub(crate) fn all_received(&self) -> u64 {
-        self.received.iter().map(|count| count.load(Ordering::Relaxed)).sum()
-    }
+/// Of all families.
+pub(crate) fn total(counts: &[AtomicU64; 2]) -> u64 {
+    counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
 }
 
 /// Where a family is in what is counted of each.

@@ -18,6 +18,7 @@ use bgp_proto::wire::bmp::{
 use bgp_proto::wire::header::{MAX_EXTENDED_MESSAGE_LEN, first_frame};
 
 use super::{Begin, QUEUE, Seen, SessionSeen, StationConfig, Task, wall_time};
+use crate::rib_task::total;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A station that takes nothing for so long is dropped.
@@ -166,7 +167,7 @@ impl Session<'_> {
         let now = wall_time();
         for session in self.up.values() {
             let counts = BmpCounts {
-                routes: session.counts.all_received(),
+                routes: total(&session.counts.received),
                 treated_as_withdraw: session.counts.treated_as_withdraw.load(Ordering::Relaxed),
             };
             push_statistics(&mut self.out, session.peer, now, counts);

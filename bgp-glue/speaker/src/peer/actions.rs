@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 use super::Neighbor;
 use crate::connection::Connection;
 use crate::monitor::{SessionSeen, wall_time};
-use crate::rib_task::RibMessage;
+use crate::rib_task::{RibMessage, total};
 use crate::socket;
 
 impl Neighbor {
@@ -167,7 +167,7 @@ impl Neighbor {
             let announced = self.table.take().map_or(0, |table| table.len());
             self.waiters.clear();
             self.last_loss = Some((reason.clone(), self.since));
-            warn!(neighbor = %self.key, %reason, was_up_s = lasted.as_secs(), learned = self.counts.all_received(),
+            warn!(neighbor = %self.key, %reason, was_up_s = lasted.as_secs(), learned = total(&self.counts.received),
                 announced, times = self.session.counters().established, "neighbor down");
         } else {
             info!(neighbor = %self.key, %reason, "no session with neighbor");
