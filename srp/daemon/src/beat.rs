@@ -4,9 +4,10 @@
 //! then the actions, in their order. What has arrived always goes before the clock. Kernel and BGP steps are handed to
 //! the step thread and reported back through the inbox, so no Hello waits for them.
 
+mod told;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::IpAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use srp_core::chassis::{Action, Answer, Chassis, Event, Fact};
 use srp_core::config::differences;
 use srp_core::events::Observation;
 use srp_core::types::{ChassisState, Span, Time};
-use srp_core::wire::{Close, CloseReason, ConfigItem, ConfigItems, Message, WireError};
+use srp_core::wire::{Close, CloseReason, ConfigItem, ConfigItems, Message};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 use tracing::{error, info, warn};
 
@@ -29,6 +30,7 @@ use crate::link::{Fault, Link, LinkEvent};
 use crate::paths::Paths;
 use crate::record::Recorder;
 use crate::steps::Step;
+use told::{log, refused};
 
 /// Token of the inbox.
 pub const INBOX: Token = Token(0);
@@ -464,58 +466,6 @@ impl Beat {
     }
 }
 
-/// What is told of somebody that was turned away.
-fn refused(peer: IpAddr, why: &Fault) -> Observation {
-    let version = matches!(
-        why,
-        Fault::Wire(WireError::Version { .. }) | Fault::ClosedByPeer { reason: CloseReason::Version, .. }
-    );
-    Observation::LinkRefused { peer, why: why.to_string(), version }
-}
-
 fn named(counters: Vec<(&'static str, u64)>, prefix: &str) -> Vec<(String, u64)> {
     counters.into_iter().map(|(name, count)| (format!("{prefix}{name}"), count)).collect()
-}
-
-/// One line per decision.
-fn log(fact: &Fact) {
-    match fact {
-        Fact::State { from, to, reason } => {
-            let cause = reason.to_string();
-            if *to == ChassisState::Active || *from == ChassisState::Active {
-                warn!(%from, %to, cause, reason = reason.number(), "chassis state changed");
-            } else {
-                info!(%from, %to, cause, reason = reason.number(), "chassis state changed");
-            }
-        }
-        Fact::Modifier { from, to, why } => info!(%from, %to, why, "route modifier changed"),
-        Fact::SwitchoverBegan { reason, .. } => info!(cause = %reason, "switchover began"),
-        Fact::Aborted { why } => warn!(why, "switchover called off"),
-        Fact::Suspended { gap } => {
-            warn!(%gap, "did not run for so long that the peer may have taken over: is the machine overloaded?");
-        }
-        Fact::CutOff => warn!("cut off: neither the peer nor any BGP neighbour can be reached"),
-        Fact::PeerRestarted => info!("the peer's srpd has restarted"),
-        Fact::Twins => {
-            error!("mode, priority and MAC of both chassis are equal: give one of them another srp.priority");
-        }
-        Fact::ConfigInSync(true) => info!("configuration in sync with the peer"),
-        Fact::ConfigInSync(false) => {
-            warn!("configuration differs from the peer's: see `show configuration srp`");
-        }
-        Fact::SignsOfLife(Some(found)) => {
-            warn!(%found, "link and BFD disagree about the peer: see `show srp info`");
-        }
-        Fact::SignsOfLife(None) => info!("link and BFD agree about the peer again"),
-        Fact::StopUnanswered => {
-            error!("withdraw and removal not confirmed within the switchover-timeout: stopping all the same");
-        }
-        Fact::MonitorFailed(failure) => warn!(kind = %failure.kind, "monitor failed: {}", failure.what),
-        Fact::MonitorBack { kind, what } => info!(%kind, "monitor works again: {what}"),
-        Fact::FailoverHeld(Some(held)) => {
-            info!("stays Active with failed monitors: {held}; see `show srp monitor`");
-        }
-        Fact::FailoverHeld(None) => info!("nothing holds back a switchover for failed monitors any more"),
-        Fact::KernelRefused { refused } => error!(refused, "the kernel refused objects"),
-    }
 }
