@@ -48,3 +48,4 @@ pub mod signals;
 pub mod start;
 pub mod steps;
 pub mod watch;
+pub mod whole_file;

@@ -14,6 +14,7 @@ use srp_core::api::{
 
 use super::Gone;
 use crate::watch::Network;
+use crate::whole_file;
 
 type Speakers = BTreeMap<String, SpeakerHandle>;
 
@@ -93,13 +94,7 @@ pub(super) async fn dump(speakers: &Speakers, context: &str, file: PathBuf) -> R
     let table = speaker.dump_table(context).await.map_err(|_| Gone)?;
     let octets = table.len() as u64;
     let target = file.clone();
-    let written = tokio::task::spawn_blocking(move || {
-        let mut part = target.clone().into_os_string();
-        part.push(".part");
-        std::fs::write(&part, table)
-            .and_then(|()| std::fs::rename(&part, &target))
-            .inspect_err(|_| drop(std::fs::remove_file(&part)))
-    });
+    let written = tokio::task::spawn_blocking(move || whole_file::write(&target, table));
     Ok(match written.await.map_err(|_| Gone)? {
         Ok(()) => Response::BgpDumped(BgpDumped { file, octets }),
         Err(error) => refusal(format!(

@@ -22,6 +22,7 @@ use tracing::{debug, info};
 
 use crate::answer::Answers;
 use crate::clock;
+use crate::whole_file;
 
 pub use gatherer::{Due, Gatherer};
 pub use row::{HEADER, Row};
@@ -105,16 +106,9 @@ fn write_all(config: &BulkConfig, rows: &[Row]) -> (usize, Option<String>) {
     (rows.len(), None)
 }
 
-/// Under another name first: whoever collects files never sees half of one.
 fn write(folder: &Path, row: &Row) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let file = folder.join(row.file_name());
-    let part = file.with_extension("part");
-    let written = fs::write(&part, row.text()).and_then(|()| fs::rename(&part, &file));
-    if written.is_err() {
-        let _ = fs::remove_file(&part); // it would take room on a disk that has none
-    }
-    written
+    whole_file::write(&folder.join(row.file_name()), row.text())
 }
 
 fn remove_oldest(folder: &Path, keep: usize) -> io::Result<()> {
