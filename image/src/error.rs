@@ -80,7 +80,7 @@ pub enum ImageError {
     },
     /// A program or library needs a shared library that no package of the image brings.
     #[error(
-        "{needed_by} needs {library}, which none of the image's packages has: add its package to `GUEST_PACKAGES`"
+        "{needed_by} needs {library}, which none of the image's packages has: add its package to the image's list"
     )]
     NoLibrary {
         /// The library's file name.

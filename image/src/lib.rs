@@ -26,6 +26,7 @@ pub mod boot;
 pub mod bundle;
 pub mod compress;
 pub mod cpio;
+mod development;
 pub mod elf;
 pub mod error;
 pub mod flash;
@@ -104,7 +105,7 @@ pub fn build(recipe: &Recipe) -> Result<Image, ImageError> {
     let cache = Cache::new(&recipe.cache);
     let kernel_package = cache.kernel()?;
     let kernel = Kernel::open(&kernel_package.root)?;
-    let (tree, mut packages) = root::assemble(&kernel, &cache, &recipe.programs)?;
+    let (tree, mut packages) = development::assemble(&kernel, &cache, &recipe.programs)?;
     packages.insert(kernel_package.name, kernel_package.version);
 
     let archive = tree.to_newc();

@@ -1,4 +1,5 @@
-//! The root file system of the development image: which packages, which modules, which files.
+//! What every root file system of ours is filled with: busybox, programs of Debian's packages with the libraries these need,
+//! kernel modules with their index, and our own static programs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,84 +14,22 @@ use crate::modules::{Kernel, alias_index, dependency_index};
 use crate::packages::{Cache, Unpacked};
 use crate::tool::Tool;
 
-/// Packages whose programs and libraries the image may take: the shell with its tools, iproute2 (busybox's `ip` knows
-/// neither JSON nor batches, its `tc` no netem), and what that is linked with.
-const GUEST_PACKAGES: [&str; 11] = [
-    "busybox-static",
-    "iproute2",
-    "libbpf1",
-    "libbsd0",
-    "libc6",
-    "libcap2",
-    "libelf1",
-    "libmd0",
-    "libmnl0",
-    "libxtables12",
-    "zlib1g",
-];
-
-/// Programs taken from [`GUEST_PACKAGES`], by path in the package; they stand in `/usr/sbin` of the image.
-const GUEST_PROGRAMS: [&str; 3] = ["bin/ip", "sbin/bridge", "sbin/tc"];
-
-/// Modules of the image beside what these need: drivers of the machine, and the links, schedulers and filters that srpd
-/// and its labs use.
-const MODULES: [&str; 33] = [
-    "virtio_pci",
-    "virtio_net",
-    "virtio_console",
-    "virtio_rng",
-    "virtio_blk",
-    "dummy",
-    "vrf",
-    "8021q",
-    "veth",
-    "bridge",
-    "bonding",
-    "macvlan",
-    "tun",
-    "ip_gre",
-    "sch_netem",
-    "sch_tbf",
-    "sch_ingress",
-    "cls_matchall",
-    "act_mirred",
-    "nf_tables",
-    "nft_ct",
-    "nft_log",
-    "nft_reject_inet",
-    "nft_fib_inet",
-    "nf_conntrack",
-    "nf_conntrack_netlink",
-    "tcp_diag",
-    "udp_diag",
-    "unix_diag",
-    "af_packet_diag",
-    "nlmon",
-    "softdog",
-    "loop",
-];
-
 /// The name under which the loader of x86-64 programs is asked for; it is a program itself and found by absolute path.
 const LOADER: &str = "ld-linux-x86-64.so.2";
 
 /// Folders where Debian packages keep shared libraries.
 const LIBRARY_FOLDERS: [&str; 4] = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64"];
 
-const SETTINGS: &[u8] =
-    include_bytes!("../../buildroot-ext/board/srp/x86_64/rootfs-overlay/etc/sysctl.d/90-srp.conf");
-
-/// Small files of our own: path, permission bits, contents.
-const FILES: [(&str, u32, &[u8]); 8] = [
-    ("etc/init.d/rcS", 0o755, include_bytes!("../guest/rcS")),
-    ("etc/init.d/rcK", 0o755, include_bytes!("../guest/rcK")),
-    ("etc/passwd", 0o644, include_bytes!("../guest/passwd")),
-    ("etc/group", 0o644, include_bytes!("../guest/group")),
-    ("etc/hosts", 0o644, include_bytes!("../guest/hosts")),
-    ("etc/profile", 0o644, include_bytes!("../guest/profile")),
-    // As in the production image: its service script and its kernel settings.
-    ("etc/init.d/S50srpd", 0o755, include_bytes!("../../buildroot-ext/package/srpd/S50srpd")),
-    ("etc/sysctl.d/90-srp.conf", 0o644, SETTINGS),
-];
+/// What a root file system takes from elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Selection<'a> {
+    /// Packages whose programs and libraries it may take; busybox-static is one of them.
+    pub(crate) packages: &'a [&'a str],
+    /// Programs of these packages, by path in the package; they stand in `/usr/sbin`.
+    pub(crate) programs: &'a [&'a str],
+    /// Kernel modules beside what these need.
+    pub(crate) modules: &'a [&'a str],
+}
 
 /// A program of ours for the image: its name in `/usr/bin`, and the file here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,28 +40,27 @@ pub struct Program {
     pub file: PathBuf,
 }
 
-/// The tree of the image, and the names and versions of the packages it was made from.
-pub(crate) fn assemble(
+/// Fills `tree` with the selection and our own programs; names and versions of the packages that were used.
+pub(crate) fn fill(
+    tree: &mut Tree,
     kernel: &Kernel,
     cache: &Cache,
+    selection: &Selection<'_>,
     programs: &[Program],
-) -> Result<(Tree, BTreeMap<String, String>), ImageError> {
-    let mut tree = Tree::new();
-    skeleton(&mut tree, programs.iter().any(|program| program.name == "lab"))?;
-
-    let unpacked = cache.unpack(&GUEST_PACKAGES)?;
+) -> Result<BTreeMap<String, String>, ImageError> {
+    let unpacked = cache.unpack(selection.packages)?;
     let shell = find(&unpacked, "bin/busybox")?;
     tree.file("bin/busybox", 0o755, read(&shell)?)?;
-    for applet in applets(&shell)? {
+    for applet in applets(&shell, selection.programs)? {
         tree.symlink(&format!("bin/{applet}"), "busybox")?;
     }
-    // The kernel starts /init, and asks /sbin/modprobe for modules.
-    tree.symlink("init", "bin/busybox")?;
-    tree.symlink("sbin/modprobe", "../bin/busybox")?;
-    tree.symlink("sbin/poweroff", "../bin/busybox")?;
-    add_programs_of_packages(&mut tree, &unpacked)?;
+    // The kernel asks /sbin/modprobe for modules.
+    for name in ["modprobe", "poweroff"] {
+        tree.symlink(&format!("sbin/{name}"), "../bin/busybox")?;
+    }
+    add_programs_of_packages(tree, &unpacked, selection.programs)?;
 
-    let modules = kernel.closure(&MODULES)?;
+    let modules = kernel.closure(selection.modules)?;
     let folder = format!("lib/modules/{}", kernel.release);
     tree.file(&format!("{folder}/modules.dep"), 0o644, dependency_index(&modules).into_bytes())?;
     tree.file(&format!("{folder}/modules.alias"), 0o644, alias_index(&modules).into_bytes())?;
@@ -134,43 +72,30 @@ pub(crate) fn assemble(
     for program in programs {
         tree.file(&format!("usr/bin/{}", program.name), 0o755, read_static(&program.file)?)?;
     }
-    Ok((tree, unpacked.into_iter().map(|package| (package.name, package.version)).collect()))
-}
-
-fn skeleton(tree: &mut Tree, with_agent: bool) -> Result<(), ImageError> {
-    for folder in ["dev", "etc/srp", "proc", "root", "run", "sys", "var/lib/srp", "var/log"] {
-        tree.folder(folder, 0o755)?;
-    }
-    tree.folder("tmp", 0o1777)?;
-    tree.symlink("var/run", "../run")?;
-    // Before devtmpfs is there, init talks to these.
-    tree.character_device("dev/console", 0o600, 5, 1)?;
-    tree.character_device("dev/null", 0o666, 1, 3)?;
-    for (path, permissions, contents) in FILES {
-        tree.file(path, permissions, contents.to_vec())?;
-    }
-    let mut inittab = include_bytes!("../guest/inittab").to_vec();
-    if with_agent {
-        inittab.extend_from_slice(b"::respawn:/usr/bin/lab agent\n");
-    }
-    tree.file("etc/inittab", 0o644, inittab)
+    Ok(unpacked.into_iter().map(|package| (package.name, package.version)).collect())
 }
 
 /// The tools inside `busybox`, without those that the image has from elsewhere.
-fn applets(busybox: &Path) -> Result<Vec<String>, ImageError> {
+fn applets(busybox: &Path, instead: &[&str]) -> Result<Vec<String>, ImageError> {
     let tool = Tool::new("busybox", "busybox-static");
     let list = tool.output(Command::new(busybox).arg("--list").stdin(Stdio::null()))?;
-    let foreign = |name: &str| {
-        name == "busybox" || GUEST_PROGRAMS.iter().any(|path| path.rsplit('/').next() == Some(name))
-    };
+    let foreign =
+        |name: &str| name == "busybox" || instead.iter().any(|path| path.rsplit('/').next() == Some(name));
     let list = String::from_utf8_lossy(&list);
     Ok(list.lines().filter(|name| !foreign(name)).map(str::to_owned).collect())
 }
 
 /// Takes the programs and, from the same packages, every library they need.
-fn add_programs_of_packages(tree: &mut Tree, packages: &[Unpacked]) -> Result<(), ImageError> {
+fn add_programs_of_packages(
+    tree: &mut Tree,
+    packages: &[Unpacked],
+    programs: &[&str],
+) -> Result<(), ImageError> {
+    if programs.is_empty() {
+        return Ok(());
+    }
     let mut open: Vec<(String, String)> = Vec::new();
-    for path in GUEST_PROGRAMS {
+    for path in programs {
         let name = path.rsplit('/').next().unwrap_or(path);
         let file = find(packages, path)?;
         let contents = read(&file)?;
