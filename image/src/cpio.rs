@@ -10,6 +10,9 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{self as unix, PermissionsExt};
+use std::path::Path;
 
 use crate::error::ImageError;
 
@@ -117,6 +120,34 @@ impl Tree {
         out
     }
 
+    /// Writes folders, files and links below `folder`, which is made; owners and times are the writer's. Character devices
+    /// are left out: they need root.
+    pub fn write_to(&self, folder: &Path) -> Result<(), ImageError> {
+        fs::create_dir_all(folder).map_err(ImageError::file(folder))?;
+        for (path, entry) in &self.entries {
+            let place = folder.join(path);
+            let permissions = match entry {
+                Entry::Folder { permissions } => {
+                    fs::create_dir(&place).map_err(ImageError::file(&place))?;
+                    *permissions
+                }
+                Entry::File { permissions, contents } => {
+                    fs::write(&place, contents).map_err(ImageError::file(&place))?;
+                    *permissions
+                }
+                Entry::Symlink { target } => {
+                    unix::symlink(target, &place).map_err(ImageError::file(&place))?;
+                    continue;
+                }
+                Entry::CharacterDevice { .. } => continue,
+            };
+            // Not at once, where the umask would take bits away.
+            fs::set_permissions(&place, Permissions::from_mode(permissions))
+                .map_err(ImageError::file(&place))?;
+        }
+        Ok(())
+    }
+
     fn insert(&mut self, path: &str, entry: Entry) -> Result<(), ImageError> {
         self.parents(path)?;
         if self.contains(path) {
@@ -207,6 +238,20 @@ mod tests {
         );
         assert_eq!(&archive[110..116], b"dev\0\0\0");
         assert_eq!(archive.len() % 4, 0);
+    }
+
+    #[test]
+    fn a_tree_is_written_with_its_links_and_permissions() {
+        let mut tree = sample();
+        tree.folder("tmp", 0o1777).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        tree.write_to(&root).unwrap();
+        assert_eq!(fs::read(root.join("etc/motd")).unwrap(), b"hello");
+        assert_eq!(fs::read_link(root.join("init")).unwrap(), Path::new("bin/busybox"));
+        let mode = fs::metadata(root.join("tmp")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o1777);
+        assert!(!root.join("dev/console").exists());
     }
 
     #[test]

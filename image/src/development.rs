@@ -65,7 +65,7 @@ const MODULES: [&str; 33] = [
     "loop",
 ];
 
-const SETTINGS: &[u8] =
+pub(crate) const SETTINGS: &[u8] =
     include_bytes!("../../buildroot-ext/board/srp/x86_64/rootfs-overlay/etc/sysctl.d/90-srp.conf");
 
 /// Small files of our own: path, permission bits, contents.

@@ -70,6 +70,12 @@ pub enum ImageError {
         /// How many there were.
         found: usize,
     },
+    /// GRUB's files are not as those of GRUB 2.06.
+    #[error("{file}: not laid out as GRUB 2.06 is, from Debian 12's grub-pc-bin")]
+    LoaderLayout {
+        /// The first sector.
+        file: PathBuf,
+    },
     /// A module is neither among the kernel's module files nor built into it.
     #[error("kernel module {module} (needed by {needed_by}) is not in the kernel package")]
     NoModule {

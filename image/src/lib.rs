@@ -22,7 +22,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub mod appliance;
 pub mod boot;
+pub mod booted;
 pub mod bundle;
 pub mod compress;
 pub mod cpio;
@@ -34,7 +36,9 @@ pub mod modules;
 pub mod overlay;
 pub mod packages;
 mod root;
+pub mod root_part;
 pub mod signature;
+mod squashfs;
 mod tool;
 
 pub use compress::Compression;
