@@ -29,6 +29,7 @@ pub mod bundle;
 pub mod compress;
 pub mod cpio;
 mod development;
+pub mod disk;
 pub mod elf;
 pub mod error;
 pub mod flash;

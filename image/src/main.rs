@@ -1,6 +1,7 @@
-//! `image build` makes the development image and says how large it became; the other commands ([`release`]) make and sign images of
-//! the appliance.
+//! `image build` makes the development image and says how large it became; the other commands make and sign images of the
+//! appliance ([`release`]) and the disk that boots them ([`make_disk`]).
 
+mod make_disk;
 mod release;
 
 use std::path::PathBuf;
@@ -43,12 +44,14 @@ enum Command {
         #[arg(long, default_value = "target/image-cache")]
         cache: PathBuf,
     },
+    Disk(make_disk::MakeDisk),
     #[command(flatten)]
     Release(release::Release),
 }
 
 fn main() -> ExitCode {
     let (out, programs, srpd, srpctl, lab, compression, cache) = match Arguments::parse().command {
+        Command::Disk(disk) => return disk.run(),
         Command::Release(release) => return release.run(),
         Command::Build { out, programs, srpd, srpctl, lab, compression, cache } => {
             (out, programs, srpd, srpctl, lab, compression, cache)
