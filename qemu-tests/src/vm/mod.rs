@@ -18,6 +18,7 @@
 
 pub mod accelerator;
 pub mod agent;
+pub mod appliance;
 pub mod channel;
 pub mod factory;
 pub mod frame;

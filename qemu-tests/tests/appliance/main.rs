@@ -1,0 +1,218 @@
+//! The appliance's disk in machines of its own: it boots by BIOS and by UEFI, and what is wrong with an image makes the loader
+//! or the initrd take the next one.
+//!
+//! Needs qemu-system-x86_64, ovmf, genimage, mtools, dosfstools, squashfs-tools, grub-pc-bin, grub-efi-amd64-bin and Debian's
+//! package lists; fails naming what is missing.
+
+mod prepared;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use image::appliance::Parts;
+use image::boot::{Block, BootFile, Entry, FlashPath, Priority, Stack, Why};
+use image::bundle::signature_of;
+use image::cpio::Tree;
+use image::disk::FLASH_OFFSET;
+use lab::vm::appliance::{Appliance, Firmware, Hardware};
+use prepared::{Prepared, done, release, strange_key};
+
+/// Longest wait for the next step of a boot, on a host that is busy with something else.
+const LIMIT: Duration = Duration::from_secs(150);
+
+/// One disk, with the folder that it is made from.
+struct Bench {
+    prepared: Prepared,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(folder.path().join("flash/boot")).expect("a folder");
+        Self { prepared: Prepared::get(), folder }
+    }
+
+    fn flash(&self) -> PathBuf {
+        self.folder.path().join("flash")
+    }
+
+    fn disk(&self) -> PathBuf {
+        self.folder.path().join("disk.img")
+    }
+
+    /// The appliance itself, signed, as an image file.
+    fn good(&self, name: &str) {
+        release(&self.prepared.parts, &self.prepared.key, &self.flash().join(name));
+    }
+
+    /// Enters images in this order, makes the disk, and switches a machine on.
+    fn start(&self, images: &[&str], firmware: Firmware) -> Appliance {
+        self.write(&entered(images));
+        self.boot(firmware, 256)
+    }
+
+    /// Something that is no file system.
+    fn some_file(&self) -> PathBuf {
+        let path = self.folder.path().join("some-file");
+        fs::write(&path, vec![7; 100_000]).expect("written");
+        path
+    }
+
+    fn write(&self, stack: &Stack) {
+        let block = Block { stack: stack.clone(), ..Block::default() };
+        fs::write(BootFile::path(&self.flash()), block.encode().expect("it fits")).expect("written");
+    }
+
+    fn boot(&self, firmware: Firmware, memory_mib: u32) -> Appliance {
+        self.prepared.disk(&self.flash(), &self.disk());
+        let (disk, choice) = (self.disk(), &self.prepared.choice);
+        let hardware = Hardware { disk: &disk, firmware, memory_mib, choice, folder: self.folder.path() };
+        done(Appliance::start(&hardware))
+    }
+
+    /// The boot stack as it is on the disk, read as the loader reads it: without the journal.
+    fn stack(&self) -> Stack {
+        let device = format!("{}?offset={FLASH_OFFSET}", self.disk().display());
+        let output = Command::new("debugfs").args(["-R", "cat /boot/boot.sys", &device]).output();
+        let output = output.expect("debugfs is missing: install the Debian package e2fsprogs");
+        Block::decode(&output.stdout).expect("a whole block").stack
+    }
+}
+
+/// A boot stack with these images in this order.
+fn entered(images: &[&str]) -> Stack {
+    let mut stack = Stack::new();
+    for (priority, image) in (10..).step_by(10).zip(images) {
+        let path = |text: &str| FlashPath::new(text).expect("a path");
+        let priority = Priority::new(priority).expect("a priority");
+        stack.put(priority, path(&format!("/{image}")), path("/srp/srpd.toml")).expect("entered");
+    }
+    stack
+}
+
+/// A first root whose first program says so and starts the machine anew.
+fn restless() -> Vec<u8> {
+    const INIT: &[u8] = b"#!/bin/busybox sh\necho 'restless: once more' >/dev/console\nbusybox reboot -f\n";
+    let busybox = fs::read("/bin/busybox").expect("/bin/busybox: install the Debian package busybox-static");
+    let mut tree = Tree::new();
+    done(tree.character_device("dev/console", 0o600, 5, 1));
+    done(tree.file("bin/busybox", 0o755, busybox));
+    done(tree.file("init", 0o755, INIT.to_vec()));
+    tree.to_newc()
+}
+
+fn hear(machine: &mut Appliance, wanted: &str) -> Duration {
+    done(machine.hear(wanted, LIMIT))
+}
+
+/// Waits for the machine to serve and to have marked its slot, and switches it off.
+fn served(mut machine: Appliance) -> String {
+    hear(&mut machine, "srpd ready after");
+    hear(&mut machine, "srp-boot: boot entry");
+    machine.said().to_owned()
+}
+
+fn facts(entry: &Entry) -> (u8, bool, Option<Why>) {
+    (entry.tries.number(), entry.good, entry.why.clone())
+}
+
+#[test]
+fn it_boots_by_bios_to_an_srpd_that_answers_and_is_marked_good_only_then() {
+    boots(Firmware::Bios);
+}
+
+#[test]
+fn it_boots_by_uefi_to_an_srpd_that_answers_and_is_marked_good_only_then() {
+    boots(Firmware::Uefi);
+}
+
+fn boots(firmware: Firmware) {
+    let bench = Bench::new();
+    bench.good("v1.bin");
+    let mut machine = bench.start(&["v1.bin"], firmware);
+    let loader = hear(&mut machine, "srp: loader");
+    let kernel = hear(&mut machine, "srp: kernel");
+    // Before anything of the image runs, the loader has counted, and good it is not yet.
+    assert_eq!(facts(&bench.stack().entries()[0]), (2, false, None));
+    let ready = hear(&mut machine, "srpd ready after");
+    hear(&mut machine, "srp-boot: boot entry 10 (/v1.bin)");
+    assert_eq!(facts(&bench.stack().entries()[0]), (3, true, None));
+    println!("{firmware:?}: seconds after the start of QEMU, {}", bench.prepared.choice);
+    println!("  loader {loader:.1?}, kernel {kernel:.1?}, srpd ready {ready:.1?}");
+}
+
+#[test]
+fn what_the_loader_cannot_trust_is_passed_over_with_its_reason_and_no_kernel_of_it_runs() {
+    let bench = Bench::new();
+    let flash = bench.flash();
+    bench.good("unsigned.bin");
+    fs::remove_file(signature_of(&flash.join("unsigned.bin"))).expect("removed");
+    release(&bench.prepared.parts, &strange_key(), &flash.join("stranger.bin"));
+    bench.good("flipped.bin");
+    flip(&flash.join("flipped.bin"));
+    bench.good("good.bin");
+    let images = ["absent.bin", "unsigned.bin", "stranger.bin", "flipped.bin", "good.bin"];
+    let said = served(bench.start(&images, Firmware::Bios));
+    assert_eq!(said.matches("srp: kernel").count(), 1, "{said}");
+    let stack = bench.stack();
+    let why: Vec<_> = stack.entries().iter().map(|entry| entry.why.clone()).collect();
+    let signature = Some(Why::Signature);
+    assert_eq!(why, [Some(Why::Missing), signature.clone(), signature.clone(), signature, None]);
+    assert!(stack.entries()[4].good);
+}
+
+/// Changes one bit near the end, in the root: nothing that is executed before the root is mounted.
+fn flip(image: &Path) {
+    let mut octets = fs::read(image).expect("readable");
+    let at = octets.len() - 100_000;
+    octets[at] ^= 1;
+    fs::write(image, octets).expect("written");
+}
+
+#[test]
+fn three_boots_that_nothing_found_good_and_the_next_slot_is_booted() {
+    let bench = Bench::new();
+    // The appliance's kernel with a first program that starts over at once: nothing ever marks it good.
+    let initrd = bench.folder.path().join("restless.cpio");
+    fs::write(&initrd, restless()).expect("written");
+    let parts = Parts { initrd, root: bench.some_file(), ..bench.prepared.parts.clone() };
+    release(&parts, &bench.prepared.key, &bench.flash().join("restless.bin"));
+    bench.good("good.bin");
+    let said = served(bench.start(&["restless.bin", "good.bin"], Firmware::Bios));
+    assert_eq!(said.matches("restless: once more").count(), 3, "{said}");
+    let stack = bench.stack();
+    assert_eq!(facts(&stack.entries()[0]), (0, false, Some(Why::Tries)));
+    assert_eq!(facts(&stack.entries()[1]), (3, true, None));
+}
+
+#[test]
+fn a_root_that_fails_is_written_down_by_the_initrd_and_the_next_slot_is_booted() {
+    let bench = Bench::new();
+    // Signed as it should be, and good so far: but what it has for a root is none.
+    let parts = Parts { root: bench.some_file(), ..bench.prepared.parts.clone() };
+    release(&parts, &bench.prepared.key, &bench.flash().join("rootless.bin"));
+    bench.good("good.bin");
+    let mut stack = entered(&["rootless.bin", "good.bin"]);
+    stack.mark_good(stack.entries()[0].priority).expect("marked");
+    bench.write(&stack);
+    let said = served(bench.boot(Firmware::Bios, 256));
+    assert!(said.contains("srp: slot 1: /rootless.bin: cannot mount its root"), "{said}");
+    let stack = bench.stack();
+    assert_eq!(facts(&stack.entries()[0]), (0, false, Some(Why::Root)));
+    assert_eq!(facts(&stack.entries()[1]), (3, true, None));
+}
+
+#[test]
+fn without_a_boot_stack_that_can_be_read_the_first_signed_image_is_booted() {
+    let bench = Bench::new();
+    fs::write(bench.flash().join("another.bin"), "no image").expect("written");
+    bench.good("good.bin");
+    fs::write(BootFile::path(&bench.flash()), [0xff; 4096]).expect("written");
+    let mut machine = bench.boot(Firmware::Uefi, 256);
+    hear(&mut machine, "srp: no slot is left");
+    hear(&mut machine, "srpd ready after");
+    assert!(machine.said().contains("srp: slot 0: /good.bin"), "{}", machine.said());
+}

@@ -1,0 +1,103 @@
+//! What all tests boot: kernel, initrd and root of the appliance, a key, a loader. Each test is a process of its own; the first
+//! makes these and leaves them in a folder that is named after everything they depend on.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use image::Program;
+use image::appliance::Parts;
+use image::bundle::{self, Recipe, Version};
+use image::disk::{Disk, Loader};
+use image::signature::{KeyFiles, SigningKey, keygen};
+use lab::machines::STATIC;
+use lab::vm::Choice;
+use lab::vm::accelerator;
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+
+/// Says what went wrong in its own words.
+pub fn done<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}
+
+pub struct Prepared {
+    pub parts: Parts,
+    pub key: SigningKey,
+    pub choice: Choice,
+    loader: Loader,
+}
+
+impl Prepared {
+    pub fn get() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository");
+        let built =
+            Command::new(root.join("scripts/build-static")).output().expect("scripts/build-static starts");
+        assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let program = |name: &str| Program { name: name.to_owned(), file: target.join(STATIC).join(name) };
+        let programs = ["srpd", "srpctl", "srp-boot"].map(program);
+
+        let mut digest = Sha256::new();
+        let own = std::env::current_exe().expect("own path");
+        for file in programs.iter().map(|program| &program.file).chain([&own]) {
+            digest.update(fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
+        }
+        let digest = digest.finalize();
+        let name = format!("{:016x}", u64::from_be_bytes(*digest.first_chunk().expect("32 octets")));
+        let shelf = Path::new(env!("CARGO_TARGET_TMPDIR")).join("appliance");
+        fs::create_dir_all(&shelf).expect("a folder");
+        let lock = File::create(shelf.join("lock")).expect("a lock");
+        let _held = Flock::lock(lock, FlockArg::LockExclusive).expect("held");
+        let folder = shelf.join(&name);
+        let files = KeyFiles::beside(&folder.join("test.key"));
+        if !folder.join("done").exists() {
+            for old in fs::read_dir(&shelf).expect("readable").flatten().filter(|entry| entry.path().is_dir())
+            {
+                fs::remove_dir_all(old.path()).expect("removed");
+            }
+            done(keygen(&folder, "test", 1));
+            let [srpd, srpctl, srp_boot] = &programs;
+            let (programs, cache) = ([srpd.clone(), srpctl.clone()], target.join("image-cache"));
+            done(Parts::development(&folder, &cache, &programs, srp_boot, &files.public));
+            fs::write(folder.join("done"), "").expect("written");
+        }
+        let parts = Parts::in_folder(&folder);
+        let choice = accelerator::choose(&parts.kernel, &parts.initrd);
+        println!("{choice}");
+        Self {
+            parts,
+            key: done(SigningKey::read(&files)),
+            choice,
+            loader: done(Loader::build(&files.public)),
+        }
+    }
+
+    /// A disk with what is in `flash`.
+    pub fn disk(&self, flash: &Path, out: &Path) {
+        let files = fs::read_dir(flash).expect("readable").flatten();
+        let octets: u64 = files.map(|entry| entry.metadata().expect("readable").len()).sum();
+        let flash_mib = u32::try_from(octets >> 20).expect("a small disk") + 64;
+        done(Disk { loader: &self.loader, flash, flash_mib }.write(out));
+    }
+}
+
+/// A key that no loader knows.
+pub fn strange_key() -> SigningKey {
+    let folder = tempfile::tempdir().expect("a folder");
+    done(SigningKey::read(&done(keygen(folder.path(), "strange", 1))))
+}
+
+/// Writes an image file, signed.
+pub fn release(parts: &Parts, key: &SigningKey, out: &Path) {
+    let version = Version::ours();
+    let recipe = Recipe {
+        kernel: parts.kernel.clone(),
+        initrd: parts.initrd.clone(),
+        root: parts.root.clone(),
+        version,
+        minimum_version: version,
+        build: "test".to_owned(),
+    };
+    done(bundle::write(&recipe, key, out));
+}
