@@ -3,5 +3,5 @@
 pub mod packet;
 mod prober;
 
-pub use packet::{AnswerCode, Bad, Question, Request, Requirement};
+pub use packet::{AnswerCode, Bad, Nas, Question, Request, Requirement};
 pub use prober::{Counters, Prober, Settings};

@@ -15,6 +15,8 @@
 //! nothing a stranger chooses stands between header and proof (CVE-2024-3596); in an answer it may stand anywhere.
 //! Sources: RFC 2865 sections 3, 4 and 5, RFC 5997 sections 3 and 4.
 
+use std::net::IpAddr;
+
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 
@@ -36,9 +38,11 @@ const STATUS_SERVER: u8 = 12;
 
 const USER_NAME: u8 = 1;
 const USER_PASSWORD: u8 = 2;
+const NAS_IP_ADDRESS: u8 = 4;
 const SERVICE_TYPE: u8 = 6;
 const NAS_IDENTIFIER: u8 = 32;
 const MESSAGE_AUTHENTICATOR: u8 = 80;
+const NAS_IPV6_ADDRESS: u8 = 95;
 
 /// Service-Type 8: nobody is to be let in, only judged (RFC 2865 section 5.6).
 const AUTHENTICATE_ONLY: [u8; 4] = [0, 0, 0, 8];
@@ -55,6 +59,15 @@ pub enum Question {
     },
     /// Status-Server: the server answers for itself, whatever stands behind it.
     StatusServer,
+}
+
+/// Who asks, as the server knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nas {
+    /// NAS-Identifier, 1 ..= 253 octets.
+    pub identifier: String,
+    /// NAS-IP-Address (RFC 2865 section 5.4) or NAS-IPv6-Address (RFC 3162 section 2.1), if it says one.
+    pub address: Option<IpAddr>,
 }
 
 /// Whether an answer has to have a Message-Authenticator (CVE-2024-3596). One that is there has to be right in any case.
@@ -185,7 +198,7 @@ impl Bad {
 }
 
 /// Writes a request. Texts that are too long are cut; the configuration refuses them before.
-pub fn encode(request: &Request, question: &Question, nas_identifier: &str, secret: &Secret) -> Vec<u8> {
+pub fn encode(request: &Request, question: &Question, nas: &Nas, secret: &Secret) -> Vec<u8> {
     let code = match question {
         Question::AccessRequest { .. } => ACCESS_REQUEST,
         Question::StatusServer => STATUS_SERVER,
@@ -198,8 +211,13 @@ pub fn encode(request: &Request, question: &Question, nas_identifier: &str, secr
         put(&mut packet, USER_PASSWORD, &hidden(password, &request.authenticator, secret));
         put(&mut packet, SERVICE_TYPE, &AUTHENTICATE_ONLY);
     }
-    put(&mut packet, NAS_IDENTIFIER, nas_identifier.as_bytes());
-    let length = u16::try_from(packet.len()).unwrap_or(u16::MAX); // five attributes of 255 octets at most
+    match nas.address {
+        Some(IpAddr::V4(address)) => put(&mut packet, NAS_IP_ADDRESS, &address.octets()),
+        Some(IpAddr::V6(address)) => put(&mut packet, NAS_IPV6_ADDRESS, &address.octets()),
+        None => {}
+    }
+    put(&mut packet, NAS_IDENTIFIER, nas.identifier.as_bytes());
+    let length = u16::try_from(packet.len()).unwrap_or(u16::MAX); // six attributes of 255 octets at most
     packet[2..4].copy_from_slice(&length.to_be_bytes());
     let proof = keyed(secret, &[&packet]);
     packet[HEADER + 2..HEADER + 18].copy_from_slice(&proof.finalize().into_bytes());

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::packet::{AnswerCode, Bad, Question, Request, Requirement, decode, encode};
+use super::packet::{AnswerCode, Bad, Nas, Question, Request, Requirement, decode, encode};
 use crate::types::{Secret, Standing, State, Time, span};
 
 /// Requests that are remembered after their time, to tell a late answer from a forged one.
@@ -21,8 +21,8 @@ const REMEMBERED: usize = 32;
 pub struct Settings {
     /// What is asked.
     pub question: Question,
-    /// NAS-Identifier, 1 ..= 253 octets.
-    pub nas_identifier: String,
+    /// Who asks.
+    pub nas: Nas,
     /// Shared with the server.
     pub secret: Secret,
     /// From one round to the next; not zero.
@@ -174,7 +174,7 @@ impl Prober {
         self.phase = Phase::Asking { began, sent: now, request, expired };
         self.counters.sent += 1;
         let settings = &self.settings;
-        Some(encode(&request, &settings.question, &settings.nas_identifier, &settings.secret))
+        Some(encode(&request, &settings.question, &settings.nas, &settings.secret))
     }
 
     /// A datagram from the server's address and port.

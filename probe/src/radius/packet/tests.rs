@@ -73,10 +73,16 @@ fn answer_of_the_example_is_proved_and_not_enough_where_a_message_authenticator_
 
 #[test]
 fn requests_begin_with_their_message_authenticator() {
-    for (question, code, kinds) in
-        [(nemo(), 1, &[80, 1, 2, 6, 32][..]), (Question::StatusServer, 12, &[80, 32][..])]
-    {
-        let packet = encode(&REQUEST, &question, "east", &secret());
+    let address = |text: &str| Some(text.parse().expect("an address"));
+    for (question, address, code, kinds) in [
+        (nemo(), None, 1, &[80, 1, 2, 6, 32][..]),
+        (nemo(), address("203.0.113.1"), 1, &[80, 1, 2, 6, 4, 32][..]),
+        (nemo(), address("2001:db8::1"), 1, &[80, 1, 2, 6, 95, 32][..]),
+        (Question::StatusServer, None, 12, &[80, 32][..]),
+        (Question::StatusServer, address("203.0.113.1"), 12, &[80, 4, 32][..]),
+    ] {
+        let nas = Nas { identifier: "east".into(), address };
+        let packet = encode(&REQUEST, &question, &nas, &secret());
         assert_eq!((packet[0], packet[1]), (code, 0));
         assert_eq!(usize::from(u16::from_be_bytes([packet[2], packet[3]])), packet.len());
         let (mut at, mut found) = (HEADER, Vec::new());

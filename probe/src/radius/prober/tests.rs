@@ -13,7 +13,7 @@ fn secret() -> Secret {
 fn settings(max_retries: u16) -> Settings {
     Settings {
         question: Question::StatusServer,
-        nas_identifier: "east".into(),
+        nas: Nas { identifier: "east".into(), address: None },
         secret: secret(),
         probe_interval: PROBE,
         retry_interval: RETRY,

@@ -26,6 +26,8 @@ pub struct AuthProbeConfig {
     pub question: AuthQuestion,
     /// NAS-Identifier; default `srp`.
     pub nas_identifier: String,
+    /// NAS-IP-Address or NAS-IPv6-Address, if it says one (CTX-1).
+    pub nas_ip_address: Option<IpAddr>,
     /// From one round of requests to the next, 100 ms ..= 3600 s; default 10 s.
     pub probe_interval: Span,
     /// How long an answer may take, 100 ms ..= 60 s; default 3 s.
@@ -154,6 +156,7 @@ pub(super) fn read_auth(
 fn read_probe(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result<AuthProbeConfig, Reported> {
     let question = read_question(s, base);
     let nas_identifier = s.or("nas-identifier", &AttributeText, "srp".into());
+    let nas_ip_address = s.optional("nas-ip-address", &Address);
     let interval = |max| Duration { min: Span::millis(100), max };
     let probe_interval = s.or("probe-interval", &interval(Span::secs(3_600)), Span::secs(10));
     let retry_interval = s.or("retry-interval", &interval(Span::secs(60)), Span::secs(3));
@@ -173,6 +176,7 @@ fn read_probe(s: &Section<'_, '_>, base: &Path, ledger: &mut Ledger) -> Result<A
     Ok(AuthProbeConfig {
         question: question?,
         nas_identifier: nas_identifier?.value,
+        nas_ip_address: nas_ip_address?.map(|address| address.value),
         probe_interval: probe_interval?.value,
         retry_interval: retry_interval?.value,
         max_retries: max_retries?.value,

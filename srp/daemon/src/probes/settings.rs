@@ -10,7 +10,7 @@ use std::time::Duration;
 use ::probe::Secret;
 use ::probe::diameter::Settings as DiameterSettings;
 use ::probe::radius::packet::MAX_PASSWORD;
-use ::probe::radius::{Question, Requirement, Settings as RadiusSettings};
+use ::probe::radius::{Nas, Question, Requirement, Settings as RadiusSettings};
 use srp_core::chassis::MonitorId;
 use srp_core::config::{
     AuthProbeConfig, AuthQuestion, AuthServerConfig, Config, DiameterConfig, SignedAnswers,
@@ -128,7 +128,7 @@ fn servers(probe: &AuthProbeConfig) -> Result<Vec<ServerSettings>, SecretError> 
             source: server.source_address,
             settings: RadiusSettings {
                 question: question.clone(),
-                nas_identifier: probe.nas_identifier.clone(),
+                nas: Nas { identifier: probe.nas_identifier.clone(), address: probe.nas_ip_address },
                 secret,
                 probe_interval: Duration::from(probe.probe_interval),
                 retry_interval: Duration::from(probe.retry_interval),

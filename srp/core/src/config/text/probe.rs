@@ -15,6 +15,7 @@ pub(super) fn authentication(probe: &AuthProbeConfig) -> Vec<Table> {
     };
     let head = head
         .text("nas-identifier", &probe.nas_identifier)
+        .maybe("nas-ip-address", probe.nas_ip_address)
         .span("probe-interval", probe.probe_interval)
         .span("retry-interval", probe.retry_interval)
         .bare("max-retries", probe.max_retries)

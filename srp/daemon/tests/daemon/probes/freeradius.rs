@@ -31,7 +31,11 @@ fn start(place: &Place, port: u16, shared: &str, more: &str) -> Server {
     let at = folder.display();
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file of FreeRADIUS");
     write("dictionary", "$INCLUDE /usr/share/freeradius/dictionary\n");
-    write("users", "probe Cleartext-Password := \"hello\"\n");
+    write(
+        "users",
+        "probe Cleartext-Password := \"hello\"\n\
+         core NAS-IP-Address == 203.0.113.1, Cleartext-Password := \"hello\"\n",
+    );
     write(
         "radiusd.conf",
         &format!(
@@ -137,6 +141,23 @@ fn mon_1_freeradius_that_accepts_or_rejects_is_up() {
     let all = shown("rejected", show, |all| all[0].rejects > 1);
     assert_eq!((all[0].state.as_str(), all[0].reason.as_str()), ("Up", "answers with Access-Reject"));
     assert_eq!(all[0].downs, 0);
+}
+
+/// A user whom the server accepts from one NAS alone.
+#[test]
+fn ctx_1_nas_ip_address_reaches_freeradius() {
+    let pair = Pair::new();
+    let _radius = freeradius(&pair.west, 1812, "testing123");
+    let core = ACCESS.replace("\"probe\"", "\"core\"");
+    let daemon = chassis(&pair, &format!("{core}nas-ip-address = \"203.0.113.2\"\n{}", server(1812)));
+    let show = || servers(&daemon);
+    let all = shown("rejected", show, |all| all[0].rejects > 1);
+    assert_eq!(all[0].accepts, 0);
+    let file = pair.file("east.toml");
+    let text = fs::read_to_string(&file).expect("the file");
+    fs::write(&file, text.replace("203.0.113.2", "203.0.113.1")).expect("the file");
+    daemon.signal(Signal::SIGHUP);
+    shown("accepted", show, |all| all[0].accepts > 1);
 }
 
 #[test]
