@@ -16,10 +16,12 @@
 use std::fmt;
 
 pub mod block;
+mod booted;
 pub mod file;
 mod path;
 
 pub use block::{Block, BlockError};
+pub use booted::{Booted, Fate, fates};
 pub use file::{BootFile, FileError};
 pub use path::{FlashPath, PathError};
 

@@ -1,6 +1,7 @@
 //! The command line, in the words of the public commands; any unambiguous beginning of a word will do.
 
 mod events;
+pub mod flash;
 mod request;
 
 use std::net::IpAddr;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 use crate::configure::{Configure, Save};
 use events::{EventFilter, ShowSnmp};
+use flash::{Boot, Filesystem, No};
 
 /// Operator commands of the redundancy pair.
 #[derive(Debug, Parser)]
@@ -33,6 +35,18 @@ pub struct Args {
     #[arg(long, global = true, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
     #[arg(require_equals = true, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub watch: Option<u64>,
+
+    /// Where the data partition is mounted
+    #[arg(long, global = true, value_name = "DIR", default_value = "/flash")]
+    pub flash: PathBuf,
+
+    /// Public keys of the loader, by which images are verified
+    #[arg(long, global = true, value_name = "FILE", default_value = image::signature::KEYRING)]
+    pub keys: PathBuf,
+
+    /// What the kernel was started with
+    #[arg(long, global = true, value_name = "FILE", default_value = "/proc/cmdline", hide = true)]
+    pub command_line: PathBuf,
 
     /// What to do.
     #[command(subcommand)]
@@ -80,6 +94,51 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         action: Configure,
+    },
+    /// Say what is booted, on this machine; works without srpd
+    #[command(infer_subcommands = true)]
+    Boot {
+        /// What to do.
+        #[command(subcommand)]
+        what: Boot,
+    },
+    /// Take back what a command entered
+    #[command(infer_subcommands = true)]
+    No {
+        /// Which.
+        #[command(subcommand)]
+        what: No,
+    },
+    /// List the files of a folder, and the room beside them
+    Directory {
+        /// The folder [default: /flash]
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
+    /// Copy a file to or from here; one of both is a path
+    Copy {
+        /// A path, or file://, sftp://, https://, http:// or ftp://
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// The same; a folder takes the name along
+        #[arg(value_name = "TO")]
+        to: String,
+        /// Replace what is there without a question; -noconfirm does, too
+        #[arg(long)]
+        noconfirm: bool,
+    },
+    /// See that the disk has what was written
+    #[command(infer_subcommands = true)]
+    Filesystem {
+        /// What to do.
+        #[command(subcommand)]
+        what: Filesystem,
+    },
+    /// Restart this chassis into what the boot stack says
+    Reload {
+        /// Without a question; -noconfirm does, too
+        #[arg(long)]
+        noconfirm: bool,
     },
     /// Keep the running configuration
     #[command(infer_subcommands = true)]
@@ -134,6 +193,16 @@ pub enum Show {
         #[command(subcommand)]
         what: ShowIp,
     },
+    /// What was booted, what was passed over and why, and what is next
+    Boot,
+    /// Release of what runs, or everything that is right and wrong with an image
+    Version {
+        /// The image
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Build of what runs, with its members and their checksums
+    Build,
     /// Timeline of the last switchover, or a list of all since the start
     Switchover {
         /// Which

@@ -2,12 +2,13 @@
 //!
 //! A command line becomes a request (`args`), the request goes over the socket and an answer comes back (`client`), and
 //! the answer becomes text (`render`, pure). `keygen` and `import` (pure but for its file) work without srpd, and
-//! `configure` with the file itself. Exit status: 0 done, 1 refused or failed with
+//! `configure` with the file itself, `flash` with this machine's disk. Exit status: 0 done, 1 refused or failed with
 //! the reasons on standard error, 2 wrong usage.
 
 mod args;
 mod client;
 mod configure;
+mod flash;
 mod import;
 mod keygen;
 mod live;
@@ -28,7 +29,14 @@ use args::{Args, Command, Show, ShowSupport};
 use configure::{ConfigureError, Done};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    // The public word has one dash, which would be a bundle of letters here.
+    let words =
+        std::env::args_os().map(|word| if word == "-noconfirm" { "--noconfirm".into() } else { word });
+    let args = Args::parse_from(words);
+    if let Some(said) = flash::run(&args) {
+        let text = if args.json { render::pretty(&said.json) } else { said.text };
+        return finish(&text, &said.reasons);
+    }
     match &args.command {
         Command::Keygen { out, names } => done(keygen::keygen(out, names)),
         Command::Import { file } => imported(file, args.json),
@@ -45,9 +53,16 @@ fn main() -> ExitCode {
         Command::Show { what: Show::Support { what: ShowSupport::Details { scope: _, file } } } => {
             done(support::write(&args, file))
         }
-        Command::Show { .. } | Command::Clear { .. } | Command::Dump { .. } | Command::Srp { .. } => {
-            ask(&args)
-        }
+        Command::Show { .. }
+        | Command::Clear { .. }
+        | Command::Dump { .. }
+        | Command::Srp { .. }
+        | Command::Boot { .. }
+        | Command::No { .. }
+        | Command::Directory { .. }
+        | Command::Copy { .. }
+        | Command::Filesystem { .. }
+        | Command::Reload { .. } => ask(&args),
     }
 }
 

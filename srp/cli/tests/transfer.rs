@@ -1,4 +1,4 @@
-//! `save configuration URL` and `configure load URL`, with OpenSSH's and a TLS server at the other end, in a namespace.
+//! `save configuration URL`, `configure load URL` and `copy`, with OpenSSH's and a TLS server at the other end, in a namespace.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -107,6 +107,33 @@ impl Bench {
         assert_eq!(compared["changes"][0]["needs_restart"], true);
     }
 
+    /// Copies an image that lies in `folder`, which is `url`, to a `/flash` of its own; returns what was said, and the `/flash`.
+    fn copies_an_image(&self, folder: &Path, url: &str) -> (String, TempDir) {
+        let flash = tempfile::tempdir().expect("a folder");
+        fs::write(folder.join("a.bin"), "an image").expect("a file");
+        let to = flash.path().display().to_string();
+        let copied = self.srpctl(&["--flash", &to, "copy", &format!("{url}/a.bin"), &to]);
+        let said = String::from_utf8_lossy(&copied.stdout).into_owned();
+        assert!(copied.status.success(), "{said}{}", String::from_utf8_lossy(&copied.stderr));
+        assert_eq!(fs::read_to_string(flash.path().join("a.bin")).expect("it arrived"), "an image");
+        (said, flash)
+    }
+
+    /// An image comes to `/flash` with its signature, and without one where there is none.
+    fn images_come_with_their_signatures(&self, folder: &Path, url: &str) {
+        let (said, _) = self.copies_an_image(folder, url);
+        assert!(said.contains("Not signed yet, and the loader boots nothing unsigned: "), "{said}");
+        fs::write(folder.join("a.bin.sig"), "its signature").expect("a file");
+        let (said, flash) = self.copies_an_image(folder, url);
+        assert!(said.contains("Its signature came with it"), "{said}");
+        assert_eq!(fs::read_to_string(flash.path().join("a.bin.sig")).expect("it arrived"), "its signature");
+        let left = fs::read_dir(flash.path().join("boot/incoming")).expect("a folder").count();
+        assert_eq!(left, 0, "no partial file is left");
+        for name in ["a.bin", "a.bin.sig"] {
+            fs::remove_file(folder.join(name)).expect("it was there");
+        }
+    }
+
     fn refused(&self, to: &str, says: &str) {
         let saved = self.save(to);
         let said = String::from_utf8_lossy(&saved.stderr).into_owned();
@@ -167,6 +194,15 @@ fn ops_10_a_configuration_is_kept_on_and_fetched_from_a_machine_with_openssh() {
     let names = fs::read_dir(&folder).expect("a folder").count();
     assert_eq!(names, 2, "no partial file is left");
 
+    bench.images_come_with_their_signatures(
+        &folder,
+        &format!("sftp://root@127.0.0.1:2022{}", folder.display()),
+    );
+    let elsewhere = format!("sftp://root@127.0.0.1:2022{}/again.toml", folder.display());
+    let copied = bench.srpctl(&["copy", &bench.path("srp.toml").display().to_string(), &elsewhere]);
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    assert_eq!(fs::read_to_string(folder.join("again.toml")).expect("it arrived"), TEXT);
+
     bench.refused(&format!("sftp://root@127.0.0.1:2022{}/no/copy.toml", folder.display()), "No such file");
     // A host that nobody vouches for gets nothing.
     fs::write(bench.path("known"), "").expect("a file");
@@ -205,6 +241,7 @@ fn ops_10_a_configuration_is_kept_on_and_fetched_from_a_web_server_over_tls() {
 
     let there = bench.path("there/copy.toml");
     bench.goes_and_comes("https://localhost:8443/copy.toml", &there);
+    bench.images_come_with_their_signatures(&bench.path("there"), "https://localhost:8443");
     bench.refused("https://localhost:8443/no/copy.toml", "403");
     // The name of the certificate is another one.
     bench.refused("https://127.0.0.1:8443/copy.toml", "127.0.0.1");

@@ -25,7 +25,8 @@ const ROWS: &[(&str, u32, u32)] = &[
     ("POOL", 1, 2),
     ("SHOW", 1, 1),
     ("SHOW", 9, 11),
-    ("IMG", 1, 4),
+    ("IMG", 1, 5),
+    ("OPS", 9, 9),
 ];
 
 fn workspace() -> PathBuf {

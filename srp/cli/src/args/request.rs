@@ -62,7 +62,15 @@ impl Args {
             Command::Srp { action: Srp::TerminatePostProcess } => show(Request::TerminatePostProcess),
             Command::Srp { action: Srp::ResetAuthProbeFail } => show(Request::ResetAuthProbeFail),
             Command::Srp { action: Srp::ResetDiameterFail } => show(Request::ResetDiameterFail),
-            Command::Show { what: Show::Support { .. } }
+            Command::Show {
+                what: Show::Support { .. } | Show::Boot | Show::Version { .. } | Show::Build,
+            }
+            | Command::Boot { .. }
+            | Command::No { .. }
+            | Command::Directory { .. }
+            | Command::Copy { .. }
+            | Command::Filesystem { .. }
+            | Command::Reload { .. }
             | Command::Completion { .. }
             | Command::Man { .. }
             | Command::Keygen { .. }

@@ -14,8 +14,8 @@ mod probes;
 mod routes;
 mod statistics;
 mod switchover;
-mod table;
-mod time;
+pub mod table;
+pub mod time;
 mod validation;
 
 pub use time::wall;
@@ -133,7 +133,8 @@ fn post_process(ended: PostProcessTerminated) -> &'static str {
     }
 }
 
-fn pretty<T: Serialize>(body: &T) -> String {
+/// Any answer as JSON.
+pub fn pretty<T: Serialize>(body: &T) -> String {
     // These types have no maps with keys that are not text and no serializer that fails.
     serde_json::to_string_pretty(body).map(|text| text + "\n").unwrap_or_default()
 }
