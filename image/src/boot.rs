@@ -16,12 +16,12 @@
 use std::fmt;
 
 pub mod block;
-mod booted;
+mod fate;
 pub mod file;
 mod path;
 
 pub use block::{Block, BlockError};
-pub use booted::{Booted, Fate, fates};
+pub use fate::{Fate, fates};
 pub use file::{BootFile, FileError};
 pub use path::{FlashPath, PathError};
 

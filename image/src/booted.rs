@@ -8,6 +8,8 @@
 //! srp.uncounted       no slot was left: the last resort
 //! ```
 
+use crate::boot::{Entry, Stack};
+
 /// What the loader said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Booted {
@@ -37,6 +39,15 @@ impl Booted {
             }
         }
         booted
+    }
+
+    /// The entry that was booted. An operator may have entered others since, so that its slot is another one now; of several alike,
+    /// that of the slot.
+    pub fn entry<'a>(&self, stack: &'a Stack) -> Option<&'a Entry> {
+        let (image, config) = (self.image.as_deref()?, self.config.as_deref()?);
+        let is_own = |entry: &&Entry| entry.image.as_str() == image && entry.config.as_str() == config;
+        let by_slot = self.slot.and_then(|slot| stack.entries().get(slot.checked_sub(1)?));
+        by_slot.filter(is_own).or_else(|| stack.entries().iter().find(is_own))
     }
 }
 

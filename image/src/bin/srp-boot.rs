@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use image::boot::file::change;
-use image::boot::{BootFile, Entry, FileError, FlashPath, Stack, StackError, Why};
+use image::boot::{BootFile, Entry, FileError, Stack, StackError, Why};
 use image::booted::Booted;
 use image::root_part;
 
@@ -92,17 +92,10 @@ fn run(words: &[String]) -> Result<Option<String>, BootError> {
     }
 }
 
-/// The entry that was booted. An operator may have entered others since, so that its slot is another one now.
+/// The entry that was booted.
 fn own<'a>(stack: &'a Stack, booted: &Booted) -> Result<&'a Entry, BootError> {
     let image = booted.image.as_deref().ok_or(BootError::NoImage)?;
-    let is_own = |entry: &&Entry| {
-        entry.image.as_str() == image && booted.config.as_deref() == Some(FlashPath::as_str(&entry.config))
-    };
-    let by_slot = booted.slot.and_then(|slot| stack.entries().get(slot.checked_sub(1)?));
-    by_slot
-        .filter(is_own)
-        .or_else(|| stack.entries().iter().find(is_own))
-        .ok_or_else(|| BootError::NoSlot { image: image.to_owned() })
+    booted.entry(stack).ok_or_else(|| BootError::NoSlot { image: image.to_owned() })
 }
 
 fn mark(

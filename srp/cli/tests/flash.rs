@@ -279,7 +279,7 @@ Priority  Image             Configuration    State  Tries  Last Boot
         (&json["entries"][1]["why"], &json["entries"][2]["booted"]),
         (&"signature".into(), &true.into())
     );
-    fs::write(machine.path("cmdline"), "srp.slot=0 srp.image=/old.bin\n").expect("a file");
+    fs::write(machine.path("cmdline"), "srp.slot=0 srp.image=/old.bin srp.uncounted\n").expect("a file");
     assert!(machine.says("show boot").starts_with("Booted:  /flash/old.bin, as last resort: no boot entry"));
 }
 

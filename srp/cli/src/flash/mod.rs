@@ -10,7 +10,8 @@ mod show;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use image::boot::{BootFile, Booted, Entry, FileError, FlashPath, PathError, StackError, file};
+use image::boot::{BootFile, Entry, FileError, FlashPath, PathError, StackError, file};
+use image::booted::Booted;
 use image::bundle::Version;
 use image::flash::{Flash, FlashError, NewEntry};
 use image::signature::{Keys, KeysError};
@@ -143,10 +144,14 @@ impl Places<'_> {
         path.on(self.flash).display().to_string()
     }
 
-    /// What runs; `None` where the machine was not booted by the loader.
-    fn booted(&self) -> Option<Booted> {
-        let line = std::fs::read_to_string(self.command_line).ok()?;
-        Booted::of_command_line(&line)
+    /// What the loader said; nothing where the machine was not booted by it.
+    fn booted(&self) -> Booted {
+        Booted::read(&std::fs::read_to_string(self.command_line).unwrap_or_default())
+    }
+
+    /// The image that runs; `None` where the machine was not booted by the loader.
+    fn running(&self) -> Option<FlashPath> {
+        FlashPath::new(self.booted().image?).ok()
     }
 
     fn entry(&self, entry: &Entry) -> Value {

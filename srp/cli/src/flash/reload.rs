@@ -10,7 +10,7 @@ use super::{CommandError, Places, Said, confirm};
 
 /// Synchronises `/flash`, then has init restart the machine: srpd hands over to a healthy Standby on the way down.
 pub fn reload(places: &Places<'_>, noconfirm: bool) -> Result<Said, CommandError> {
-    if places.booted().is_none() {
+    if places.running().is_none() {
         return Err(CommandError::NoAppliance);
     }
     // A damaged or missing stack stops nobody: the loader boots something all the same, and the operator is told.

@@ -18,21 +18,18 @@ use crate::render::time::ctime;
 /// What was booted, what was passed over and why, and what is next.
 pub fn boot(places: &Places<'_>) -> Said {
     let booted = places.booted();
-    let at_boot = match &booted {
+    let on_flash = |path: &Option<String>| path.as_ref().map(|path| on_flash(places, path));
+    let (image, config) = (on_flash(&booted.image), on_flash(&booted.config));
+    let at_boot = match &image {
         None => "not from an image by the appliance's loader".to_owned(),
-        Some(booted) => match (&booted.config, booted.slot) {
-            (Some(config), Some(_)) => {
-                format!("{} with {}", places.shown(&booted.image), places.shown(config))
-            }
-            _ => format!("{}, as last resort: no boot entry could be booted", places.shown(&booted.image)),
-        },
+        Some(image) if booted.uncounted => format!("{image}, as last resort: no boot entry could be booted"),
+        Some(image) => {
+            let config = config.as_deref().unwrap_or("the configuration of the machine");
+            format!("{image} with {config}")
+        }
     };
-    let booted_json = booted.as_ref().map(|booted| {
-        json!({
-            "image": places.shown(&booted.image),
-            "config": booted.config.as_ref().map(|config| places.shown(config)),
-            "slot": booted.slot,
-        })
+    let booted_json = image.as_ref().map(|image| {
+        json!({ "image": image, "config": config, "slot": booted.slot, "last-resort": booted.uncounted })
     });
     let block = match BootFile::read(places.flash) {
         Ok(block) => block,
@@ -47,7 +44,7 @@ pub fn boot(places: &Places<'_>) -> Said {
         || "the first signed image that the loader finds: no entry has tries left".to_owned(),
         |entry| format!("priority {}, {}", entry.priority, places.shown(&entry.image)),
     );
-    let fates = fates(&block.stack, booted.as_ref());
+    let fates = fates(&block.stack, &booted);
     let rows = block.stack.entries().iter().zip(&fates).map(|(entry, fate)| row(places, entry, fate));
     let rows: Vec<_> = rows.collect();
     let header = [
@@ -73,6 +70,11 @@ pub fn boot(places: &Places<'_>) -> Said {
         text + "\n" + &table(&header, &rows)
     };
     Said::new(text, json!({ "booted": booted_json, "next": next_json, "entries": entries }))
+}
+
+/// A path of the loader as an operator writes it.
+fn on_flash(places: &Places<'_>, path: &str) -> String {
+    places.flash.join(path.trim_start_matches('/')).display().to_string()
 }
 
 fn state(entry: &Entry) -> &'static str {
@@ -108,11 +110,11 @@ fn entry_json(places: &Places<'_>, entry: &Entry, fate: &Fate) -> Value {
 
 /// The image that runs, where one does and can be read.
 fn running(places: &Places<'_>) -> (Option<FlashPath>, Result<Manifest, String>) {
-    match places.booted() {
+    match places.running() {
         None => (None, Err("none: this machine was not booted from an image".to_owned())),
-        Some(booted) => {
-            let read = bundle::read(&booted.image.on(places.flash));
-            (Some(booted.image), read.map(|bundle| bundle.manifest).map_err(|error| error.to_string()))
+        Some(image) => {
+            let read = bundle::read(&image.on(places.flash));
+            (Some(image), read.map(|bundle| bundle.manifest).map_err(|error| error.to_string()))
         }
     }
 }
