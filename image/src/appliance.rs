@@ -85,6 +85,9 @@ const MODULES: [&str; 29] = [
     "softdog",
 ];
 
+/// First program of the initrd.
+pub(crate) const INIT: &[u8] = include_bytes!("../appliance/initrd/init");
+
 /// What leads to a disk and to a root in a file of it.
 const DISK_MODULES: [&str; 6] = ["virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "loop", "squashfs"];
 
@@ -200,15 +203,20 @@ fn root(
 
 /// The initrd: busybox, the drivers of disks, and `srp-boot`.
 fn initrd(kernel: &Kernel, cache: &Cache, srp_boot: &Program) -> Result<Tree, ImageError> {
+    let mut tree = first_root()?;
+    let selection = Selection { packages: &["busybox-static"], programs: &[], modules: &DISK_MODULES };
+    root::fill(&mut tree, kernel, cache, &selection, std::slice::from_ref(srp_boot))?;
+    Ok(tree)
+}
+
+/// What every initrd is, without its programs: folders, the two devices that init needs before devtmpfs is there, and init.
+pub(crate) fn first_root() -> Result<Tree, ImageError> {
     let mut tree = Tree::new();
     for folder in ["flash", "newroot", "proc", "run", "sys"] {
         tree.folder(folder, 0o755)?;
     }
-    // Before devtmpfs is there, init talks to these.
     tree.character_device("dev/console", 0o600, 5, 1)?;
     tree.character_device("dev/null", 0o666, 1, 3)?;
-    tree.file("init", 0o755, include_bytes!("../appliance/initrd/init").to_vec())?;
-    let selection = Selection { packages: &["busybox-static"], programs: &[], modules: &DISK_MODULES };
-    root::fill(&mut tree, kernel, cache, &selection, std::slice::from_ref(srp_boot))?;
+    tree.file("init", 0o755, INIT.to_vec())?;
     Ok(tree)
 }

@@ -100,6 +100,16 @@ pub enum ImageError {
         /// The program on this machine.
         path: PathBuf,
     },
+    /// The busybox of a target cannot do what the first program needs.
+    #[error(
+        "{target}: busybox has no {applet}, which the initrd needs: switch it on in busybox's configuration"
+    )]
+    NoApplet {
+        /// The target folder.
+        target: PathBuf,
+        /// What it lacks.
+        applet: &'static str,
+    },
     /// A program for the image would look for shared libraries that the image does not have.
     #[error("{path} is dynamically linked (it needs {needs}): build it with scripts/build-static")]
     NotStatic {

@@ -40,6 +40,7 @@ mod root;
 pub mod root_part;
 pub mod signature;
 mod squashfs;
+pub mod target;
 mod tool;
 
 pub use compress::Compression;

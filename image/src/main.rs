@@ -44,6 +44,15 @@ enum Command {
         #[arg(long, default_value = "target/image-cache")]
         cache: PathBuf,
     },
+    /// Make the initrd of an image out of the target folder of Buildroot.
+    Initrd {
+        /// The target folder: bin/busybox, usr/bin/srp-boot and their libraries.
+        #[arg(long)]
+        target: PathBuf,
+        /// The initrd, packed.
+        #[arg(long)]
+        out: PathBuf,
+    },
     Disk(make_disk::MakeDisk),
     #[command(flatten)]
     Release(release::Release),
@@ -52,6 +61,7 @@ enum Command {
 fn main() -> ExitCode {
     let (out, programs, srpd, srpctl, lab, compression, cache) = match Arguments::parse().command {
         Command::Disk(disk) => return disk.run(),
+        Command::Initrd { target, out } => return done(image::target::write_initrd(&target, &out)),
         Command::Release(release) => return release.run(),
         Command::Build { out, programs, srpd, srpctl, lab, compression, cache } => {
             (out, programs, srpd, srpctl, lab, compression, cache)
@@ -62,13 +72,14 @@ fn main() -> ExitCode {
         file: file.unwrap_or_else(|| programs.join(name)),
     };
     let programs = vec![program("srpd", srpd), program("srpctl", srpctl), program("lab", lab)];
-    match image::build(&Recipe { programs, compression, cache, out }) {
-        Ok(image) => {
-            report(&image);
-            ExitCode::SUCCESS
-        }
+    done(image::build(&Recipe { programs, compression, cache, out }).map(|image| report(&image)))
+}
+
+fn done(result: Result<(), ImageError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            fail(&error);
+            eprintln!("image: {error}");
             ExitCode::FAILURE
         }
     }
@@ -84,8 +95,4 @@ fn report(image: &Image) {
     for (name, facts) in &manifest.programs {
         row(facts.octets, &format!("of which {name}"));
     }
-}
-
-fn fail(error: &ImageError) {
-    eprintln!("image: {error}");
 }

@@ -11,7 +11,7 @@ use image::Program;
 use image::appliance::Parts;
 use image::boot::{Block, BootFile, FlashPath, Priority, Stack};
 use image::bundle::{self, Recipe, Version};
-use image::disk::{Disk, LEAST_FLASH_MIB, Loader};
+use image::disk::{DEBIAN_MODULES, Disk, LEAST_FLASH_MIB, Loader};
 use image::signature::{KeyFiles, SigningKey, keygen};
 
 /// The configuration of the first boot entry; the machine makes it when it first starts.
@@ -35,6 +35,9 @@ pub struct MakeDisk {
     /// Folder in which packages are kept between builds
     #[arg(long, value_name = "DIR", default_value = "target/image-cache")]
     cache: PathBuf,
+    /// Folder of GRUB's modules, with i386-pc and x86_64-efi in it
+    #[arg(long, value_name = "DIR", default_value = DEBIAN_MODULES)]
+    grub: PathBuf,
     /// Size of /flash
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     #[arg(value_parser = clap::value_parser!(u32).range(i64::from(LEAST_FLASH_MIB)..=1 << 20))]
@@ -90,7 +93,7 @@ impl MakeDisk {
         }
         fs::write(&stack, first_entry(&name)?)?;
         let disk = self.out.join("disk.img");
-        let loader = Loader::build(&files.public)?;
+        let loader = Loader::build(&files.public, &self.grub)?;
         Disk { loader: &loader, flash: flash.path(), flash_mib: self.flash_mib }.write(&disk)?;
 
         for file in [&recipe.kernel, &recipe.initrd, &recipe.root, &image, &disk] {

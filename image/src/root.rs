@@ -102,14 +102,27 @@ fn add_programs_of_packages(
         open.extend(needed(&file, &contents)?.into_iter().map(|library| (library, name.to_owned())));
         tree.file(&format!("usr/sbin/{name}"), 0o755, contents)?;
     }
+    let place = |library: &str| {
+        let folder = if library == LOADER { "lib64" } else { "lib/x86_64-linux-gnu" };
+        format!("{folder}/{library}")
+    };
+    add_libraries(tree, open, |library| find_library(packages, library), place)
+}
+
+/// Adds libraries, each with the name of what needs it, whatever they need in their turn, and the loader of all.
+pub(crate) fn add_libraries(
+    tree: &mut Tree,
+    mut open: Vec<(String, String)>,
+    find: impl Fn(&str) -> Option<PathBuf>,
+    place: impl Fn(&str) -> String,
+) -> Result<(), ImageError> {
     open.push((LOADER.to_owned(), "every dynamic program".to_owned()));
     while let Some((library, needed_by)) = open.pop() {
-        let folder = if library == LOADER { "lib64" } else { "lib/x86_64-linux-gnu" };
-        let path = format!("{folder}/{library}");
+        let path = place(&library);
         if tree.contains(&path) {
             continue;
         }
-        let Some(file) = find_library(packages, &library) else {
+        let Some(file) = find(&library) else {
             return Err(ImageError::NoLibrary { library, needed_by });
         };
         let contents = read(&file)?;
@@ -136,7 +149,7 @@ fn find_library(packages: &[Unpacked], library: &str) -> Option<PathBuf> {
 
 /// The file behind a library's name. Packages link names to versions beside them; a link that leads out of the package
 /// (libc's loader is one) would lead to this machine's own file, so only the name counts, never the path.
-fn resolve(file: &Path) -> Option<PathBuf> {
+pub(crate) fn resolve(file: &Path) -> Option<PathBuf> {
     let metadata = fs::symlink_metadata(file).ok()?;
     if metadata.is_file() {
         return Some(file.to_owned());
@@ -146,7 +159,7 @@ fn resolve(file: &Path) -> Option<PathBuf> {
     fs::symlink_metadata(&beside).ok().filter(fs::Metadata::is_file).map(|_| beside)
 }
 
-fn needed(file: &Path, contents: &[u8]) -> Result<Vec<String>, ImageError> {
+pub(crate) fn needed(file: &Path, contents: &[u8]) -> Result<Vec<String>, ImageError> {
     let libraries = Elf::parse(contents).and_then(|elf| elf.needed());
     let libraries = libraries.map_err(|source| ImageError::Elf { path: file.to_owned(), source })?;
     Ok(libraries.into_iter().map(str::to_owned).collect())

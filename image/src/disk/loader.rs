@@ -17,8 +17,8 @@ use super::put;
 const GRUB_MKIMAGE: Tool = Tool::new("grub-mkimage", "grub-common");
 const TAR: Tool = Tool::new("tar", "tar");
 
-/// Where Debian's packages grub-pc-bin and grub-efi-amd64-bin put GRUB's modules.
-const MODULES_ROOT: &str = "/usr/lib/grub";
+/// Where Debian's packages grub-pc-bin and grub-efi-amd64-bin put GRUB's modules, in a folder for each platform.
+pub const DEBIAN_MODULES: &str = "/usr/lib/grub";
 
 /// Logic, terminals, disks and file systems, images, signatures.
 const MODULES: [&str; 27] = [
@@ -68,8 +68,9 @@ pub struct Loader {
 
 impl Loader {
     /// Makes both loaders; they boot what the secret half of `public_key` signed and nothing else. `public_key` is a file
-    /// with a binary `OpenPGP` public key (RSA), as `image keygen` writes it.
-    pub fn build(public_key: &Path) -> Result<Self, ImageError> {
+    /// with a binary `OpenPGP` public key (RSA), as `image keygen` writes it; `modules` the folder of GRUB's own, with `i386-pc` and
+    /// `x86_64-efi` in it.
+    pub fn build(public_key: &Path, modules: &Path) -> Result<Self, ImageError> {
         let scratch = tempfile::tempdir().map_err(ImageError::file(std::env::temp_dir()))?;
         let (folder, archive) = (scratch.path().join("boot/grub"), scratch.path().join("memdisk.tar"));
         fs::create_dir_all(&folder).map_err(ImageError::file(&folder))?;
@@ -91,7 +92,7 @@ impl Loader {
                 .arg("boot"),
         )?;
         let core = |format: &'static str, package: &'static str, more: &[&str]| {
-            let modules = Path::new(MODULES_ROOT).join(format);
+            let modules = modules.join(format);
             if !modules.is_dir() {
                 return Err(ImageError::NoTool { tool: format, package });
             }
@@ -112,7 +113,7 @@ impl Loader {
         };
         let bios = core("i386-pc", "grub-pc-bin", &["biosdisk"])?;
         let uefi = core("x86_64-efi", "grub-efi-amd64-bin", &[])?;
-        let first = Path::new(MODULES_ROOT).join("i386-pc/boot.img");
+        let first = modules.join("i386-pc/boot.img");
         let boot_sector = fs::read(&first).map_err(ImageError::file(&first))?;
         Self::tie(boot_sector, bios, uefi).ok_or(ImageError::LoaderLayout { file: first })
     }

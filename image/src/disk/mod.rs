@@ -20,7 +20,7 @@ use crate::tool::Tool;
 
 mod loader;
 
-pub use loader::Loader;
+pub use loader::{DEBIAN_MODULES, Loader};
 
 const GENIMAGE: Tool = Tool::new("genimage", "genimage");
 

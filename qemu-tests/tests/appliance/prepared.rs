@@ -69,7 +69,7 @@ impl Prepared {
             parts,
             key: done(SigningKey::read(&files)),
             choice,
-            loader: done(Loader::build(&files.public)),
+            loader: done(Loader::build(&files.public, Path::new(DEBIAN_MODULES))),
         }
     }
 
