@@ -122,7 +122,7 @@ const FILES: [(&str, u32, &[u8]); 19] = [
 ];
 
 /// Paths that programs know, and where on `/flash` their contents are.
-const LINKS: [(&str, &str); 4] = [
+pub const LINKS: [(&str, &str); 4] = [
     ("etc/dropbear", "/flash/etc/dropbear"),
     ("etc/resolv.conf", "/flash/etc/resolv.conf"),
     ("etc/shadow", "/flash/etc/shadow"),

@@ -1,37 +1,32 @@
 #!/bin/sh
-# Called by Buildroot with the folder of images: joins kernel and root file
-# system into the one file that an operator copies to /flash.
-#
-# A plain ustar archive: GRUB reads it by itself, and Linux can mount the root
-# file system in it at its offset. The same inputs give the same octets.
+# Called by Buildroot with the folder of images: makes the initrd, joins it with
+# kernel and root file system into the signed image file that an operator copies
+# to /flash, and makes a disk that boots it by BIOS and by UEFI. The development
+# image is made by the same program.
 set -eu
 
 images=$1
-version=$(sed -n 's/^SRPD_VERSION = //p' "${BR2_EXTERNAL_SRP_PATH}/package/srpd/srpd.mk")
-image="${images}/srp-${version}.bin"
+image="${HOST_DIR}/bin/image"
+key=${SRP_IMAGE_KEY:-${images}/keys/development.key}
 work=$(mktemp -d)
 trap 'rm -rf "${work}"' EXIT
 
-cp "${images}/bzImage" "${work}/vmlinuz"
-cp "${images}/rootfs.squashfs" "${work}/rootfs.squashfs"
+# GRUB's modules, in a folder for each platform.
+mkdir "${work}/grub" "${work}/parts"
+for platform in i386-pc x86_64-efi; do
+	found=
+	for folder in "${BUILD_DIR}"/grub2-*/build-"${platform}"/grub-core; do
+		[ -d "${folder}" ] && found=${folder}
+	done
+	if [ -z "${found}" ]; then
+		echo "post-image: no GRUB for ${platform} in ${BUILD_DIR}: is BR2_TARGET_GRUB2 on?" >&2
+		exit 1
+	fi
+	ln -s "${found}" "${work}/grub/${platform}"
+done
 
-member() {
-	octets=$(stat -c %s "${work}/$1")
-	sum=$(sha256sum <"${work}/$1" | cut -d ' ' -f 1)
-	printf '    "%s": { "octets": %s, "sha256": "%s" }' "$1" "${octets}" "${sum}"
-}
-
-{
-	printf '{\n  "product": "srp",\n  "version": "%s",\n  "architecture": "x86_64",\n' "${version}"
-	printf '  "members": {\n'
-	member vmlinuz
-	printf ',\n'
-	member rootfs.squashfs
-	printf '\n  }\n}\n'
-} >"${work}/manifest.json"
-
-chmod 644 "${work}"/*
-tar --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 -C "${work}" \
-	-cf "${image}.part" manifest.json vmlinuz rootfs.squashfs
-mv "${image}.part" "${image}"
-echo "${image}: $(stat -c %s "${image}") octets"
+cp "${images}/bzImage" "${work}/parts/vmlinuz"
+cp "${images}/rootfs.squashfs" "${work}/parts/rootfs.squashfs"
+"${image}" initrd --target "${TARGET_DIR}" --out "${work}/parts/initrd.img"
+"${image}" disk --parts "${work}/parts" --grub "${work}/grub" --key "${key}" \
+	--build "buildroot ${BR2_VERSION_FULL:-unknown}" --out "${images}"

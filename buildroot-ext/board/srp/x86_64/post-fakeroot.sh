@@ -1,0 +1,18 @@
+#!/bin/sh
+# Called by Buildroot with the root that becomes the file system, once it has its
+# users: what changes on the appliance is on /flash, and here are the links.
+set -eu
+
+target=$1
+
+link() {
+	mkdir -p "${target}/${1%/*}"
+	rm -rf "${target:?}/$1"
+	ln -s "$2" "${target}/$1"
+}
+
+link etc/dropbear /flash/etc/dropbear
+link etc/resolv.conf /flash/etc/resolv.conf
+link etc/shadow /flash/etc/shadow
+link root/.ssh/authorized_keys /flash/etc/authorized_keys
+chmod 700 "${target}/root" "${target}/root/.ssh"
