@@ -1,6 +1,6 @@
 # Names for the things one does here. `make help` lists them; there is one way to do each.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz lint fmt build install static image bench clean
+.PHONY: help setup demo test fuzz lint fmt build install static image disk bench clean
 
 OUT ?= out
 DESTDIR ?=
@@ -55,6 +55,9 @@ static: ## static binaries for the image
 
 image: static ## the development image in $(OUT)/image
 	$(CARGO) run --release --locked -q -p image -- build --out $(OUT)/image
+
+disk: setup static ## a signed image of the appliance and a disk that boots it by BIOS and by UEFI, in $(OUT)/disk
+	$(CARGO) run --release --locked -q -p image -- disk --out $(OUT)/disk --build "$$(git describe --always --dirty)"
 
 bench: setup ## switchovers, silent power cuts, false alarms, proofs, measured; longer runs: lab bench --help (root)
 	$(CARGO) build --release --locked
