@@ -4,6 +4,7 @@
 //! Needs qemu-system-x86_64, ovmf, genimage, mtools, dosfstools, squashfs-tools, grub-pc-bin, grub-efi-amd64-bin and Debian's
 //! package lists; fails naming what is missing.
 
+mod operator;
 mod prepared;
 
 use std::fs;
@@ -68,6 +69,11 @@ impl Bench {
 
     fn boot(&self, firmware: Firmware, memory_mib: u32) -> Appliance {
         self.prepared.disk(&self.flash(), &self.disk());
+        self.switch_on(firmware, memory_mib)
+    }
+
+    /// Switches a machine on with the disk as it is.
+    fn switch_on(&self, firmware: Firmware, memory_mib: u32) -> Appliance {
         let (disk, choice) = (self.disk(), &self.prepared.choice);
         let hardware = Hardware { disk: &disk, firmware, memory_mib, choice, folder: self.folder.path() };
         done(Appliance::start(&hardware))
