@@ -8,7 +8,7 @@ use std::process::Command;
 use image::Program;
 use image::appliance::Parts;
 use image::bundle::{self, Recipe, Version};
-use image::disk::{Disk, Loader};
+use image::disk::{DEBIAN_MODULES, Disk, Loader};
 use image::signature::{KeyFiles, SigningKey, keygen};
 use lab::machines::STATIC;
 use lab::vm::Choice;
