@@ -13,12 +13,23 @@ pub fn timelines(switchovers: &[Switchover]) -> String {
     if switchovers.is_empty() {
         return NONE.into();
     }
-    switchovers.iter().map(timeline).collect::<Vec<_>>().join("\n")
+    let newest_first = switchovers.iter().enumerate();
+    newest_first.map(|(at, switchover)| timeline(switchover, at == 0)).collect::<Vec<_>>().join("\n")
+}
+
+/// It has not ended, and nothing says that it will not: the old Active forwards for `drain-interval`, for one.
+fn is_under_way(switchover: &Switchover, newest: bool) -> bool {
+    let failed = |step: &str| matches!(step, "aborted" | "stop-unanswered");
+    newest && !switchover.completed && !switchover.steps.iter().any(|step| failed(&step.step))
 }
 
 /// One switchover with its steps: milliseconds from the cause, and from the step before.
-fn timeline(switchover: &Switchover) -> String {
-    let outcome = if switchover.completed { "completed" } else { "NOT completed" };
+fn timeline(switchover: &Switchover, newest: bool) -> String {
+    let outcome = match switchover.completed {
+        true => "completed",
+        false if is_under_way(switchover, newest) => "under way, last step",
+        false => "NOT completed",
+    };
     let head = format!(
         "Switchover {}: {} -> {}, {} ({}), {outcome} in {:.3} ms\nBegan {}, monotonic {}.{:06} s\n\n",
         switchover.number,
@@ -62,7 +73,13 @@ pub fn list(switchovers: &[Switchover]) -> String {
     ];
     let rows: Vec<_> = switchovers
         .iter()
-        .map(|switchover| {
+        .enumerate()
+        .map(|(at, switchover)| {
+            let completed = match switchover.completed {
+                true => "yes",
+                false if is_under_way(switchover, at == 0) => "under way",
+                false => "NO",
+            };
             vec![
                 switchover.number.to_string(),
                 wall(switchover.began_us),
@@ -70,7 +87,7 @@ pub fn list(switchovers: &[Switchover]) -> String {
                 switchover.to.to_string(),
                 format!("{} ({})", switchover.reason_text, switchover.reason),
                 format!("{:.3}", switchover.took_ms),
-                if switchover.completed { "yes" } else { "NO" }.to_owned(),
+                completed.to_owned(),
             ]
         })
         .collect();
@@ -121,7 +138,7 @@ Began 2026-11-22 09:30:00.000000 UTC, monotonic 12.000345 s
    1.500    1.500  installed            4 objects
   11.250    9.750  update-acknowledged  4 neighbours
 ";
-        assert_eq!(timeline(&example()), expected);
+        assert_eq!(timeline(&example(), true), expected);
     }
 
     #[test]
@@ -133,5 +150,16 @@ No  Began                           From     To      Reason                     
  1  2026-11-22 09:30:00.000000 UTC  Standby  Active  Dead Timer Expiry (9)  5000.000  NO
 ";
         assert_eq!(list(&[example(), failed]), expected);
+    }
+
+    #[test]
+    fn what_has_not_ended_is_under_way_unless_it_was_called_off_or_another_one_came() {
+        let begun = Switchover { completed: false, ..example() };
+        assert!(timeline(&begun, true).contains("under way, last step in 11.250 ms"));
+        assert!(timeline(&begun, false).contains("NOT completed"));
+        assert!(list(std::slice::from_ref(&begun)).contains("under way"));
+        let mut aborted = begun;
+        aborted.steps[2].step = "aborted".into();
+        assert!(timeline(&aborted, true).contains("NOT completed"));
     }
 }
