@@ -1,12 +1,15 @@
 //! The control socket: one request a line, one response a line, for whoever the socket's mode lets in.
 //!
 //! It runs beside the chassis thread and can only ask it; a client that hangs, floods or sends garbage costs a task
-//! of its own, and no Hello.
+//! of its own, and no Hello, and gives way to the next one where there are too many ([`places`]).
+
+mod places;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +19,11 @@ use srp_core::api::{Request, Response};
 use srp_core::config::ControlConfig;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::answer::Answers;
+use places::{Place, Places};
 
 /// No request is longer, in octets.
 const LONGEST_REQUEST: u64 = 16 * 1024;
@@ -27,7 +31,10 @@ const LONGEST_REQUEST: u64 = 16 * 1024;
 /// A client that is silent, or does not read, for longer is let go.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Clients served at a time; more wait to be accepted.
+/// A client that has not taken its answer by then may have to give way to others.
+const PROMPT: Duration = Duration::from_secs(1);
+
+/// Clients at a time; one more takes the place of one that is waited for, or waits.
 const CLIENTS: usize = 16;
 
 /// Why there is no control socket.
@@ -116,18 +123,19 @@ fn find_group(name: &str) -> Result<Group, ControlError> {
 
 /// Serves clients for ever.
 pub async fn serve(listener: UnixListener, answers: Arc<Answers>) {
-    let places = Arc::new(Semaphore::new(CLIENTS));
+    let places = Places::new(CLIENTS);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((client, _)) => {
+                let place = places.enter().await;
                 let answers = Arc::clone(&answers);
                 tokio::spawn(async move {
-                    if let Err(error) = serve_client(client, &answers).await {
+                    if let Err(error) = serve_client(client, &answers, &place).await {
                         debug!(%error, "control client let go");
                     }
-                    drop(place);
                 });
+                // What it has sent already is read before others come that it could have to give way to.
+                tokio::task::yield_now().await;
             }
             Err(error) => {
                 warn!(%error, "control socket");
@@ -138,15 +146,18 @@ pub async fn serve(listener: UnixListener, answers: Arc<Answers>) {
     }
 }
 
-async fn serve_client(client: UnixStream, answers: &Answers) -> io::Result<()> {
+async fn serve_client(client: UnixStream, answers: &Answers, place: &Place) -> io::Result<()> {
     let (reader, mut writer) = client.into_split();
     let mut reader = BufReader::new(reader);
     loop {
         let mut line = Vec::new();
         let mut limited = (&mut reader).take(LONGEST_REQUEST);
-        let read = tokio::time::timeout(PATIENCE, limited.read_until(b'\n', &mut line)).await??;
+        let read = awaited(place, limited.read_until(b'\n', &mut line)).await?;
         if read == 0 {
             return Ok(());
+        }
+        if !place.work() {
+            return Err(gave_way());
         }
         let complete = line.ends_with(b"\n");
         let response = match serde_json::from_slice::<Request>(&line) {
@@ -155,11 +166,32 @@ async fn serve_client(client: UnixStream, answers: &Answers) -> io::Result<()> {
         };
         let mut text = serde_json::to_vec(&response)?;
         text.push(b'\n');
-        tokio::time::timeout(PATIENCE, writer.write_all(&text)).await??;
+        let mut write = pin!(writer.write_all(&text));
+        match timeout(PROMPT, &mut write).await {
+            Ok(written) => written?,
+            Err(_elapsed) => {
+                place.wait();
+                awaited(place, write).await?;
+            }
+        }
         if !complete {
             return Ok(());
         }
+        place.wait();
     }
+}
+
+/// What a client has to do, for as long as it may take.
+async fn awaited<T>(place: &Place, act: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::select! {
+        biased; // what is there already is taken
+        done = timeout(PATIENCE, act) => done?,
+        () = place.given_away() => Err(gave_way()),
+    }
+}
+
+fn gave_way() -> io::Error {
+    io::Error::other("it was waited for longest, and another one came")
 }
 
 fn not_understood(line: &[u8]) -> Response {

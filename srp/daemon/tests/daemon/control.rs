@@ -1,7 +1,7 @@
 //! The control socket: who may use it, and what those cannot do who use it badly.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -49,6 +49,36 @@ fn who_is_not_in_the_group_cannot_ask() {
     let socket = socket.to_str().expect("text");
     assert_eq!(ask_as(NOBODY, socket), "Permission denied\n");
     assert!(ask_as(STAFF, socket).starts_with("{\"response\":\"srp-info\""));
+}
+
+#[test]
+fn clients_that_say_nothing_give_way_to_one_that_asks_the_oldest_first() {
+    /// Places of srpd, and clients that say nothing.
+    const PLACES: usize = 16;
+    const SILENT: usize = 40;
+    let pair = Pair::new();
+    let east = pair.east.start(&pair.east.configure(&Keys::None, ""));
+    east.await_state(ChassisState::Active);
+    let mut silent: Vec<UnixStream> =
+        (0..SILENT).map(|_| UnixStream::connect(pair.east.socket()).expect("a connection")).collect();
+    // Half a request is none.
+    silent[SILENT - 1].write_all(b"{\"request\":").expect("half a request");
+    statistics(&east);
+    // All that came have been let in by now, and all but the last ones had to go: one more for who asked.
+    let gone = SILENT - PLACES + 1;
+    for (number, client) in silent.iter_mut().enumerate() {
+        client.set_nonblocking(true).expect("a mode");
+        let read = client.read(&mut [0; 1]).map_err(|error| error.kind());
+        let expected = if number < gone { Ok(0) } else { Err(ErrorKind::WouldBlock) };
+        assert_eq!(read, expected, "client {number}");
+    }
+    // Who has a place still is answered once the request is whole.
+    let mut last = silent.pop().expect("the last one");
+    last.set_nonblocking(false).expect("a mode");
+    last.write_all(b"\"show-srp-info\"}\n").expect("the other half");
+    let mut answer = [0; 10];
+    last.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"{\"response");
 }
 
 #[test]
