@@ -16,7 +16,7 @@ use crate::events::{await_events, has};
 use crate::support::{Keys, PATIENCE, Pair, Place};
 
 /// A daemon of Debian in a namespace; ends with its value.
-struct Receiver {
+pub struct Receiver {
     child: Child,
     output: PathBuf,
 }
@@ -54,7 +54,7 @@ impl Receiver {
         receiver
     }
 
-    fn output(&self) -> String {
+    pub fn output(&self) -> String {
         fs::read_to_string(&self.output).unwrap_or_default()
     }
 
@@ -66,7 +66,7 @@ impl Receiver {
     }
 
     /// The line with all of this.
-    fn await_line(&self, parts: &[&str]) -> String {
+    pub fn await_line(&self, parts: &[&str]) -> String {
         let line = || {
             self.output().lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
         };
@@ -82,7 +82,7 @@ impl Drop for Receiver {
     }
 }
 
-fn station(pair: &Pair, name: &str, port: u16, configuration: &str) -> Receiver {
+pub fn station(pair: &Pair, name: &str, port: u16, configuration: &str) -> Receiver {
     let file = pair.file(&format!("{name}.conf"));
     fs::write(&file, configuration).expect("its configuration");
     let (file, end) = (file.display().to_string(), format!("udp:192.0.2.1:{port}"));

@@ -7,15 +7,20 @@ use srp_core::api::{DiameterPeer, Request, Response};
 use srp_core::types::ChassisState;
 
 use super::{Server, needs, peers, shown};
-use crate::support::{Daemon, Keys, Pair};
+use crate::support::{Daemon, Keys, Pair, Place};
 
 const PROGRAM: &str = "/usr/bin/freeDiameterd";
 
 /// Knows `gateway.example` as a peer without TLS, and cannot connect to it itself. It wants a certificate all the same, of its name.
 fn freediameter(pair: &Pair) -> Server {
+    at(pair, &pair.west, "192.0.2.2", "192.0.2.1")
+}
+
+/// The same in another place, with its own address and where it would find the gateway.
+pub(super) fn at(pair: &Pair, place: &Place, own: &str, gateway: &str) -> Server {
     needs(PROGRAM, "freediameterd");
     pair.make_keys("peer.example");
-    let file = pair.file("freediameter.conf");
+    let file = pair.file(&format!("freediameter-{}.conf", place.name));
     let path = |name: &str| pair.file(name).display().to_string();
     let (certificate, key) = (path("peer.example.crt"), path("peer.example.key"));
     fs::write(
@@ -23,17 +28,21 @@ fn freediameter(pair: &Pair) -> Server {
         format!(
             "Identity = \"peer.example\";\nRealm = \"example\";\nPort = 3868;\nSecPort = 0;\nNo_SCTP;\nNo_IPv6;\n\
              TwTimer = 30;\nTcTimer = 30;\nTLS_Cred = \"{certificate}\", \"{key}\";\nTLS_CA = \"{certificate}\";\n\
-             ListenOn = \"192.0.2.2\";\n\
-             ConnectPeer = \"gateway.example\" {{ ConnectTo = \"192.0.2.1\"; No_TLS; port = 9; }};\n"
+             ListenOn = \"{own}\";\n\
+             ConnectPeer = \"gateway.example\" {{ ConnectTo = \"{gateway}\"; No_TLS; port = 9; }};\n"
         ),
     )
     .expect("the configuration of freeDiameter");
-    Server::start(
-        &pair.west,
-        PROGRAM,
-        &["-c", file.to_str().expect("a plain path")],
-        &pair.file("freediameter.log"),
-    )
+    let log = pair.file(&format!("freediameter-{}.log", place.name));
+    Server::start(place, PROGRAM, &["-c", file.to_str().expect("a plain path")], &log)
+}
+
+/// It takes a while from its start until it can be connected to.
+pub(super) fn await_listening(place: &Place) {
+    place.await_that("freeDiameter to listen", |place| {
+        let listens = std::process::Command::new("ss").args(["-N", place.netns.name(), "-Hltn"]).output();
+        listens.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(":3868"))
+    });
 }
 
 fn config(origin_host: &str, host: &str) -> String {
@@ -129,10 +138,7 @@ fn exec_4_reset_connects_to_failed_peers_at_once() {
     let all = shown("refused", show, |all| all[0].state == "Down");
     assert!(all[0].reason.contains("Connection refused"), "{all:?}");
     let _server = freediameter(&pair);
-    pair.west.await_that("it listens", |west| {
-        let listens = std::process::Command::new("ss").args(["-N", west.netns.name(), "-Hltn"]).output();
-        listens.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(":3868"))
-    });
+    await_listening(&pair.west);
     let Ok(Response::MonitorReset(reset)) = daemon.ask(&Request::ResetDiameterFail) else {
         panic!("a reset")
     };

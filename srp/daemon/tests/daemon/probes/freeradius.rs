@@ -96,7 +96,7 @@ retry-interval = \"500ms\"
 max-retries = 1
 ";
 
-const STATUS: &str = "
+pub(super) const STATUS: &str = "
 [srp.monitor.authentication-probe]
 mode = \"status-server\"
 probe-interval = \"200ms\"
@@ -104,7 +104,7 @@ retry-interval = \"500ms\"
 max-retries = 1
 ";
 
-fn server(port: u16) -> String {
+pub(super) fn server(port: u16) -> String {
     format!(
         "[[srp.monitor.authentication-probe.server]]\ncontext = \"destination\"\naddress = \"192.0.2.2\"\n\
          port = {port}\nsource-address = \"192.0.2.1\"\nsecret-file = \"secret\"\n"
@@ -112,7 +112,7 @@ fn server(port: u16) -> String {
 }
 
 /// East alone, which becomes Active and probes west.
-fn chassis(pair: &Pair, more: &str) -> Daemon {
+pub(super) fn chassis(pair: &Pair, more: &str) -> Daemon {
     secret(&pair.east.folder, "password", "hello");
     secret(&pair.east.folder, "secret", "testing123");
     let daemon = pair.east.start(&pair.east.configure(&Keys::None, more));

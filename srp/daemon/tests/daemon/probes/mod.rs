@@ -3,6 +3,8 @@
 mod freediameter;
 mod freeradius;
 mod pair;
+mod pair_of_diameter;
+mod traps;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
