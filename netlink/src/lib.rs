@@ -59,7 +59,7 @@ pub use kernel::{EventReceiver, Kernel, RequestError, StartError};
 pub use left_over::LeftOver;
 pub use links::{Link, LinkAddress, Links};
 pub use names::{LinkIndex, LinkName, LinkNameError, Mac, TableId};
-pub use port::{FoundPort, Port, PortAddress, PortError, PortOp, PortReason, Speed};
+pub use port::{Counts, FoundPort, Port, PortAddress, PortError, PortOp, PortReason, Speed, Traffic};
 pub use port_hands::{Done, Ports};
 pub use prefix::{Prefix, PrefixError};
 pub use report::{CompareCause, KernelEvent, LinkDownCause, Object, RefuseReason, Refused, Report};

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::names::{LinkIndex, LinkName};
+use crate::names::{LinkIndex, LinkName, Mac};
 
 /// What is wanted of one link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +92,32 @@ pub struct FoundPort {
     pub speed: Option<Speed>,
     /// Its addresses, each with whether it is under our mark.
     pub addresses: BTreeMap<PortAddress, bool>,
+    /// Its hardware address, if it has one.
+    pub mac: Option<Mac>,
+    /// What has gone through it.
+    pub traffic: Traffic,
+}
+
+/// What has gone through a link since it is there, or since its driver began to count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// From others.
+    pub received: Counts,
+    /// To others.
+    pub sent: Counts,
+}
+
+/// One direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Octets.
+    pub octets: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Packets that were bad, or could not be sent.
+    pub errors: u64,
+    /// Packets for which there was no room.
+    pub dropped: u64,
 }
 
 /// One change.
@@ -274,6 +300,8 @@ mod tests {
             alias: String::new(),
             speed: None,
             addresses: addresses.iter().map(|(text, ours)| (address(text), *ours)).collect(),
+            mac: None,
+            traffic: Traffic::default(),
         }
     }
 

@@ -12,13 +12,15 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{
     AddressAttribute, AddressHeader, AddressMessage, AddressProtocol, AddressScope,
 };
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, Stats64};
 
 use crate::codec;
 use crate::ethtool::{self, Ethtool};
 use crate::frame::Refusal;
 use crate::names::{LinkIndex, LinkName};
-use crate::port::{FoundPort, Port, PortAddress, PortError, PortOp, PortReason, mark, plan, undone};
+use crate::port::{
+    Counts, FoundPort, Port, PortAddress, PortError, PortOp, PortReason, Traffic, mark, plan, undone,
+};
 use crate::socket::{DumpSocket, WriteSocket};
 
 /// Addresses in one subnet go with the first of them: those of ours are put back by planning again.
@@ -201,12 +203,14 @@ fn bare(index: LinkIndex, PortAddress { ip, len }: PortAddress) -> AddressMessag
 fn found(message: &LinkMessage) -> Option<FoundPort> {
     let link = codec::found_link(message)?;
     let (mut mtu, mut least, mut most, mut alias) = (0, 0, 0, String::new());
+    let mut traffic = Traffic::default();
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::Mtu(value) => mtu = *value,
             LinkAttribute::MinMtu(value) => least = *value,
             LinkAttribute::MaxMtu(value) => most = *value,
             LinkAttribute::IfAlias(text) => alias.clone_from(text),
+            LinkAttribute::Stats64(counted) => traffic = counts(counted),
             _ => {}
         }
     }
@@ -220,7 +224,25 @@ fn found(message: &LinkMessage) -> Option<FoundPort> {
         alias,
         speed: None,
         addresses: BTreeMap::new(),
+        mac: link.mac,
+        traffic,
     })
+}
+
+fn counts(counted: &Stats64) -> Traffic {
+    let received = Counts {
+        octets: counted.rx_bytes,
+        packets: counted.rx_packets,
+        errors: counted.rx_errors,
+        dropped: counted.rx_dropped,
+    };
+    let sent = Counts {
+        octets: counted.tx_bytes,
+        packets: counted.tx_packets,
+        errors: counted.tx_errors,
+        dropped: counted.tx_dropped,
+    };
+    Traffic { received, sent }
 }
 
 fn found_address(message: &AddressMessage) -> Option<(LinkIndex, PortAddress, Option<u8>)> {

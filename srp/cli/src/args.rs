@@ -2,6 +2,7 @@
 
 mod events;
 pub mod flash;
+mod interfaces;
 mod request;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use crate::configure::{Configure, Save};
 use events::{EventFilter, ShowSnmp};
 use flash::{Boot, Filesystem, No};
+use interfaces::{ShowInterface, ShowPort};
 
 /// Operator commands of the redundancy pair.
 #[derive(Debug, Parser)]
@@ -203,6 +205,13 @@ pub enum Show {
     },
     /// Build of what runs, with its members and their checksums
     Build,
+    /// Links that the configuration names: what the kernel and their drivers say
+    #[command(infer_subcommands = true)]
+    Port {
+        /// What of them.
+        #[command(subcommand)]
+        what: ShowPort,
+    },
     /// Timeline of the last switchover, or a list of all since the start
     Switchover {
         /// Which
@@ -294,6 +303,8 @@ pub enum ShowIp {
         #[command(subcommand)]
         what: Option<ShowBgp>,
     },
+    /// Interfaces of the contexts: addresses as configured and as the kernel has them
+    Interface(ShowInterface),
 }
 
 /// A prefix or an address; a mistyped word is neither, and is told so here.

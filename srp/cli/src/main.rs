@@ -160,6 +160,7 @@ fn reasons(response: &Response) -> Vec<String> {
         | Response::BgpAdvertised(_)
         | Response::BgpCleared(_)
         | Response::BgpDumped(_)
+        | Response::Interfaces(_)
         | Response::Switchovers(_)
         | Response::Events(_)
         | Response::SrpStatistics(_)

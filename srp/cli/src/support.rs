@@ -16,13 +16,15 @@ use crate::client;
 use crate::render;
 
 /// Every question that is asked, as it would be typed.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "show srp info",
     "show srp statistics",
     "show srp monitor all",
     "show srp monitor bgp",
     "show srp monitor diameter",
     "show srp monitor authentication-probe",
+    "show ip interface",
+    "show port info",
     "show switchover all",
     "show events",
     "show snmp trap history verbose",

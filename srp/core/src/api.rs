@@ -7,6 +7,7 @@
 mod bgp;
 mod events;
 mod info;
+mod interfaces;
 mod monitor;
 mod neighbors;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use bgp::{
 };
 pub use events::{EventRecord, EventTarget};
 pub use info::{BfdSession, LastSwitch, PeerInfo, SrpInfo};
+pub use interfaces::{Interface, InterfaceAddress, InterfaceCounts, LinkState};
 pub use monitor::{Monitor, MonitorFailure, MonitorReset, Monitors};
 pub use neighbors::{
     BgpCapability, BgpFamily, BgpIdle, BgpMessageCount, BgpNeighborDetails, BgpNotificationCount,
@@ -86,6 +88,13 @@ pub enum Request {
         context: String,
         /// Where srpd writes it; an absolute path.
         file: PathBuf,
+    },
+    /// `show ip interface ...` and `show port ...`.
+    ShowInterfaces {
+        /// Those of one context; of all if absent.
+        context: Option<String>,
+        /// The one of this name; all if absent.
+        name: Option<String>,
     },
     /// `show switchover [last | all]`.
     ShowSwitchover {
@@ -162,6 +171,8 @@ pub enum Response {
     BgpCleared(BgpCleared),
     /// To `DumpBgp`: done.
     BgpDumped(BgpDumped),
+    /// To `ShowInterfaces`, in configured order.
+    Interfaces(Vec<Interface>),
     /// To `ShowSwitchover`, newest first.
     Switchovers(Vec<Switchover>),
     /// To `ShowEvents`, oldest first.

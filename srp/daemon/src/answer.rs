@@ -2,6 +2,7 @@
 
 mod bgp;
 mod capabilities;
+mod interfaces;
 mod neighbors;
 
 use std::collections::BTreeMap;
@@ -87,6 +88,9 @@ impl Answers {
             Request::ShowBgpAdvertised { neighbor } => bgp::advertised(&self.speakers, &neighbor).await,
             Request::ClearBgp { neighbor, what } => bgp::clear(&self.speakers, &neighbor, what).await,
             Request::DumpBgp { context, file } => bgp::dump(&self.speakers, &context, file).await,
+            Request::ShowInterfaces { context, name } => {
+                Ok(interfaces::show(&self.config(), context.as_deref(), name.as_deref()).await)
+            }
             Request::ShowSwitchover { last } => self.show_switchovers(last).await,
             Request::ShowEvents { severity, last, traps } => {
                 Ok(Response::Events(self.herald.show(severity, traps, last)))

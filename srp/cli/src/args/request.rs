@@ -28,6 +28,8 @@ impl Args {
             Command::Show { what: Show::Ip { what: ShowIp::Bgp { to, what } } } => {
                 show(bgp_request(to.clone(), what.as_ref()))
             }
+            Command::Show { what: Show::Ip { what: ShowIp::Interface(asked) } } => Some(asked.request()),
+            Command::Show { what: Show::Port { what } } => Some(what.request()),
             Command::Clear { what: Clear::Ip { what: ClearIp::Bgp { neighbor, direction, soft: _ } } } => {
                 let what = match direction {
                     None => ClearBgp::Session,
@@ -107,6 +109,7 @@ impl Args {
             | Request::ShowBgpReceived { .. }
             | Request::ShowBgpAdvertised { .. }
             | Request::ClearBgp { .. }
+            | Request::ShowInterfaces { .. }
             | Request::ShowSwitchover { .. }
             | Request::ShowEvents { .. }
             | Request::ShowConfiguration
@@ -173,6 +176,10 @@ mod tests {
         Request::ClearBgp { neighbor: "10.2.1.2".into(), what }
     }
 
+    fn interfaces(context: Option<&str>, name: Option<&str>) -> Request {
+        Request::ShowInterfaces { context: context.map(str::to_owned), name: name.map(str::to_owned) }
+    }
+
     #[test]
     fn a_word_that_is_no_route_is_refused() {
         for line in
@@ -215,6 +222,13 @@ mod tests {
             ("clear ip bgp 10.2.1.2", clear(ClearBgp::Session)),
             ("clear ip bgp 10.2.1.2 soft in", clear(ClearBgp::SoftIn)),
             ("clear ip bgp 10.2.1.2 soft out", clear(ClearBgp::SoftOut)),
+            ("show ip interface", interfaces(None, None)),
+            ("show ip interface eth0", interfaces(None, Some("eth0"))),
+            ("show ip interface summary", interfaces(None, None)),
+            ("show ip interface --context access", interfaces(Some("access"), None)),
+            ("show port table", interfaces(None, None)),
+            ("show port info eth0", interfaces(None, Some("eth0"))),
+            ("show port counters", interfaces(None, None)),
             ("show switchover", Request::ShowSwitchover { last: 1 }),
             ("show switchover last", Request::ShowSwitchover { last: 1 }),
             ("show configuration srp", Request::ShowConfiguration),

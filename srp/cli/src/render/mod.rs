@@ -8,6 +8,7 @@ mod configuration;
 mod details;
 mod events;
 mod info;
+mod interfaces;
 mod monitor;
 mod neighbors;
 mod probes;
@@ -41,6 +42,12 @@ pub enum View {
     Comparison,
     /// With what only those want who look for a fault.
     Debug,
+    /// A line each.
+    Summary,
+    /// Counters alone.
+    Counters,
+    /// Links as ports, not as interfaces.
+    Ports,
 }
 
 /// The answer for people. `now_us` is wall time, microseconds since 1970 UTC.
@@ -65,13 +72,29 @@ pub fn text(response: &Response, view: View, now_us: u64) -> String {
         Response::BgpDumped(dumped) => {
             format!("Written: {}, {} octets.\n", clean(&dumped.file.display().to_string()), dumped.octets)
         }
+        Response::Interfaces(all) => match view {
+            View::Summary => interfaces::summary(all),
+            View::Counters => interfaces::counters(all),
+            View::Ports => interfaces::ports(all),
+            View::Plain
+            | View::Debug
+            | View::Timeline
+            | View::Traps { .. }
+            | View::Monitors(_)
+            | View::Comparison => interfaces::interfaces(all),
+        },
         Response::Switchovers(all) if view == View::Timeline => switchover::timelines(all),
         Response::Switchovers(all) => switchover::list(all),
         Response::Events(all) => match view {
             View::Traps { verbose } => events::traps(all, verbose),
-            View::Plain | View::Debug | View::Timeline | View::Monitors(_) | View::Comparison => {
-                events::events(all)
-            }
+            View::Plain
+            | View::Debug
+            | View::Timeline
+            | View::Monitors(_)
+            | View::Comparison
+            | View::Summary
+            | View::Counters
+            | View::Ports => events::events(all),
         },
         Response::Configuration(Configuration { text, differences, file: _ }) => {
             configuration::configuration(text, differences.as_deref())
@@ -100,6 +123,7 @@ pub fn json(response: &Response) -> String {
         Response::BgpAdvertised(neighbors) => pretty(neighbors),
         Response::BgpCleared(cleared) => pretty(cleared),
         Response::BgpDumped(dumped) => pretty(dumped),
+        Response::Interfaces(all) => pretty(all),
         Response::Switchovers(switchovers) => pretty(switchovers),
         Response::Events(all) => pretty(all),
         Response::SrpStatistics(statistics) => pretty(statistics),
