@@ -86,6 +86,7 @@ fn targets(of: &SrpStatistics) -> String {
         ("Told Of Events", Edge::Left),
         ("By", Edge::Left),
         ("Sent", Edge::Right),
+        ("Acknowledged", Edge::Right),
         ("Lost", Edge::Right),
         ("Trouble", Edge::Left),
     ];
@@ -95,7 +96,8 @@ fn targets(of: &SrpStatistics) -> String {
         .map(|told| {
             let (sent, lost) = (told.sent.to_string(), told.lost.to_string());
             let trouble = told.trouble.as_deref().map(clean).unwrap_or_default();
-            vec![told.target.clone(), told.kind.clone(), sent, lost, trouble]
+            let acknowledged = told.acknowledged.map_or_else(|| "-".to_owned(), |count| count.to_string());
+            vec![told.target.clone(), told.kind.clone(), sent, acknowledged, lost, trouble]
         })
         .collect();
     table(&header, &rows)
@@ -156,9 +158,10 @@ mod tests {
             bulk_files_written: 7,
             bulk_write_failures: 0,
             event_targets: vec![EventTarget {
-                kind: "snmp-3".into(),
+                kind: "snmp-3-inform".into(),
                 target: "198.51.100.10:162".into(),
                 sent: 4,
+                acknowledged: Some(3),
                 lost: 1,
                 trouble: Some("Network is unreachable (os error 101)".into()),
             }],
@@ -202,8 +205,8 @@ Switchover Reason  No  Switchovers
 Dead Timer Expiry   9            1
 Manual Switchover  11            2
 
-Told Of Events     By      Sent  Lost  Trouble
-198.51.100.10:162  snmp-3     4     1  Network is unreachable (os error 101)
+Told Of Events     By             Sent  Acknowledged  Lost  Trouble
+198.51.100.10:162  snmp-3-inform     4             3     1  Network is unreachable (os error 101)
 
 Errors:
       12  wrong-key

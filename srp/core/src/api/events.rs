@@ -39,13 +39,15 @@ pub struct EventRecord {
 /// One who is told of events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventTarget {
-    /// `snmp-2c`, `snmp-3`, `syslog-udp` or `syslog-tcp`.
+    /// `snmp-2c`, `snmp-3`, the same with `-inform`, `syslog-udp` or `syslog-tcp`.
     pub kind: String,
     /// Address and port.
     pub target: String,
-    /// Events that it was sent.
+    /// Events that it was sent; of informs each time that one was sent.
     pub sent: u64,
-    /// Events that could not be sent.
+    /// Informs that it has acknowledged; `None` for who acknowledges nothing.
+    pub acknowledged: Option<u64>,
+    /// Events that could not be sent, or were not acknowledged.
     pub lost: u64,
     /// Why not, until one can be sent again.
     pub trouble: Option<String>,

@@ -67,7 +67,8 @@ pub use model::{
 pub use monitored::{announcement_monitor, bfd_monitor, interface_monitor, kernel_monitor};
 pub use onlooker::{BmpConfig, MrtConfig};
 pub use outlet::{
-    EngineId, EventFilter, OutletConfig, SnmpAuth, SnmpSecurity, SnmpTarget, SyslogTarget, SyslogTransport,
+    EngineId, EventFilter, Inform, OutletConfig, SnmpAuth, SnmpSecurity, SnmpTarget, SyslogTarget,
+    SyslogTransport,
 };
 pub use pool::{PoolConfig, PoolFault, PoolKind, PoolRange};
 pub use probe::{AuthProbeConfig, AuthQuestion, AuthServerConfig, DiameterConfig, SignedAnswers};

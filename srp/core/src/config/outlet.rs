@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Place};
-use super::kind::{Address, Choice, EngineIdText, EventName, FilePath, Integer, Name, word};
+use super::kind::{Address, Choice, Duration, EngineIdText, EventName, FilePath, Flag, Integer, Name, word};
 use super::reader::{Found, Reported, Section};
 use crate::events::{self, Occurrence, Severity};
+use crate::types::Span;
 
 /// Everyone who is told of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,10 +57,21 @@ pub struct SnmpTarget {
     pub port: u16,
     /// How it is spoken to, and what proves us.
     pub security: SnmpSecurity,
+    /// It acknowledges what it is told; traps, which nobody acknowledges, if absent.
+    pub inform: Option<Inform>,
     /// Our address towards it, of its family; the kernel's choice if absent.
     pub source_address: Option<IpAddr>,
     /// What it is told.
     pub filter: EventFilter,
+}
+
+/// Notifications that are acknowledged (RFC 3416 section 4.2.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inform {
+    /// After the first time that one is sent, 0 .. 10; default 3.
+    pub retries: u8,
+    /// For an acknowledgement, 100 ms .. 60 s; default 2 s.
+    pub timeout: Span,
 }
 
 /// Version of SNMP and what proves who sends. Secrets stay in their files.
@@ -228,12 +240,34 @@ fn read_target(s: &Section<'_, '_>, base: &Path, seen: &mut Seen<()>) -> Result<
     let address = s.required("address", &Address);
     let port = s.or("port", &Integer::<u16>::new(1, 65_535), 162);
     let security = read_security(s, base);
+    let inform = read_inform(s);
     let source = s.optional("source-address", &Address);
     let filter = read_filter(s);
     let (address, port) = (address?, port?.value);
     check_unique(s, seen, (&address, port, ()))?;
     let source_address = check_source(s, &address, source?)?;
-    Ok(SnmpTarget { address: address.value, port, security: security?, source_address, filter: filter? })
+    Ok(SnmpTarget {
+        address: address.value,
+        port,
+        security: security?,
+        inform: inform?,
+        source_address,
+        filter: filter?,
+    })
+}
+
+fn read_inform(s: &Section<'_, '_>) -> Result<Option<Inform>, Reported> {
+    let inform = s.or("inform", &Flag, false);
+    let retries = s.or("retries", &Integer::<u8>::new(0, 10), 3);
+    let timeout = s.or("timeout", &Duration { min: Span::millis(100), max: Span::secs(60) }, Span::secs(2));
+    let (inform, retries, timeout) = (inform?.value, retries?, timeout?);
+    if inform {
+        return Ok(Some(Inform { retries: retries.value, timeout: timeout.value }));
+    }
+    match [retries.at, timeout.at].into_iter().find(|at| at.written.is_some()) {
+        Some(at) => Err(s.report(&at, Fault::WithoutEffect { needs: "inform = true" })),
+        None => Ok(None),
+    }
 }
 
 fn read_security(s: &Section<'_, '_>, base: &Path) -> Result<SnmpSecurity, Reported> {

@@ -4,6 +4,7 @@
 //! What is told goes through a queue of [`QUEUE`] observations; one that finds it full is lost and counted, so a storm of
 //! events costs the chassis thread nothing but the attempt.
 
+mod acknowledged;
 mod outlet;
 pub mod snmp;
 mod syslog;
@@ -26,7 +27,7 @@ use crate::clock;
 use crate::start::random;
 use crate::watch::lock;
 use outlet::{Outlet, Tally, Way};
-use snmp::{Secrets, SnmpError, Speaker};
+use snmp::{Asker, Secrets, SnmpError, Speaker};
 
 /// So many observations wait for the thread at the most.
 const QUEUE: usize = 4_096;
@@ -221,6 +222,25 @@ impl Desk {
             info!(engine_id = %engine, "SNMP notifications");
         }
         for (target, secrets) in config.snmp.iter().zip(secrets) {
+            let way = Way {
+                kind: match (&target.security, target.inform.is_some()) {
+                    (SnmpSecurity::V2c { .. }, false) => "snmp-2c",
+                    (SnmpSecurity::V2c { .. }, true) => "snmp-2c-inform",
+                    (SnmpSecurity::V3 { .. }, false) => "snmp-3",
+                    (SnmpSecurity::V3 { .. }, true) => "snmp-3-inform",
+                },
+                target: (target.address, target.port).into(),
+                source: target.source_address,
+                is_stream: false,
+                acknowledges: target.inform.is_some(),
+            };
+            if let Some(inform) = target.inform {
+                let asker = Asker::new(target, secrets, &engine, self.started, random());
+                let filter = target.filter.clone();
+                let outlet = Outlet::start_asking(way, filter, asker, inform, &mut self.tasks);
+                self.outlets.push(outlet);
+                continue;
+            }
             let mut speaker = Speaker::new(target, secrets, &engine, started, random());
             let form = move |entry: &Entry| match speaker.datagram(entry) {
                 Ok(octets) => octets,
@@ -228,15 +248,6 @@ impl Desk {
                     warn!(%error, "SNMP");
                     None
                 }
-            };
-            let way = Way {
-                kind: match target.security {
-                    SnmpSecurity::V2c { .. } => "snmp-2c",
-                    SnmpSecurity::V3 { .. } => "snmp-3",
-                },
-                target: (target.address, target.port).into(),
-                source: target.source_address,
-                is_stream: false,
             };
             self.add(way, &target.filter, Box::new(form));
         }
@@ -253,7 +264,8 @@ impl Desk {
                 Some(if is_stream { syslog::framed(&message) } else { message.into_bytes() })
             };
             let target = (collector.address, collector.port).into();
-            let way = Way { kind, target, source: collector.source_address, is_stream };
+            let source = collector.source_address;
+            let way = Way { kind, target, source, is_stream, acknowledges: false };
             self.add(way, &collector.filter, Box::new(form));
         }
         let tallies = self.outlets.iter().map(Outlet::tally).collect();

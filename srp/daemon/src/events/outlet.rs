@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use srp_core::api::EventTarget;
-use srp_core::config::EventFilter;
+use srp_core::config::{EventFilter, Inform};
 use srp_core::events::Entry;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::acknowledged;
+use super::snmp::Asker;
 use crate::watch::lock;
 
 /// So many events wait for one who is slow.
@@ -38,7 +40,7 @@ pub type Form = Box<dyn FnMut(&Entry) -> Option<Vec<u8>> + Send>;
 /// Where, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
-    /// `snmp-2c`, `snmp-3`, `syslog-udp` or `syslog-tcp`.
+    /// `snmp-2c`, `snmp-3`, the same with `-inform`, `syslog-udp` or `syslog-tcp`.
     pub kind: &'static str,
     /// Whom.
     pub target: SocketAddr,
@@ -46,6 +48,8 @@ pub struct Way {
     pub source: Option<IpAddr>,
     /// A stream, not datagrams.
     pub is_stream: bool,
+    /// It acknowledges what it is told.
+    pub acknowledges: bool,
 }
 
 /// One who is told.
@@ -59,6 +63,7 @@ pub struct Outlet {
 pub struct Tally {
     way: Way,
     sent: AtomicU64,
+    acknowledged: AtomicU64,
     lost: AtomicU64,
     trouble: Mutex<Option<String>>,
 }
@@ -67,14 +72,27 @@ impl Outlet {
     /// Starts its task.
     pub fn start(way: Way, filter: EventFilter, form: Form, tasks: &mut JoinSet<()>) -> Self {
         let (queue, events) = mpsc::channel(QUEUE);
-        let trouble = Mutex::new(None);
-        let tally = Arc::new(Tally { way, sent: AtomicU64::new(0), lost: AtomicU64::new(0), trouble });
+        let tally = Tally::new(way);
         let task = Task { form, events, tally: Arc::clone(&tally) };
         if way.is_stream {
             tasks.spawn(task.stream());
         } else {
             tasks.spawn(task.datagrams());
         }
+        Self { filter, queue, tally }
+    }
+
+    /// Starts the task of a station that acknowledges.
+    pub fn start_asking(
+        way: Way,
+        filter: EventFilter,
+        asker: Asker,
+        inform: Inform,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
+        let (queue, events) = mpsc::channel(QUEUE);
+        let tally = Tally::new(way);
+        tasks.spawn(acknowledged::run(asker, events, Arc::clone(&tally), inform));
         Self { filter, queue, tally }
     }
 
@@ -92,25 +110,58 @@ impl Outlet {
 }
 
 impl Tally {
+    fn new(way: Way) -> Arc<Self> {
+        let trouble = Mutex::new(None);
+        Arc::new(Self {
+            way,
+            sent: AtomicU64::new(0),
+            acknowledged: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            trouble,
+        })
+    }
+
+    /// Where, and how.
+    pub fn way(&self) -> Way {
+        self.way
+    }
+
     /// For `show`.
     pub fn show(&self) -> EventTarget {
         EventTarget {
             kind: self.way.kind.to_owned(),
             target: self.way.target.to_string(),
             sent: self.sent.load(Ordering::Relaxed),
+            acknowledged: self.way.acknowledges.then(|| self.acknowledged.load(Ordering::Relaxed)),
             lost: self.lost.load(Ordering::Relaxed),
             trouble: lock(&self.trouble).clone(),
         }
     }
 
     fn sent(&self) {
+        self.sent_once();
+        self.well();
+    }
+
+    /// One more was sent; whether it arrived is not known.
+    pub fn sent_once(&self) {
         self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One was acknowledged.
+    pub fn acknowledged(&self) {
+        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        self.well();
+    }
+
+    fn well(&self) {
         if lock(&self.trouble).take().is_some() {
             info!(kind = self.way.kind, target = %self.way.target, "told of events again");
         }
     }
 
-    fn lost(&self, why: &str) {
+    /// One did not arrive.
+    pub fn lost(&self, why: &str) {
         self.lost.fetch_add(1, Ordering::Relaxed);
         self.trouble(why);
     }
@@ -166,7 +217,8 @@ impl Task {
     }
 }
 
-fn our_end(way: Way) -> SocketAddr {
+/// The end that we bind.
+pub fn our_end(way: Way) -> SocketAddr {
     let any = match way.target {
         SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),

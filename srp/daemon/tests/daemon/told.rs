@@ -9,11 +9,11 @@ use std::time::Duration;
 use lab::wait::{Seen, until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use srp_core::api::{Request, Response};
+use srp_core::api::{EventTarget, Request, Response};
 use srp_core::types::ChassisState;
 
 use crate::events::{await_events, has};
-use crate::support::{Keys, PATIENCE, Pair, Place};
+use crate::support::{Daemon, Keys, PATIENCE, Pair, Place};
 
 /// A daemon of Debian in a namespace; ends with its value.
 pub struct Receiver {
@@ -274,4 +274,99 @@ fn read_frame(stream: &mut impl std::io::Read) -> String {
     let mut message = vec![0; length];
     stream.read_exact(&mut message).expect("the message");
     String::from_utf8(message).expect("text")
+}
+
+/// What became of what a station was told.
+fn told(daemon: &Daemon, target: &str) -> EventTarget {
+    let Ok(Response::SrpStatistics(statistics)) = daemon.ask(&Request::ShowSrpStatistics) else {
+        panic!("statistics");
+    };
+    statistics.event_targets.into_iter().find(|told| told.target == target).expect("a target")
+}
+
+fn await_told(
+    daemon: &Daemon,
+    target: &str,
+    what: &str,
+    holds: impl Fn(&EventTarget) -> bool,
+) -> EventTarget {
+    until(what, PATIENCE, Duration::from_millis(10), || {
+        let told = told(daemon, target);
+        Ok(if holds(&told) { Seen::Done(told) } else { Seen::NotYet(format!("{told:?}")) })
+    })
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn snmptrapd_acknowledges_informs_of_v2c_and_v3_and_one_that_comes_late_has_them_all() {
+    let pair = Pair::new();
+    for (file, secret) in
+        [("community", "fish tank\n"), ("auth", "eight or more\n"), ("privacy", "others than that\n")]
+    {
+        fs::write(pair.file(file), secret).expect("a secret");
+    }
+    let v3 = "createUser srp SHA-256 \"eight or more\" AES \"others than that\"\nauthUser log srp priv\n";
+    let sealed = station(&pair, "sealed", 1162, v3);
+    let targets = r#"
+[[snmp.target]]
+address = "192.0.2.1"
+community-file = "community"
+inform = true
+retries = 10
+timeout = "500ms"
+[[snmp.target]]
+address = "192.0.2.1"
+port = 1162
+version = "3"
+user = "srp"
+auth-file = "auth"
+privacy-file = "privacy"
+inform = true
+[[snmp.target]]
+address = "192.0.2.1"
+port = 1163
+community-file = "community"
+inform = true
+retries = 1
+timeout = "100ms"
+events = ["starSRPActive"]
+"#;
+    let west = pair.west.start(&pair.west.configure(&Keys::None, targets));
+    west.await_state(ChassisState::Active);
+    let active = "OID: .1.3.6.1.4.1.8164.2.120";
+    sealed.await_line(&[active, "STRING: \"srp\""]);
+    let acknowledged = |told: &EventTarget| told.acknowledged.is_some_and(|count| count > 0);
+    let told = await_told(&west, "192.0.2.1:1162", "acknowledged by v3", acknowledged);
+    assert_eq!((told.kind.as_str(), told.lost, &told.trouble), ("snmp-3-inform", 0, &None));
+    assert!(Some(told.sent) > told.acknowledged, "its engine was asked first: {told:?}");
+
+    // Nobody has listened there until now.
+    await_told(&west, "192.0.2.1:162", "sent again", |told| told.sent > 1);
+    let late = station(&pair, "late", 162, "authCommunity log \"fish tank\"\n");
+    late.await_line(&[active]);
+    let told = await_told(&west, "192.0.2.1:162", "acknowledged by v2c", acknowledged);
+    assert_eq!((told.kind.as_str(), told.lost), ("snmp-2c-inform", 0));
+    assert_eq!(late.output().matches(active).count(), 1, "once, however often it was sent");
+
+    // Nobody listens there ever: given up after two times, and counted.
+    let given_up = |told: &EventTarget| told.lost == 1;
+    let told = await_told(&west, "192.0.2.1:1163", "given up", given_up);
+    assert_eq!((told.sent, told.acknowledged), (2, Some(0)));
+    assert!(told.trouble.is_some());
+}
+
+#[test]
+fn an_inform_that_another_user_or_nobody_acknowledges_is_lost() {
+    let pair = Pair::new();
+    fs::write(pair.file("auth"), "not the password\n").expect("a secret");
+    let user = "createUser srp SHA-256 \"eight or more\"\nauthUser log srp auth\n";
+    let station = station(&pair, "other", 1162, user);
+    let target = "[[snmp.target]]\naddress = \"192.0.2.1\"\nport = 1162\nversion = \"3\"\nuser = \"srp\"\n\
+                  auth-file = \"auth\"\ninform = true\nretries = 0\ntimeout = \"300ms\"\n";
+    let west = pair.west.start(&pair.west.configure(&Keys::None, target));
+    west.await_state(ChassisState::Active);
+    let told = await_told(&west, "192.0.2.1:1162", "lost", |told| told.lost > 0);
+    assert_eq!(told.acknowledged, Some(0));
+    assert!(told.trouble.is_some_and(|why| why.contains("without proof") || why.contains("proof")));
+    assert!(!station.output().contains("8164.2.120"), "{}", station.output());
 }

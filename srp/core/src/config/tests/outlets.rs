@@ -1,7 +1,7 @@
 //! Who is told of events, and who reads counts: what is refused, with the text that an operator reads, and the defaults.
 
 use super::{SHORT, parse, said_of};
-use crate::config::{BulkConfig, MetricsConfig, SnmpAuth, SnmpSecurity, SyslogTransport};
+use crate::config::{BulkConfig, Inform, MetricsConfig, SnmpAuth, SnmpSecurity, SyslogTransport};
 use crate::events::{Name, Severity};
 use crate::types::Span;
 
@@ -33,6 +33,11 @@ fn what_is_wrong_with_outlets_is_said_with_its_line_value_reason_and_remedy() {
             format!("{target}version = \"3\"\nuser = \"srp\"\nprivacy-file = \"p\"\n"),
             "srp.toml:9: snmp.target[10.0.0.9].privacy-file = \"p\": this has no effect without auth-file\n    \
              set auth-file, or remove this",
+        ),
+        (
+            format!("{target}community-file = \"c\"\nretries = 2\n"),
+            "srp.toml:8: snmp.target[10.0.0.9].retries = 2: this has no effect without inform = true\n    \
+             set inform = true, or remove this",
         ),
         (
             format!("{target}community-file = \"c\"\nversion = \"1\"\n"),
@@ -109,6 +114,11 @@ fn outlets_of_which_little_is_said_have_the_documented_defaults() {
         privacy_file: None,
     };
     assert_eq!(target.security, security);
+    assert_eq!(target.inform, None, "traps");
+    let inform =
+        format!("{SHORT}[[snmp.target]]\naddress = \"10.0.0.9\"\ncommunity-file = \"/c\"\ninform = true\n");
+    let inform = parse(&inform).outlets.snmp.remove(0).inform;
+    assert_eq!(inform, Some(Inform { retries: 3, timeout: Span::secs(2) }));
     let collector = &config.outlets.syslog[0];
     assert_eq!((collector.port, collector.facility, collector.transport), (514, 3, SyslogTransport::Udp));
     assert_eq!((collector.filter.severity, collector.filter.names.len()), (Severity::Info, 0));

@@ -110,14 +110,17 @@ fn any_outlets() -> impl Strategy<Value = OutletConfig> {
         let (auth, privacy_file) = proof.map_or((None, None), |(auth, privacy)| (Some(auth), privacy));
         SnmpSecurity::V3 { user, auth, privacy_file }
     });
-    let snmp = vec((1_u16.., prop_oneof![v2c, v3], any::<bool>(), any_filter()), 0..3);
+    let inform = option::of((0_u8..=10, 100_u64..=60_000))
+        .prop_map(|inform| inform.map(|(retries, ms)| Inform { retries, timeout: Span::millis(ms) }));
+    let snmp = vec((1_u16.., prop_oneof![v2c, v3], inform, any::<bool>(), any_filter()), 0..3);
     let syslog = vec((1_u16.., any::<bool>(), 16_u8..24, any::<bool>(), any_filter()), 0..3);
     (engine, snmp, syslog).prop_map(|(engine_id, snmp, syslog)| {
         let number = |index: usize| u8::try_from(index + 1).expect("few");
-        let target = |(index, (port, security, v6, filter))| SnmpTarget {
+        let target = |(index, (port, security, inform, v6, filter))| SnmpTarget {
             address: numbered(v6, 20, number(index)).ip(),
             port,
             security,
+            inform,
             source_address: Some(numbered(v6, 21, 1).ip()),
             filter,
         };

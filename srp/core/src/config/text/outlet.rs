@@ -4,7 +4,7 @@ use toml::Value;
 
 use super::Table;
 use crate::config::outlet::{
-    EventFilter, OutletConfig, SnmpSecurity, SnmpTarget, SyslogTarget, facility_word,
+    EventFilter, Inform, OutletConfig, SnmpSecurity, SnmpTarget, SyslogTarget, facility_word,
 };
 
 /// Their tables, in the order of the reference page.
@@ -30,6 +30,12 @@ fn target(target: &SnmpTarget) -> Table {
             };
             table.maybe("privacy-file", privacy_file.as_ref().map(|file| file.display()))
         }
+    };
+    let table = match target.inform {
+        Some(Inform { retries, timeout }) => {
+            table.bare("inform", true).bare("retries", retries).text("timeout", timeout)
+        }
+        None => table.bare("inform", false),
     };
     filter(table.maybe("source-address", target.source_address), &target.filter)
 }

@@ -1,13 +1,14 @@
-//! SNMP notifications: traps of versions 2c and 3.
+//! SNMP notifications: traps and informs of versions 2c and 3.
 //!
 //! ```text
 //!  Entry -> notification (varbinds, PDU) -> v2c: community | v3: usm (AES-128, HMAC) -> one datagram
 //! ```
 //!
-//! A trap is sent once and not answered, so a station that cannot be reached delays nothing: what the system refuses to send
+//! An inform is answered ([`inform`]). A trap is sent once and not answered, so a station that cannot be reached delays nothing: what the system refuses to send
 //! is counted. Encoding is that of a library; the User-based Security Model is here, over primitives of the `RustCrypto` project.
 //! Sources: RFC 3416 (PDU), RFC 3412 and 3414 (version 3), RFC 7860 (SHA-256), RFC 3826 (AES-128).
 
+mod inform;
 mod notification;
 mod usm;
 
@@ -19,6 +20,7 @@ use srp_core::types::{Mac, Time};
 
 use usm::{Clock, User};
 
+pub use inform::{Asker, Heard};
 pub use notification::EncodeError;
 
 /// Why a station cannot be told.

@@ -4,9 +4,11 @@
 //! boots that grows: it is the minute of the start, so that nothing has to be kept on a disk, and two starts within a minute
 //! stay within the 150 s that a receiver allows.
 
+use std::ops::Range;
+
 use aes::Aes128;
-use cfb_mode::Encryptor;
 use cfb_mode::cipher::KeyIvInit;
+use cfb_mode::{Decryptor, Encryptor};
 use hmac::{Hmac, KeyInit, Mac};
 use rasn_snmp::v2::{Pdus, Trap};
 use rasn_snmp::v3::{HeaderData, Message, ScopedPdu, ScopedPduData, USMSecurityParameters};
@@ -22,6 +24,10 @@ const EXPANDED: usize = 1 << 20;
 
 /// The largest message that a receiver of ours would have to take; nothing is received here (RFC 3412 section 6.3).
 const MAX_SIZE: u32 = 65_507;
+
+/// Flags of RFC 3412 section 6.4.
+const AUTH: u8 = 1;
+const REPORTABLE: u8 = 4;
 
 /// RFC 3412 section 6.5.
 const USM: u32 = 3;
@@ -81,8 +87,31 @@ impl User {
         number: u32,
         trap: Trap,
     ) -> Result<Vec<u8>, EncodeError> {
-        let pdu =
-            ScopedPdu { engine_id: engine.0.clone().into(), name: Vec::new().into(), data: Pdus::Trap(trap) };
+        // Nobody answers a trap.
+        self.sealed((engine, engine), (boots, time), number, 0, Pdus::Trap(trap))
+    }
+
+    /// A message to the engine `authority` that is to be answered: by a Report, if it has to.
+    pub fn request(
+        &mut self,
+        authority: &EngineId,
+        own: &EngineId,
+        clock: (u32, u32),
+        number: u32,
+        pdu: Pdus,
+    ) -> Result<Vec<u8>, EncodeError> {
+        self.sealed((authority, own), clock, number, REPORTABLE, pdu)
+    }
+
+    fn sealed(
+        &mut self,
+        (engine, own): (&EngineId, &EngineId),
+        (boots, time): (u32, u32),
+        number: u32,
+        more_flags: u8,
+        data: Pdus,
+    ) -> Result<Vec<u8>, EncodeError> {
+        let pdu = ScopedPdu { engine_id: own.0.clone().into(), name: Vec::new().into(), data };
         let (scoped_data, salt) = match &self.privacy {
             None => (ScopedPduData::CleartextPdu(pdu), Vec::new()),
             Some(key) => {
@@ -102,7 +131,7 @@ impl User {
             authentication_parameters: vec![0; digest_length].into(),
             privacy_parameters: salt.into(),
         })?;
-        let flags = u8::from(self.auth.is_some()) | u8::from(self.privacy.is_some()) << 1;
+        let flags = u8::from(self.auth.is_some()) | u8::from(self.privacy.is_some()) << 1 | more_flags;
         let mut message = encode(&Message {
             version: 3.into(),
             global_data: HeaderData {
@@ -125,6 +154,116 @@ impl User {
         }
         Ok(message)
     }
+
+    /// The PDU of an answer that has the proof of this user, or what is wrong with it. A user without a password takes answers
+    /// without proof.
+    pub fn proved(&self, octets: &[u8], opened: Opened) -> Result<Pdus, &'static str> {
+        if let Some((digest, key)) = &self.auth {
+            let tag_length = length(*digest);
+            let place = opened.digest_at.filter(|_| opened.flags & AUTH != 0);
+            let place = place.ok_or("without proof")?;
+            let mut blank = octets.to_vec();
+            let tag =
+                blank.get_mut(place.clone()).filter(|tag| tag.len() == tag_length).ok_or("without proof")?;
+            tag.fill(0);
+            let tag = octets.get(place).unwrap_or_default();
+            if !is_proof(*digest, key, &blank, tag) {
+                return Err("with another proof than its password gives");
+            }
+        }
+        match (opened.scoped_data, &self.privacy) {
+            (ScopedPduData::CleartextPdu(pdu), _) => Ok(pdu.data),
+            (ScopedPduData::EncryptedPdu(octets), Some(key)) => {
+                let salt = opened.salt.ok_or("without a salt")?;
+                let mut octets = octets.to_vec();
+                decrypt(key, (opened.boots, opened.time), salt, &mut octets);
+                let pdu: ScopedPdu = rasn::ber::decode(&octets).map_err(|_| "not to be decrypted")?;
+                Ok(pdu.data)
+            }
+            (ScopedPduData::EncryptedPdu(_), None) => Err("encrypted for somebody else"),
+        }
+    }
+}
+
+/// A message of version 3 whose proof is not looked at yet.
+pub struct Opened {
+    /// Number of the message.
+    pub number: u32,
+    /// The authoritative engine.
+    pub engine: Vec<u8>,
+    /// Its boots.
+    pub boots: u32,
+    /// Its time, seconds.
+    pub time: u32,
+    flags: u8,
+    salt: Option<u64>,
+    /// Where the digest is.
+    digest_at: Option<Range<usize>>,
+    scoped_data: ScopedPduData,
+}
+
+impl Opened {
+    /// It is a Report in clear.
+    pub fn is_report(&self) -> bool {
+        matches!(&self.scoped_data, ScopedPduData::CleartextPdu(pdu) if matches!(pdu.data, Pdus::Report(_)))
+    }
+}
+
+/// Takes a message apart; `None` for what is none of version 3 and this security model.
+pub fn open(octets: &[u8]) -> Option<Opened> {
+    let message: Message = rasn::ber::decode(octets).ok()?;
+    let header = &message.global_data;
+    if message.version != 3.into() || header.security_model != USM.into() {
+        return None;
+    }
+    let raw = message.security_parameters.as_ref();
+    let parameters: USMSecurityParameters = rasn::ber::decode(raw).ok()?;
+    let [flags] = header.flags.as_ref() else { return None };
+    let digest = parameters.authentication_parameters.len();
+    // The digest stands before the salt, which ends the parameters: each has one octet of length before it.
+    let behind = 2 + parameters.privacy_parameters.len();
+    let at = octets.windows(raw.len()).position(|window| window == raw);
+    let digest_at = at.and_then(|at| {
+        let end = (at + raw.len()).checked_sub(behind)?;
+        Some(end.checked_sub(digest)?..end)
+    });
+    Some(Opened {
+        number: u32::try_from(&header.message_id).ok()?,
+        engine: parameters.authoritative_engine_id.to_vec(),
+        boots: u32::try_from(&parameters.authoritative_engine_boots).ok()?,
+        time: u32::try_from(&parameters.authoritative_engine_time).ok()?,
+        flags: *flags,
+        salt: parameters.privacy_parameters.as_ref().try_into().ok().map(u64::from_be_bytes),
+        digest_at,
+        scoped_data: message.scoped_data,
+    })
+}
+
+/// A message that asks an engine for its name and clock (RFC 3414 section 4).
+pub fn question(number: u32, data: Pdus) -> Result<Vec<u8>, EncodeError> {
+    let parameters = encode(&USMSecurityParameters {
+        authoritative_engine_id: Vec::new().into(),
+        authoritative_engine_boots: 0.into(),
+        authoritative_engine_time: 0.into(),
+        user_name: Vec::new().into(),
+        authentication_parameters: Vec::new().into(),
+        privacy_parameters: Vec::new().into(),
+    })?;
+    encode(&Message {
+        version: 3.into(),
+        global_data: HeaderData {
+            message_id: number.into(),
+            max_size: MAX_SIZE.into(),
+            flags: vec![REPORTABLE].into(),
+            security_model: USM.into(),
+        },
+        security_parameters: parameters.into(),
+        scoped_data: ScopedPduData::CleartextPdu(ScopedPdu {
+            engine_id: Vec::new().into(),
+            name: Vec::new().into(),
+            data,
+        }),
+    })
 }
 
 fn encode<T: rasn::Encode>(value: &T) -> Result<Vec<u8>, EncodeError> {
@@ -167,13 +306,35 @@ fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
         .unwrap_or_default()
 }
 
+/// Compares in constant time.
+fn is_proof(digest: SnmpAuth, key: &[u8], message: &[u8], tag: &[u8]) -> bool {
+    match digest {
+        SnmpAuth::Sha1 => is_mac::<Hmac<Sha1>>(key, message, tag),
+        SnmpAuth::Sha256 => is_mac::<Hmac<Sha256>>(key, message, tag),
+    }
+}
+
+fn is_mac<M: Mac + KeyInit>(key: &[u8], message: &[u8], tag: &[u8]) -> bool {
+    <M as KeyInit>::new_from_slice(key)
+        .is_ok_and(|mac| mac.chain_update(message).verify_truncated_left(tag).is_ok())
+}
+
+/// The other way round.
+fn decrypt(key: &[u8; 16], (boots, time): (u32, u32), salt: u64, octets: &mut [u8]) {
+    Decryptor::<Aes128>::new(key.into(), &vector(boots, time, salt).into()).decrypt(octets);
+}
+
 /// RFC 3826 section 3.1.2.1: the initialization vector is boots, time and salt.
-fn encrypt(key: &[u8; 16], (boots, time): (u32, u32), salt: u64, octets: &mut [u8]) {
+fn vector(boots: u32, time: u32, salt: u64) -> [u8; 16] {
     let mut vector = [0; 16];
     vector[..4].copy_from_slice(&boots.to_be_bytes());
     vector[4..8].copy_from_slice(&time.to_be_bytes());
     vector[8..].copy_from_slice(&salt.to_be_bytes());
-    Encryptor::<Aes128>::new(key.into(), &vector.into()).encrypt(octets);
+    vector
+}
+
+fn encrypt(key: &[u8; 16], (boots, time): (u32, u32), salt: u64, octets: &mut [u8]) {
+    Encryptor::<Aes128>::new(key.into(), &vector(boots, time, salt).into()).encrypt(octets);
 }
 
 #[cfg(test)]
