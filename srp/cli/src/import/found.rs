@@ -14,6 +14,17 @@ pub struct Found {
     pub contexts: Vec<Context>,
     /// In the order of the text.
     pub ports: Vec<Port>,
+    /// `bulkstat mode`.
+    pub bulk: Option<Bulk>,
+}
+
+/// `bulkstat mode`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bulk {
+    /// Where it stands.
+    pub line: usize,
+    /// Our keys and values, as they are written.
+    pub keys: Vec<(&'static str, String)>,
 }
 
 /// `service-redundancy-protocol`.

@@ -6,6 +6,7 @@
 //! case; `no` and `default` undo what an earlier line set.
 
 mod address;
+mod bulk;
 mod context;
 mod found;
 mod lines;

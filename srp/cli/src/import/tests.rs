@@ -119,6 +119,22 @@ fn cfg_7_a_whole_chassis_becomes_a_configuration_that_is_right() {
     assert_eq!((bgp.local_as, bgp.neighbors.len(), bgp.networks.len()), (65_001, 2, 1));
     let pools: Vec<_> = config.contexts[2].pools.iter().map(|pool| pool.name.as_str()).collect();
     assert_eq!(pools, ["dynamic", "static", "some"]);
+    assert!(!config.bulk_statistics.expect("bulkstat mode").gather_on_standby);
+}
+
+#[test]
+fn bulk_1_bulkstat_mode_becomes_files_with_its_interval_and_its_standby() {
+    let text = |lines: &str| format!("context a\n#exit\nbulkstat mode\n{lines}#exit\n");
+    let bulk = |lines: &str| checked(&imported(&text(lines))).bulk_statistics.expect("a folder");
+    let set = bulk("  sample-interval 5\n  no gather-on-standby\n");
+    assert_eq!((set.interval.to_string().as_str(), set.gather_on_standby), ("300s", false));
+    let back =
+        bulk("  sample-interval 5\n  default sample-interval\n  no gather-on-standby\n  gather-on-standby\n");
+    assert_eq!((back.interval, back.gather_on_standby), (srp_core::types::Span::secs(900), true));
+    let all = imported(&text("  transfer-interval 15\n  file 1\n  sample-interval 0\n"));
+    assert_eq!(left_out(&all), [4, 5, 6]);
+    assert!(notes(&all)[0].contains("line 3: to check: bulkstat mode"), "{:#?}", notes(&all));
+    assert!(checked(&imported(&(text("") + "no bulkstat mode\n"))).bulk_statistics.is_none());
 }
 
 #[test]
@@ -134,8 +150,6 @@ fn each_line_without_effect_is_listed_with_its_number_and_reason() {
             "bind address 172",
             "network 172",
             "subscriber",
-            "bulkstat",
-            "gather",
         ];
         let is_left_out = without.iter().any(|word| line.contains(word)) && !line.contains("no checkpoint");
         assert_eq!(left_out(&imported).contains(&number), is_left_out, "line {number}: {line}\n{said:#?}");

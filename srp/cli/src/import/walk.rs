@@ -6,7 +6,7 @@
 
 use super::found::{Context, Found, Port, set};
 use super::lines::Line;
-use super::{Kind, Note, context, srp};
+use super::{Kind, Note, bulk, context, srp};
 
 /// What the lines come to, and what is to be said of them.
 pub fn walk(lines: &[Line]) -> (Found, Vec<Note>) {
@@ -32,6 +32,8 @@ pub(super) enum Mode {
     BgpFamily(usize),
     /// `port ethernet`.
     Port(usize),
+    /// `bulkstat mode`.
+    Bulk,
     /// Not known here.
     Unknown,
 }
@@ -84,6 +86,7 @@ impl Walk {
                 }
                 Some(Mode::Srp) => srp::line(&mut self.found, line),
                 Some(Mode::Port(at)) => port(&mut self.found.ports[at], line),
+                Some(Mode::Bulk) => bulk::line(self.found.bulk.get_or_insert_default(), line),
                 Some(Mode::Unknown) => Taken::Unknown,
             };
             let (note, opens) = match taken {
@@ -129,7 +132,15 @@ impl Walk {
                 });
                 Taken::Opens(Mode::Port(self.found.ports.len() - 1))
             }
-            ("bulkstat", _) => Taken::No("bulk statistics have a table of their own here, if any".into()),
+            ("bulkstat" | "bulkstats", _) if line.keyword(1) == "mode" => {
+                self.found.bulk.get_or_insert_default().line = line.number;
+                Taken::Opens(Mode::Bulk)
+            }
+            ("no", _) if line.keyword(1).starts_with("bulkstat") => {
+                self.found.bulk = None;
+                Taken::Yes
+            }
+            ("bulkstat" | "bulkstats", _) => Taken::No("files are written where bulkstat mode is".into()),
             ("require", _) => Taken::No("what follows the audit of sessions comes with the sessions".into()),
             ("license" | "hostname" | "boot" | "system" | "clock", _) => {
                 Taken::No("of the machine, not of its redundancy".into())

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnetwork::IpNetwork;
 
-use super::found::{Bgp, Context, Found, Interface, Port, Srp};
+use super::found::{Bgp, Bulk, Context, Found, Interface, Port, Srp};
 use super::{Kind, Note};
 
 /// The text; what it leaves out or takes for granted goes to `notes`.
@@ -14,6 +14,9 @@ pub fn write(found: &Found, notes: &mut Vec<Note>) -> String {
     let mut out = Out { text: String::new(), notes };
     let none = Srp::default();
     out.srp(found.srp.as_ref().unwrap_or(&none), found);
+    if let Some(bulk) = &found.bulk {
+        out.bulk(bulk);
+    }
     for context in &found.contexts {
         out.context(context, found);
     }
@@ -100,6 +103,16 @@ impl Out<'_> {
                 self.key("group", group);
             }
         }
+    }
+
+    fn bulk(&mut self, bulk: &Bulk) {
+        self.line("\n[bulk-statistics]");
+        self.key("folder", "\"/var/lib/srp/bulk\"");
+        for (key, value) in &bulk.keys {
+            self.key(key, value);
+        }
+        let why = "files go to a folder of this machine: taken as /var/lib/srp/bulk";
+        self.note(bulk.line, "bulkstat mode", Kind::ToCheck, why);
     }
 
     fn context(&mut self, context: &Context, found: &Found) {
