@@ -3,6 +3,8 @@
 mod events;
 pub mod flash;
 mod interfaces;
+#[cfg(test)]
+mod page;
 mod request;
 
 use std::net::IpAddr;
