@@ -1,6 +1,7 @@
 //! `show support details icsr`: one archive with what support asks for. It holds no key and no password: the configuration names
 //! the files that do.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,10 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Parser;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use image::boot::BootFile;
 use srp_core::api::Response;
 
 use crate::args::Args;
 use crate::client;
+use crate::flash::{self, Said};
 use crate::render;
 
 /// Every question that is asked, as it would be typed.
@@ -91,6 +94,15 @@ fn fill(args: &Args, file: &Path) -> io::Result<Vec<String>> {
             Err(why) => missing.push(format!("{command}: {why}")),
         }
     }
+    if BootFile::path(&args.flash).exists() {
+        for command in ["show boot", "show build"] {
+            if let Some(said) = local(args, command) {
+                let name = command.replace(' ', "-");
+                archive.add(&format!("{name}.txt"), said.text.as_bytes())?;
+                archive.add(&format!("{name}.json"), render::pretty(&said.json).as_bytes())?;
+            }
+        }
+    }
     for path in MACHINE {
         match std::fs::read(path) {
             Ok(octets) => archive.add(&format!("machine{}", path.replace('/', "-")), &octets)?,
@@ -100,6 +112,14 @@ fn fill(args: &Args, file: &Path) -> io::Result<Vec<String>> {
     archive.add("missing.txt", missing.join("\n").as_bytes())?;
     archive.finish()?;
     Ok(missing)
+}
+
+/// What a command says that asks nobody.
+fn local(args: &Args, command: &str) -> Option<Said> {
+    let mut words: Vec<OsString> = vec!["srpctl".into(), "--flash".into(), args.flash.clone().into()];
+    words.extend(["--command-line".into(), args.command_line.clone().into()]);
+    words.extend(command.split(' ').map(OsString::from));
+    flash::run(&Args::try_parse_from(words).ok()?)
 }
 
 fn ask(args: &Args, command: &str) -> Result<(Response, String), String> {

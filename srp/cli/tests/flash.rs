@@ -350,3 +350,21 @@ fn a_mistyped_word_is_answered_with_the_nearest_one() {
     let said = machine.shown(&machine.srpctl("boot system priority 101 image a config b").stderr);
     assert!(said.contains("a number from 1 to 100 is wanted, or next"), "{said}");
 }
+
+#[test]
+fn support_gets_the_boot_stack_where_there_is_one() {
+    let machine = Machine::new();
+    let names = || -> Vec<String> {
+        machine.says("--socket /nowhere show support details icsr /here/s.tar.gz");
+        let listed =
+            Command::new("tar").arg("-tzf").arg(machine.path("s.tar.gz")).output().expect("tar runs");
+        let listed = String::from_utf8(listed.stdout).expect("text");
+        listed.lines().filter_map(|line| line.rsplit('/').next()).map(str::to_owned).collect()
+    };
+    assert!(!names().iter().any(|name| name.starts_with("show-boot")));
+    machine.install("new");
+    let names = names();
+    for expected in ["show-boot.txt", "show-boot.json", "show-build.json"] {
+        assert!(names.iter().any(|name| name == expected), "{names:?}");
+    }
+}

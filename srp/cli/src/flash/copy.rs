@@ -100,7 +100,9 @@ fn bring(held: &Flash, from: &Place, to: &FlashPath) -> Result<(), CommandError>
         }
         Place::Sftp(_) | Place::Web { .. } => {
             let temporary = held.incoming(to)?;
-            let brought = transfer::get(from, &temporary).map_err(CommandError::from);
+            let free = held.free()?;
+            let failed = |source| CommandError::Brought { source: Box::new(source), free };
+            let brought = transfer::get(from, &temporary).map_err(failed);
             let brought = brought.and_then(|()| Ok(held.settle(&temporary, to, None, |_| {})?));
             if brought.is_err() {
                 let _ = fs::remove_file(&temporary); // it may never have been made

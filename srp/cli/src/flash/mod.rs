@@ -75,6 +75,9 @@ pub enum CommandError {
     Place(#[from] PlaceError),
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    /// How large a file elsewhere is, is known once it is here.
+    #[error("{source}; there were {free} octets free for it")]
+    Brought { source: Box<TransferError>, free: u64 },
     /// Neither end is this machine.
     #[error("{from} and {to} are both elsewhere: copy the file here first")]
     Elsewhere { from: String, to: String },
