@@ -167,6 +167,19 @@ fn we_verify_what_gpg_signs_with_either_digest_of_the_loader() {
 }
 
 #[test]
+fn a_key_ring_of_two_takes_what_either_signed_so_that_a_key_can_be_replaced() {
+    let (old, new) = (Release::new(), Release::new());
+    let ring = |release: &Release| fs::read(release.file("release.gpg")).expect("a key ring");
+    let both = Keys::decode(&[ring(&old), ring(&new)].concat());
+    assert_eq!(both.ids(), [old.key.public().ids(), new.key.public().ids()].concat());
+    for release in [&old, &new] {
+        let report = examine(&release.image(), &both, running());
+        assert!(report.is_sound(), "{:?}", report.faults);
+    }
+    assert!(!examine(&new.image(), &old.key.public(), running()).is_sound());
+}
+
+#[test]
 fn the_same_members_and_key_give_the_same_octets() {
     let release = Release::new();
     let again = release.file("b.bin");
