@@ -214,7 +214,7 @@ fn variables(octets: &[u8], faults: &mut Vec<BlockError>) -> BTreeMap<String, St
             let text = String::from_utf8(line);
             let pair = text.as_deref().ok().and_then(|text| text.split_once('='));
             match pair {
-                Some((name, value)) if !name.is_empty() => match found.entry(name.to_owned()) {
+                Some((name, value)) if is_name(name) => match found.entry(name.to_owned()) {
                     Place::Vacant(place) => {
                         place.insert(value.to_owned());
                     }
@@ -233,6 +233,11 @@ fn variables(octets: &[u8], faults: &mut Vec<BlockError>) -> BTreeMap<String, St
         }
     }
     found
+}
+
+/// Only values have escapes: a name that would need one comes from damage.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['\\', '\n'])
 }
 
 /// Takes the next line without its escapes and its end, and says whether it had an end.

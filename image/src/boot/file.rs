@@ -7,7 +7,7 @@
 //! - Who changes it holds a lock on it from reading to writing, so that two changes never lose one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -168,11 +168,11 @@ pub fn change<T, E: From<FileError>>(
     Ok(done)
 }
 
-/// All of it, but never more than a little over what it may be.
+/// All of it, but never more than a little over what it may be. One `read`, from the beginning each time.
 fn contents(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
-    let mut octets = Vec::with_capacity(Block::SIZE + 1);
-    let limit = Block::SIZE as u64 + 1;
-    file.take(limit).read_to_end(&mut octets).map_err(FileError::io(path, "read"))?;
+    let mut octets = vec![0; Block::SIZE + 1];
+    let length = file.read_at(&mut octets, 0).map_err(FileError::io(path, "read"))?;
+    octets.truncate(length);
     Ok(octets)
 }
 
@@ -206,6 +206,9 @@ mod tests {
         put(flash, "/a").unwrap();
         let before = fs::metadata(BootFile::path(flash)).unwrap();
         put(flash, "/b").unwrap();
+        let held = BootFile::hold(flash).unwrap();
+        assert_eq!(held.block().unwrap(), held.block().unwrap(), "a second look");
+        drop(held);
         let after = fs::metadata(BootFile::path(flash)).unwrap();
         assert_eq!((before.ino(), before.len()), (after.ino(), 4096));
         let images: Vec<_> =

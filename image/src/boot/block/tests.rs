@@ -114,6 +114,8 @@ fn each_fault_is_named_and_costs_only_what_it_is_in() {
         (lines(&ONE.replace("=9", "=0")), "s1_prio is \"0\": 1 to 100 is wanted", 0),
         (lines(&ONE.replace("/a.bin", "/../a")), "s1_img: \"/../a\" is not a plain absolute path", 0),
         (lines(&format!("{ONE}x\n")), "line 7 is not NAME=VALUE: \"x\"", 1),
+        (lines(&format!("{ONE}x\\\ny=z\n")), "line 7 is not NAME=VALUE: \"x\\ny=z\"", 1),
+        (lines(&format!("{ONE}x\\\\y=z\n")), "line 7 is not NAME=VALUE: \"x\\\\y=z\"", 1),
         (lines(&format!("{ONE}s1_ok=1\n")), "s1_ok is there twice, \"0\" and \"1\"", 1),
         (lines(&second), "slot 2 is used and slot 1 is not", 1),
         (
