@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{parse, read};
-use crate::config::{AuthQuestion, Config, SignedAnswers};
+use crate::config::{AuthQuestion, Config, SignedAnswers, differences};
 use crate::types::Span;
 
 const SHORT: &str = "[srp]\nbind-address = \"192.0.2.1\"\npeer-ip-address = \"192.0.2.2\"\nplaintext = true\n\
@@ -33,6 +33,18 @@ fn mon_8_short_probe_gets_the_documented_defaults() {
     assert_eq!((probe.max_retries, probe.servers[0].port), (5, 1812));
     assert_eq!(probe.servers[0].secret_file, Path::new("radius.secret"));
     assert_eq!(probe.require_message_authenticator, SignedAnswers::Auto);
+}
+
+#[test]
+fn ch_15_another_aaa_server_is_a_difference() {
+    let ours = config(&format!("{PROBE}{SERVER}"));
+    let theirs = config(&format!("{PROBE}{}", SERVER.replace("10.9.1.1", "10.9.1.2")));
+    let said = differences(&ours.comparison_items(), &theirs.comparison_items());
+    let [said] = &said[..] else { panic!("{said:?}") };
+    assert!(said.contains("10.9.1.1") && said.contains("10.9.1.2"), "{said}");
+    // Each may have a secret of its own with it.
+    let theirs = config(&format!("{PROBE}{}", SERVER.replace("radius.secret", "west.secret")));
+    assert_eq!(differences(&ours.comparison_items(), &theirs.comparison_items()), Vec::<String>::new());
 }
 
 #[test]
