@@ -98,19 +98,20 @@ macro_rules! root_file {
     };
 }
 
-const FILES: [(&str, u32, &[u8]); 19] = [
+const FILES: [(&str, u32, &[u8]); 20] = [
     root_file!("etc/group", 0o644),
     root_file!("etc/inittab", 0o644),
     root_file!("etc/passwd", 0o644),
     root_file!("etc/profile", 0o644),
     root_file!("etc/init.d/S20log", 0o755),
     root_file!("etc/init.d/S25watchdog", 0o755),
-    root_file!("etc/init.d/S30time", 0o755),
+    root_file!("etc/init.d/S55time", 0o755),
     root_file!("etc/init.d/S60ssh", 0o755),
     root_file!("etc/init.d/S90health", 0o755),
     root_file!("etc/init.d/rcS", 0o755),
     root_file!("usr/lib/srp/authorized_keys", 0o644),
     root_file!("usr/lib/srp/first-boot", 0o755),
+    root_file!("usr/lib/srp/keep-logs-small", 0o755),
     root_file!("usr/lib/srp/settings", 0o644),
     root_file!("usr/lib/srp/shadow", 0o600),
     root_file!("usr/lib/srp/srpd.toml", 0o644),
@@ -219,4 +220,23 @@ pub(crate) fn first_root() -> Result<Tree, ImageError> {
     tree.character_device("dev/null", 0o666, 1, 3)?;
     tree.file("init", 0o755, INIT.to_vec())?;
     Ok(tree)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_in_the_root() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("appliance/root");
+        let mut open = vec![folder.clone()];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                continue;
+            }
+            let name = path.strip_prefix(&folder).unwrap().to_str().unwrap();
+            assert!(FILES.iter().any(|(file, ..)| *file == name), "{name} is not in FILES");
+        }
+    }
 }
