@@ -13,10 +13,20 @@ use std::time::Duration;
 
 use super::accelerator::Choice;
 use crate::clock::Time;
+use crate::error::LabError;
+use crate::netns::Netns;
 use crate::spawner;
 
 /// Where Debian's package ovmf puts the UEFI firmware: its code, and the variables that each machine has for itself.
 const OVMF: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"];
+
+/// What the machine's interface has to have for its address in a namespace; QEMU answers for all others of 10.0.2.0/24, and passes what
+/// is sent to [`HOST`] on to the loopback of the namespace.
+pub const ADDRESS: &str = "10.0.2.15";
+/// The namespace, as the machine sees it.
+pub const HOST: &str = "10.0.2.2";
+/// The port on the loopback of the namespace that leads to the machine's port 22.
+pub const SSH_PORT: u16 = 2222;
 
 /// What starts the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +50,10 @@ pub struct Hardware<'a> {
     pub choice: &'a Choice,
     /// Folder on the host for the variables of UEFI.
     pub folder: &'a Path,
+    /// Kernel, initrd and command line, for QEMU to start itself instead of the disk's loader.
+    pub direct: Option<(&'a Path, &'a Path, &'a str)>,
+    /// A namespace for QEMU, with one interface in the machine that leads into it; without one there is none.
+    pub network: Option<&'a Netns>,
 }
 
 /// A machine that is on. It is switched off, as if its plug were pulled, when the value goes.
@@ -64,6 +78,9 @@ pub enum ApplianceError {
         /// The package that has it.
         package: &'static str,
     },
+    /// Its namespace cannot be used.
+    #[error(transparent)]
+    Network(#[from] LabError),
     /// It did not start, or a file could not be read or written.
     #[error("{what}: {source}")]
     Io {
@@ -119,8 +136,17 @@ impl Appliance {
             command.arg("-drive").arg(format!("if=pflash,format=raw,readonly=on,file={}", code.display()));
             command.arg("-drive").arg(format!("if=pflash,format=raw,file={}", own.display()));
         }
+        if let Some((kernel, initrd, line)) = hardware.direct {
+            command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd).args(["-append", line]);
+        }
+        let netns = hardware.network.map(Netns::open).transpose()?;
+        if netns.is_some() {
+            let forward = format!("hostfwd=tcp:127.0.0.1:{SSH_PORT}-{ADDRESS}:22");
+            command.args(["-netdev", &format!("user,id=net0,{forward}")]);
+            command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
+        }
         let started = Time::now();
-        let mut child = spawner::spawn(command, None).map_err(|source| match source.kind() {
+        let mut child = spawner::spawn(command, netns).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => {
                 ApplianceError::Lacks { path: "qemu-system-x86_64".into(), package: "qemu-system-x86" }
             }

@@ -4,10 +4,12 @@
 //! Needs qemu-system-x86_64, ovmf, genimage, mtools, dosfstools, squashfs-tools, grub-pc-bin, grub-efi-amd64-bin and Debian's
 //! package lists; fails naming what is missing.
 
+mod first_boot;
 mod operator;
 mod prepared;
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use image::boot::{Block, BootFile, Entry, FlashPath, Priority, Stack, Why};
 use image::bundle::signature_of;
 use image::cpio::Tree;
 use image::disk::FLASH_OFFSET;
+use lab::netns::Netns;
 use lab::vm::appliance::{Appliance, Firmware, Hardware};
 use prepared::{Prepared, done, release, strange_key};
 
@@ -69,14 +72,33 @@ impl Bench {
 
     fn boot(&self, firmware: Firmware, memory_mib: u32) -> Appliance {
         self.prepared.disk(&self.flash(), &self.disk());
-        self.switch_on(firmware, memory_mib)
+        self.switch_on(firmware, memory_mib, None)
     }
 
     /// Switches a machine on with the disk as it is.
-    fn switch_on(&self, firmware: Firmware, memory_mib: u32) -> Appliance {
+    fn switch_on(&self, firmware: Firmware, memory_mib: u32, network: Option<&Netns>) -> Appliance {
         let (disk, choice) = (self.disk(), &self.prepared.choice);
-        let hardware = Hardware { disk: &disk, firmware, memory_mib, choice, folder: self.folder.path() };
+        let hardware = Hardware {
+            disk: &disk,
+            firmware,
+            memory_mib,
+            choice,
+            folder: self.folder.path(),
+            direct: None,
+            network,
+        };
         done(Appliance::start(&hardware))
+    }
+
+    /// The name of the disk's /flash, as the loader tells it to Linux.
+    fn uuid(&self) -> String {
+        /// Of the superblock of ext4, and of the name in it (Linux Documentation/filesystems/ext4/super.rst).
+        const UUID: u64 = 1024 + 0x68;
+        let mut octets = [0; 16];
+        let disk = File::open(self.disk()).expect("readable");
+        disk.read_exact_at(&mut octets, FLASH_OFFSET + UUID).expect("readable");
+        let hex: String = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]).map(digit).collect();
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 
     /// The boot stack as it is on the disk, read as the loader reads it: without the journal.
@@ -121,6 +143,10 @@ fn served(mut machine: Appliance) -> String {
     machine.said().to_owned()
 }
 
+fn digit(nibble: u8) -> char {
+    char::from_digit(nibble.into(), 16).expect("four bits")
+}
+
 fn facts(entry: &Entry) -> (u8, bool, Option<Why>) {
     (entry.tries.number(), entry.good, entry.why.clone())
 }
@@ -148,6 +174,26 @@ fn boots(firmware: Firmware) {
     assert_eq!(facts(&bench.stack().entries()[0]), (3, true, None));
     println!("{firmware:?}: seconds after the start of QEMU, {}", bench.prepared.choice);
     println!("  loader {loader:.1?}, kernel {kernel:.1?}, srpd ready {ready:.1?}");
+}
+
+#[test]
+fn without_a_loader_the_same_kernel_and_initrd_find_the_image_on_the_disk() {
+    let bench = Bench::new();
+    bench.good("v1.bin");
+    bench.prepared.disk(&bench.flash(), &bench.disk());
+    let line = format!("console=ttyS0 quiet panic=5 srp.slot=0 srp.image=/v1.bin srp.flash={}", bench.uuid());
+    let (disk, parts) = (bench.disk(), &bench.prepared.parts);
+    let mut machine = done(Appliance::start(&Hardware {
+        disk: &disk,
+        firmware: Firmware::Bios,
+        memory_mib: 256,
+        choice: &bench.prepared.choice,
+        folder: bench.folder.path(),
+        direct: Some((&parts.kernel, &parts.initrd, &line)),
+        network: None,
+    }));
+    let ready = hear(&mut machine, "srpd ready after");
+    println!("direct kernel: srpd ready {ready:.1?} after the start of QEMU, {}", bench.prepared.choice);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn img_3_an_image_that_an_operator_enters_is_booted_after_a_power_cut_and_given_
     // The plug is pulled at once: what the command has said is on the disk, for a loader that knows no journal.
     drop(machine);
 
-    let mut machine = bench.switch_on(Firmware::Bios, 256);
+    let mut machine = bench.switch_on(Firmware::Bios, 256, None);
     serves(&mut machine, "/images/new.bin");
     let version = run(&mut machine, "srpctl show version");
     assert!(version.contains("the-new-one"), "{version}");
