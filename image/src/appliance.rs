@@ -98,11 +98,12 @@ macro_rules! root_file {
     };
 }
 
-const FILES: [(&str, u32, &[u8]); 20] = [
+const FILES: [(&str, u32, &[u8]); 21] = [
     root_file!("etc/group", 0o644),
     root_file!("etc/inittab", 0o644),
     root_file!("etc/passwd", 0o644),
     root_file!("etc/profile", 0o644),
+    root_file!("etc/services", 0o644),
     root_file!("etc/init.d/S20log", 0o755),
     root_file!("etc/init.d/S25watchdog", 0o755),
     root_file!("etc/init.d/S55time", 0o755),
