@@ -45,13 +45,17 @@ pub const FORMAT: u32 = 1;
 pub const MANIFEST: &str = "manifest.json";
 /// The kernel.
 pub const KERNEL: &str = "vmlinuz";
+/// What the loader verifies it by.
+const KERNEL_SIGNATURE: &str = "vmlinuz.sig";
 /// The first root file system.
 pub const INITRD: &str = "initrd.img";
+/// What the loader verifies it by.
+const INITRD_SIGNATURE: &str = "initrd.img.sig";
 /// The real root file system.
 pub const ROOT: &str = "rootfs.squashfs";
 
 /// All members, in their order.
-pub const MEMBERS: [&str; 6] = [MANIFEST, KERNEL, "vmlinuz.sig", INITRD, "initrd.img.sig", ROOT];
+pub const MEMBERS: [&str; 6] = [MANIFEST, KERNEL, KERNEL_SIGNATURE, INITRD, INITRD_SIGNATURE, ROOT];
 
 /// What an image is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,7 +25,8 @@ use sha2::{Digest, Sha256};
 use crate::boot::file::{self, remedy};
 use crate::boot::{BootFile, FileError, FlashPath, Priority, StackError};
 use crate::bundle::{BundleError, Manifest, Version, examine, signature_of};
-use crate::signature::{Keys, in_pieces};
+use crate::digest::in_pieces;
+use crate::signature::Keys;
 
 /// Octets that are left free for the boot stack, folders and the journal.
 const RESERVE: u64 = 256 * 1024;

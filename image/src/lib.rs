@@ -29,6 +29,7 @@ pub mod bundle;
 pub mod compress;
 pub mod cpio;
 mod development;
+mod digest;
 pub mod disk;
 pub mod elf;
 pub mod error;
@@ -47,8 +48,9 @@ pub use compress::Compression;
 pub use error::ImageError;
 pub use root::Program;
 
+use digest::hex;
 use modules::Kernel;
-use packages::{Cache, hex};
+use packages::Cache;
 
 /// What to build an image from, and where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +143,7 @@ pub fn build(recipe: &Recipe) -> Result<Image, ImageError> {
     Ok(image)
 }
 
-fn json(manifest: &Manifest) -> Vec<u8> {
+fn json(manifest: &impl Serialize) -> Vec<u8> {
     // A tree of texts and numbers with text keys always has a JSON form.
     let mut text = serde_json::to_vec_pretty(manifest).unwrap_or_default();
     text.push(b'\n');

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
 use crate::error::ImageError;
 use crate::tool::{APT_CACHE, APT_GET, DPKG_DEB};
 
@@ -125,16 +126,6 @@ impl Cache {
             .tempdir_in(&self.folder)
             .map_err(ImageError::file(&self.folder))
     }
-}
-
-/// The octets of a digest in hexadecimal.
-pub(crate) fn hex(octets: &[u8]) -> String {
-    use std::fmt::Write;
-    octets.iter().fold(String::new(), |mut text, octet| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
 }
 
 /// What the package lists say of a package's newest version.

@@ -12,6 +12,7 @@ use crate::elf::Elf;
 use crate::error::ImageError;
 use crate::modules::{Kernel, alias_index, dependency_index};
 use crate::packages::{Cache, Unpacked};
+use crate::read;
 use crate::tool::Tool;
 
 /// The name under which the loader of x86-64 programs is asked for; it is a program itself and found by absolute path.
@@ -181,8 +182,4 @@ fn read_static(file: &Path) -> Result<Vec<u8>, ImageError> {
         return Ok(contents);
     }
     Err(ImageError::NotStatic { path: file.to_owned(), needs: needs.join(", ") })
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, ImageError> {
-    fs::read(file).map_err(ImageError::file(file))
 }

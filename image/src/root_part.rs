@@ -3,15 +3,10 @@
 //! The loader has verified the signature over the whole file before; what is checked here is that Linux, which reads the disk
 //! with another driver and after replaying the journal, sees the same octets.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::bundle::{self, BundleError, Place, ROOT};
-use crate::packages::hex;
-use crate::signature::in_pieces;
+use crate::digest::sha256;
 
 /// Why an image has no root that can be trusted.
 #[derive(Debug, thiserror::Error)]
@@ -34,17 +29,13 @@ pub enum RootError {
 /// Finds the root in an image, and reads all of it.
 pub fn check(image: &Path) -> Result<Place, RootError> {
     let io = |source| BundleError::Io { file: image.to_owned(), source };
-    let mut file = File::open(image).map_err(io)?;
-    let bundle = bundle::read_from(&mut file, image)?;
+    let bundle = bundle::read(image)?;
     // Both are there: whoever reads a bundle refuses one that lacks a member or does not name it.
     let (Some(place), Some(member)) = (bundle.place(ROOT), bundle.manifest.members.get(ROOT)) else {
         let why = format!("there is no {ROOT} in it");
         return Err(BundleError::NoImage { file: image.to_owned(), why }.into());
     };
-    let mut digest = Sha256::new();
-    file.seek(SeekFrom::Start(place.offset)).map_err(io)?;
-    in_pieces(file.take(place.size), |piece| digest.update(piece)).map_err(io)?;
-    let found = hex(&digest.finalize());
+    let (_, found) = place.content(image).and_then(sha256).map_err(io)?;
     if found == member.sha256 {
         return Ok(place);
     }

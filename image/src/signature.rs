@@ -20,6 +20,8 @@ use std::path::Path;
 use num_bigint::BigUint;
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::digest::in_pieces;
+
 mod packet;
 mod sign;
 
@@ -148,23 +150,6 @@ impl Hash {
         match self {
             Self::Sha256 => all::<Sha256>(content, trailer),
             Self::Sha512 => all::<Sha512>(content, trailer),
-        }
-    }
-}
-
-/// Hands everything that can be read to `take`, in pieces, and returns how much it was.
-pub(crate) fn in_pieces(mut content: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
-    let mut buffer = vec![0; 64 * 1024];
-    let mut octets = 0;
-    loop {
-        match content.read(&mut buffer) {
-            Ok(0) => return Ok(octets),
-            Ok(count) => {
-                take(&buffer[..count]);
-                octets += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
     }
 }

@@ -1,17 +1,15 @@
 //! The verdict over an image, before anything is entered into the boot stack.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::{
-    ARCHITECTURE, Bundle, BundleError, INITRD, KERNEL, MANIFEST, MEMBERS, PRODUCT, Place, Version, What,
-    read, signature_of,
+    ARCHITECTURE, Bundle, BundleError, INITRD, INITRD_SIGNATURE, KERNEL, KERNEL_SIGNATURE, MANIFEST, PRODUCT,
+    Version, What, read, signature_of,
 };
-use crate::packages::hex;
-use crate::signature::{KeyId, Keys, in_pieces};
+use crate::digest::sha256;
+use crate::signature::{KeyId, Keys};
 
 /// The longest signature that is read, octets.
 const LONGEST_SIGNATURE: u64 = 16 * 1024;
@@ -101,9 +99,9 @@ fn signer(file: &Path, keys: &Keys) -> Result<KeyId, BundleError> {
 fn members(bundle: &Bundle, keys: &Keys, faults: &mut Vec<BundleError>) {
     let file = &bundle.file;
     for (member, place) in bundle.places().filter(|(member, _)| *member != MANIFEST) {
-        match digest(file, place) {
+        match place.content(file).and_then(sha256) {
             Err(source) => faults.push(BundleError::Io { file: file.clone(), source }),
-            Ok(sha256) => {
+            Ok((_, sha256)) => {
                 let expected = &bundle.manifest.members[member];
                 let mut compare = |what, found: String, expected: String| {
                     if found != expected {
@@ -116,17 +114,16 @@ fn members(bundle: &Bundle, keys: &Keys, faults: &mut Vec<BundleError>) {
             }
         }
     }
-    let places: Vec<_> = bundle.places().collect();
-    for signed in [KERNEL, INITRD] {
-        let Some(index) = MEMBERS.iter().position(|member| *member == signed) else { continue };
-        // Its signature is the member behind it.
-        let verified = content(file, places[index + 1].1).and_then(|mut signature| {
+    for (signed, signature) in [(KERNEL, KERNEL_SIGNATURE), (INITRD, INITRD_SIGNATURE)] {
+        let (Some(signed_at), Some(signature_at)) = (bundle.place(signed), bundle.place(signature)) else {
+            continue;
+        };
+        let read = || {
             let mut octets = Vec::new();
-            signature.read_to_end(&mut octets)?;
-            Ok(octets)
-        });
-        let verified = verified.and_then(|octets| Ok((octets, content(file, places[index].1)?)));
-        match verified {
+            signature_at.content(file)?.read_to_end(&mut octets)?;
+            Ok((octets, signed_at.content(file)?))
+        };
+        match read() {
             Err(source) => faults.push(BundleError::Io { file: file.clone(), source }),
             Ok((octets, content)) => {
                 if let Err(source) = keys.verify(content, &octets) {
@@ -136,18 +133,6 @@ fn members(bundle: &Bundle, keys: &Keys, faults: &mut Vec<BundleError>) {
             }
         }
     }
-}
-
-fn content(file: &Path, place: Place) -> io::Result<io::Take<File>> {
-    let mut file = File::open(file)?;
-    file.seek(SeekFrom::Start(place.offset))?;
-    Ok(file.take(place.size))
-}
-
-fn digest(file: &Path, place: Place) -> io::Result<String> {
-    let mut digest = Sha256::new();
-    in_pieces(content(file, place)?, |piece| digest.update(piece))?;
-    Ok(hex(&digest.finalize()))
 }
 
 /// Whether it is for us, and may follow what runs.

@@ -1,7 +1,7 @@
 //! Reading: headers and the manifest. Contents are somebody else's business.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 
 use tar::{EntryType, Header};
@@ -24,6 +24,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// What lies there in an image.
+    pub(crate) fn content(self, image: &Path) -> io::Result<Take<File>> {
+        let mut file = File::open(image)?;
+        file.seek(SeekFrom::Start(self.offset))?;
+        Ok(file.take(self.size))
+    }
+
     /// The first octet behind it that can be another header.
     fn end(self) -> u64 {
         self.offset.saturating_add(self.size.next_multiple_of(BLOCK))

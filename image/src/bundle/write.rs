@@ -5,15 +5,14 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::{
-    ARCHITECTURE, BundleError, FORMAT, INITRD, KERNEL, MANIFEST, MEMBERS, Manifest, Member, PRODUCT, ROOT,
-    Version, signature_of,
+    ARCHITECTURE, BundleError, FORMAT, INITRD, INITRD_SIGNATURE, KERNEL, KERNEL_SIGNATURE, MANIFEST,
+    Manifest, Member, PRODUCT, ROOT, Version, signature_of,
 };
-use crate::packages::hex;
-use crate::signature::{SigningKey, in_pieces};
+use crate::digest::sha256;
+use crate::signature::SigningKey;
 
 /// What an image is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,18 +39,11 @@ enum Content<'a> {
 
 impl Content<'_> {
     fn facts(&self) -> Result<Member, BundleError> {
-        let mut digest = Sha256::new();
-        let size = match self {
-            Self::File(path) => {
-                let file = File::open(path).map_err(BundleError::io(*path))?;
-                in_pieces(file, |piece| digest.update(piece)).map_err(BundleError::io(*path))?
-            }
-            Self::Octets(octets) => {
-                digest.update(octets);
-                octets.len() as u64
-            }
+        let (size, sha256) = match self {
+            Self::File(path) => File::open(path).and_then(sha256).map_err(BundleError::io(*path))?,
+            Self::Octets(octets) => sha256(&octets[..]).map_err(BundleError::io(Path::new(MANIFEST)))?,
         };
-        Ok(Member { size, sha256: hex(&digest.finalize()) })
+        Ok(Member { size, sha256 })
     }
 }
 
@@ -62,9 +54,9 @@ pub fn write(recipe: &Recipe, key: &SigningKey, out: &Path) -> Result<Manifest, 
     };
     let contents = [
         (KERNEL, Content::File(&recipe.kernel)),
-        (MEMBERS[2], signed(&recipe.kernel)?),
+        (KERNEL_SIGNATURE, signed(&recipe.kernel)?),
         (INITRD, Content::File(&recipe.initrd)),
-        (MEMBERS[4], signed(&recipe.initrd)?),
+        (INITRD_SIGNATURE, signed(&recipe.initrd)?),
         (ROOT, Content::File(&recipe.root)),
     ];
     let mut members = BTreeMap::new();
@@ -80,9 +72,7 @@ pub fn write(recipe: &Recipe, key: &SigningKey, out: &Path) -> Result<Manifest, 
         minimum_version: recipe.minimum_version,
         members,
     };
-    // A tree of texts and numbers with text keys always has a JSON form.
-    let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
-    text.push(b'\n');
+    let text = crate::json(&manifest);
 
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(BundleError::io(folder))?;
