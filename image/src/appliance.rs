@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::bundle::{Recipe, Version};
 use crate::compress::Compression;
 use crate::cpio::Tree;
 use crate::development::SETTINGS;
@@ -22,68 +23,15 @@ use crate::root::{self, Program, Selection};
 use crate::signature::KEYRING;
 use crate::{read, squashfs, write};
 
-const PACKAGES: [&str; 17] = [
-    "busybox-static",
-    "dropbear-bin",
-    "iproute2",
-    "libbpf1",
-    "libbsd0",
-    "libc6",
-    "libcap2",
-    "libcrypt1",
-    "libelf1",
-    "libgmp10",
-    "libmd0",
-    "libmnl0",
-    "libtomcrypt1",
-    "libtommath1",
-    "libxtables12",
-    "openntpd",
-    "zlib1g",
-];
+/// Beside those of every root, [`root::PACKAGES`]: the SSH and the NTP server.
+const PACKAGES: [&str; 6] =
+    ["dropbear-bin", "libcrypt1", "libgmp10", "libtomcrypt1", "libtommath1", "openntpd"];
 
-const PROGRAMS: [&str; 7] = [
-    "bin/ip",
-    "sbin/bridge",
-    "sbin/tc",
-    "usr/bin/dropbearkey",
-    "usr/sbin/dropbear",
-    "usr/sbin/ntpctl",
-    "usr/sbin/ntpd",
-];
+/// Beside [`root::PROGRAMS`].
+const PROGRAMS: [&str; 4] = ["usr/bin/dropbearkey", "usr/sbin/dropbear", "usr/sbin/ntpctl", "usr/sbin/ntpd"];
 
-/// Beside what the initrd has loaded.
-const MODULES: [&str; 29] = [
-    "virtio_net",
-    "virtio_console",
-    "virtio_rng",
-    "virtio_balloon",
-    "dummy",
-    "vrf",
-    "8021q",
-    "veth",
-    "bridge",
-    "bonding",
-    "macvlan",
-    "tun",
-    "ip_gre",
-    "sch_netem",
-    "sch_tbf",
-    "sch_ingress",
-    "cls_matchall",
-    "act_mirred",
-    "nf_tables",
-    "nft_ct",
-    "nft_log",
-    "nft_reject_inet",
-    "nft_fib_inet",
-    "nf_conntrack",
-    "nf_conntrack_netlink",
-    "tcp_diag",
-    "udp_diag",
-    "unix_diag",
-    "softdog",
-];
+/// Beside [`root::MODULES`] and what the initrd has loaded.
+const MODULES: [&str; 1] = ["virtio_balloon"];
 
 /// First program of the initrd.
 pub(crate) const INIT: &[u8] = include_bytes!("../appliance/initrd/init");
@@ -149,6 +97,18 @@ impl Parts {
         Self { kernel: file("vmlinuz"), initrd: file("initrd.img"), root: file("rootfs.squashfs") }
     }
 
+    /// What an image of them is written by.
+    pub fn recipe(&self, version: Version, minimum_version: Version, build: &str) -> Recipe {
+        Recipe {
+            kernel: self.kernel.clone(),
+            initrd: self.initrd.clone(),
+            root: self.root.clone(),
+            version,
+            minimum_version,
+            build: build.to_owned(),
+        }
+    }
+
     /// Makes them in `folder` from Debian's kernel and packages, and returns the packages' names and versions. `programs` go
     /// into the root, `srp_boot` into root and initrd; `keys` are the public keys of whoever signs images.
     pub fn development(
@@ -194,8 +154,10 @@ fn root(
     for (path, target) in LINKS {
         tree.symlink(path, target)?;
     }
-    let modules = [&MODULES[..], &DISK_MODULES[..]].concat();
-    let selection = Selection { packages: &PACKAGES, programs: &PROGRAMS, modules: &modules };
+    let packages = [&root::PACKAGES[..], &PACKAGES[..]].concat();
+    let programs_of_packages = [&root::PROGRAMS[..], &PROGRAMS[..]].concat();
+    let modules = [&root::MODULES[..], &MODULES[..], &DISK_MODULES[..]].concat();
+    let selection = Selection { packages: &packages, programs: &programs_of_packages, modules: &modules };
     let packages = root::fill(&mut tree, kernel, cache, &selection, programs)?;
     for name in ["getty", "init", "reboot"] {
         tree.symlink(&format!("sbin/{name}"), "../bin/busybox")?;

@@ -8,62 +8,9 @@ use crate::modules::Kernel;
 use crate::packages::Cache;
 use crate::root::{self, Program, Selection};
 
-/// Packages whose programs and libraries the image may take: the shell with its tools, iproute2 (busybox's `ip` knows
-/// neither JSON nor batches, its `tc` no netem), and what that is linked with.
-const PACKAGES: [&str; 11] = [
-    "busybox-static",
-    "iproute2",
-    "libbpf1",
-    "libbsd0",
-    "libc6",
-    "libcap2",
-    "libelf1",
-    "libmd0",
-    "libmnl0",
-    "libxtables12",
-    "zlib1g",
-];
-
-/// Programs taken from [`PACKAGES`], by path in the package; they stand in `/usr/sbin` of the image.
-const PROGRAMS: [&str; 3] = ["bin/ip", "sbin/bridge", "sbin/tc"];
-
-/// Modules of the image beside what these need: drivers of the machine, and the links, schedulers and filters that srpd
-/// and its labs use.
-const MODULES: [&str; 33] = [
-    "virtio_pci",
-    "virtio_net",
-    "virtio_console",
-    "virtio_rng",
-    "virtio_blk",
-    "dummy",
-    "vrf",
-    "8021q",
-    "veth",
-    "bridge",
-    "bonding",
-    "macvlan",
-    "tun",
-    "ip_gre",
-    "sch_netem",
-    "sch_tbf",
-    "sch_ingress",
-    "cls_matchall",
-    "act_mirred",
-    "nf_tables",
-    "nft_ct",
-    "nft_log",
-    "nft_reject_inet",
-    "nft_fib_inet",
-    "nf_conntrack",
-    "nf_conntrack_netlink",
-    "tcp_diag",
-    "udp_diag",
-    "unix_diag",
-    "af_packet_diag",
-    "nlmon",
-    "softdog",
-    "loop",
-];
+/// Modules of this image beside those of every root, [`root::MODULES`]: what leads to the lab's disks, and what it looks at links
+/// with.
+const MODULES: [&str; 5] = ["virtio_pci", "virtio_blk", "af_packet_diag", "loop", "nlmon"];
 
 pub(crate) const SETTINGS: &[u8] =
     include_bytes!("../../buildroot-ext/board/srp/x86_64/rootfs-overlay/etc/sysctl.d/90-srp.conf");
@@ -89,7 +36,8 @@ pub(crate) fn assemble(
 ) -> Result<(Tree, BTreeMap<String, String>), ImageError> {
     let mut tree = Tree::new();
     skeleton(&mut tree, programs.iter().any(|program| program.name == "lab"))?;
-    let selection = Selection { packages: &PACKAGES, programs: &PROGRAMS, modules: &MODULES };
+    let modules = [&root::MODULES[..], &MODULES[..]].concat();
+    let selection = Selection { packages: &root::PACKAGES, programs: &root::PROGRAMS, modules: &modules };
     let packages = root::fill(&mut tree, kernel, cache, &selection, programs)?;
     // The kernel starts /init.
     tree.symlink("init", "bin/busybox")?;

@@ -10,7 +10,7 @@ use clap::Args;
 use image::Program;
 use image::appliance::Parts;
 use image::boot::{Block, BootFile, FlashPath, Priority, Stack};
-use image::bundle::{self, Recipe, Version};
+use image::bundle::{self, Version};
 use image::disk::{DEBIAN_MODULES, Disk, LEAST_FLASH_MIB, Loader};
 use image::signature::{KeyFiles, SigningKey, keygen};
 
@@ -45,7 +45,7 @@ pub struct MakeDisk {
     /// Release
     #[arg(long, default_value_t = Version::ours())]
     version: Version,
-    /// Oldest release that can be upgraded to it [default: the release itself]
+    /// Oldest release that can be upgraded to it [default: the release before it]
     #[arg(long, value_name = "VERSION")]
     minimum_version: Option<Version>,
     /// Which build, such as what `git describe` says
@@ -69,14 +69,8 @@ impl MakeDisk {
         let files = self.key()?;
         let key = SigningKey::read(&files)?;
         let parts = self.parts(&files.public)?;
-        let recipe = Recipe {
-            kernel: parts.kernel,
-            initrd: parts.initrd,
-            root: parts.root,
-            version: self.version,
-            minimum_version: self.minimum_version.unwrap_or(self.version),
-            build: self.build.clone(),
-        };
+        let minimum_version = self.minimum_version.unwrap_or_else(|| self.version.oldest_beside());
+        let recipe = parts.recipe(self.version, minimum_version, &self.build);
         let name = format!("srp-appliance-{}.bin", self.version);
         let image = self.out.join(&name);
         bundle::write(&recipe, &key, &image)?;

@@ -21,6 +21,58 @@ const LOADER: &str = "ld-linux-x86-64.so.2";
 /// Folders where Debian packages keep shared libraries.
 const LIBRARY_FOLDERS: [&str; 4] = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64"];
 
+/// Packages of every root: the shell with its tools, iproute2 (busybox's `ip` knows neither JSON nor batches, its `tc` no
+/// netem), and what that is linked with.
+pub(crate) const PACKAGES: [&str; 11] = [
+    "busybox-static",
+    "iproute2",
+    "libbpf1",
+    "libbsd0",
+    "libc6",
+    "libcap2",
+    "libelf1",
+    "libmd0",
+    "libmnl0",
+    "libxtables12",
+    "zlib1g",
+];
+
+/// Programs of every root, taken from [`PACKAGES`].
+pub(crate) const PROGRAMS: [&str; 3] = ["bin/ip", "sbin/bridge", "sbin/tc"];
+
+/// Modules of every root: drivers of the machine's cards, and the links, schedulers and filters that srpd uses or that are
+/// looked for when something is wrong.
+pub(crate) const MODULES: [&str; 28] = [
+    "virtio_net",
+    "virtio_console",
+    "virtio_rng",
+    "dummy",
+    "vrf",
+    "8021q",
+    "veth",
+    "bridge",
+    "bonding",
+    "macvlan",
+    "tun",
+    "ip_gre",
+    "sch_netem",
+    "sch_tbf",
+    "sch_ingress",
+    "cls_matchall",
+    "act_mirred",
+    "nf_tables",
+    "nft_ct",
+    "nft_log",
+    "nft_reject_inet",
+    "nft_fib_inet",
+    "nf_conntrack",
+    "nf_conntrack_netlink",
+    "tcp_diag",
+    "udp_diag",
+    "unix_diag",
+    "softdog",
+];
+
 /// What a root file system takes from elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Selection<'a> {

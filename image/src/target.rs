@@ -21,7 +21,7 @@ const PROGRAM_FOLDERS: [&str; 4] = ["bin", "sbin", "usr/bin", "usr/sbin"];
 const LIBRARY_FOLDERS: [&str; 3] = ["lib", "usr/lib", "lib64"];
 
 /// What `appliance/initrd/init` calls.
-const APPLETS: [&str; 13] = [
+pub const APPLETS: [&str; 13] = [
     "cat",
     "cttyhack",
     "findfs",

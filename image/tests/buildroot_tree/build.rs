@@ -8,25 +8,9 @@ use std::process::{Command, Output};
 use image::appliance::LINKS;
 use image::bundle::{Version, examine};
 use image::signature::{KEYRING, KeyFiles, Keys};
+use image::target::APPLETS;
 
 use super::tree;
-
-/// What the initrd needs of busybox.
-const APPLETS: [&str; 13] = [
-    "cat",
-    "cttyhack",
-    "findfs",
-    "grep",
-    "losetup",
-    "mount",
-    "poweroff",
-    "reboot",
-    "setsid",
-    "sh",
-    "sleep",
-    "switch_root",
-    "umount",
-];
 
 /// An output folder of Buildroot, as far as the scripts look at it.
 struct BuildFolder {

@@ -26,6 +26,9 @@ use prepared::{Prepared, done, release, strange_key};
 /// Longest wait for the next step of a boot, on a host that is busy with something else.
 const LIMIT: Duration = Duration::from_secs(150);
 
+/// What the images of most tests say of their build.
+const BUILD: &str = "test";
+
 /// One disk, with the folder that it is made from.
 struct Bench {
     prepared: Prepared,
@@ -49,7 +52,7 @@ impl Bench {
 
     /// The appliance itself, signed, as an image file.
     fn good(&self, name: &str) {
-        release(&self.prepared.parts, &self.prepared.key, &self.flash().join(name));
+        release(&self.prepared.parts, &self.prepared.key, BUILD, &self.flash().join(name));
     }
 
     /// Enters images in this order, makes the disk, and switches a machine on.
@@ -202,7 +205,7 @@ fn what_the_loader_cannot_trust_is_passed_over_with_its_reason_and_no_kernel_of_
     let flash = bench.flash();
     bench.good("unsigned.bin");
     fs::remove_file(signature_of(&flash.join("unsigned.bin"))).expect("removed");
-    release(&bench.prepared.parts, &strange_key(), &flash.join("stranger.bin"));
+    release(&bench.prepared.parts, &strange_key(), BUILD, &flash.join("stranger.bin"));
     bench.good("flipped.bin");
     flip(&flash.join("flipped.bin"));
     bench.good("good.bin");
@@ -231,7 +234,7 @@ fn three_boots_that_nothing_found_good_and_the_next_slot_is_booted() {
     let initrd = bench.folder.path().join("restless.cpio");
     fs::write(&initrd, restless()).expect("written");
     let parts = Parts { initrd, root: bench.some_file(), ..bench.prepared.parts.clone() };
-    release(&parts, &bench.prepared.key, &bench.flash().join("restless.bin"));
+    release(&parts, &bench.prepared.key, BUILD, &bench.flash().join("restless.bin"));
     bench.good("good.bin");
     let said = served(bench.start(&["restless.bin", "good.bin"], Firmware::Bios));
     assert_eq!(said.matches("restless: once more").count(), 3, "{said}");
@@ -245,7 +248,7 @@ fn a_root_that_fails_is_written_down_by_the_initrd_and_the_next_slot_is_booted()
     let bench = Bench::new();
     // Signed as it should be, and good so far: but what it has for a root is none.
     let parts = Parts { root: bench.some_file(), ..bench.prepared.parts.clone() };
-    release(&parts, &bench.prepared.key, &bench.flash().join("rootless.bin"));
+    release(&parts, &bench.prepared.key, BUILD, &bench.flash().join("rootless.bin"));
     bench.good("good.bin");
     let mut stack = entered(&["rootless.bin", "good.bin"]);
     stack.mark_good(stack.entries()[0].priority).expect("marked");

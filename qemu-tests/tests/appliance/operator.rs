@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use image::bundle::{self, Recipe, Version};
 use lab::vm::appliance::{Appliance, Firmware};
 
-use crate::prepared::done;
+use crate::prepared::{done, release};
 use crate::{Bench, entered, flip, hear};
 
 /// Longest wait for a command in the guest: some of them read a whole image several times, under emulation.
@@ -28,18 +27,9 @@ fn serves(machine: &mut Appliance, image: &str) {
 fn img_3_an_image_that_an_operator_enters_is_booted_after_a_power_cut_and_given_up_by_deleting_its_entry() {
     let bench = Bench::new();
     bench.good("old.bin");
-    let parts = &bench.prepared.parts;
-    let version = Version::ours();
-    let recipe = Recipe {
-        kernel: parts.kernel.clone(),
-        initrd: parts.initrd.clone(),
-        root: parts.root.clone(),
-        version,
-        minimum_version: version,
-        build: "the-new-one".to_owned(),
-    };
-    done(bundle::write(&recipe, &bench.prepared.key, &bench.flash().join("new.bin")));
-    done(bundle::write(&recipe, &bench.prepared.key, &bench.flash().join("flipped.bin")));
+    for name in ["new.bin", "flipped.bin"] {
+        release(&bench.prepared.parts, &bench.prepared.key, "the-new-one", &bench.flash().join(name));
+    }
     flip(&bench.flash().join("flipped.bin"));
 
     bench.write(&entered(&["old.bin"]));

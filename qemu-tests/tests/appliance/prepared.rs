@@ -7,7 +7,7 @@ use std::process::Command;
 
 use image::Program;
 use image::appliance::Parts;
-use image::bundle::{self, Recipe, Version};
+use image::bundle::{self, Version};
 use image::disk::{DEBIAN_MODULES, Disk, Loader};
 use image::signature::{KeyFiles, SigningKey, keygen};
 use lab::machines::STATIC;
@@ -88,16 +88,8 @@ pub fn strange_key() -> SigningKey {
     done(SigningKey::read(&done(keygen(folder.path(), "strange", 1))))
 }
 
-/// Writes an image file, signed.
-pub fn release(parts: &Parts, key: &SigningKey, out: &Path) {
+/// Writes an image file of our release, signed, whose build has this name.
+pub fn release(parts: &Parts, key: &SigningKey, build: &str, out: &Path) {
     let version = Version::ours();
-    let recipe = Recipe {
-        kernel: parts.kernel.clone(),
-        initrd: parts.initrd.clone(),
-        root: parts.root.clone(),
-        version,
-        minimum_version: version,
-        build: "test".to_owned(),
-    };
-    done(bundle::write(&recipe, key, out));
+    done(bundle::write(&parts.recipe(version, version, build), key, out));
 }
