@@ -37,9 +37,6 @@ fn interface(interface: &Interface) -> String {
 
 /// A line each.
 pub fn summary(all: &[Interface]) -> String {
-    if all.is_empty() {
-        return NONE.into();
-    }
     let header = [
         ("Context", Edge::Left),
         ("Interface", Edge::Left),
@@ -51,14 +48,11 @@ pub fn summary(all: &[Interface]) -> String {
         let addresses = if addresses.is_empty() { "-".to_owned() } else { addresses.join(", ") };
         vec![interface.context.clone(), interface.name.clone(), state(interface), addresses]
     };
-    table(&header, &all.iter().map(row).collect::<Vec<_>>())
+    lines(&header, all, row)
 }
 
 /// Links as their drivers have them, a line each.
 pub fn ports(all: &[Interface]) -> String {
-    if all.is_empty() {
-        return NONE.into();
-    }
     let header = [
         ("Port", Edge::Left),
         ("Context", Edge::Left),
@@ -88,14 +82,11 @@ pub fn ports(all: &[Interface]) -> String {
             interface.description.clone().unwrap_or_else(dash),
         ]
     };
-    table(&header, &all.iter().map(row).collect::<Vec<_>>())
+    lines(&header, all, row)
 }
 
 /// Counters alone.
 pub fn counters(all: &[Interface]) -> String {
-    if all.is_empty() {
-        return NONE.into();
-    }
     let header = [
         ("Port", Edge::Left),
         ("RxOctets", Edge::Right),
@@ -113,7 +104,14 @@ pub fn counters(all: &[Interface]) -> String {
             .flat_map(|way| [way.octets, way.packets, way.errors, way.dropped]);
         std::iter::once(interface.name.clone()).chain(numbers.map(|number| number.to_string())).collect()
     };
-    table(&header, &all.iter().map(row).collect::<Vec<_>>())
+    lines(&header, all, row)
+}
+
+fn lines(header: &[(&str, Edge)], all: &[Interface], row: impl Fn(&Interface) -> Vec<String>) -> String {
+    if all.is_empty() {
+        return NONE.into();
+    }
+    table(header, &all.iter().map(row).collect::<Vec<_>>())
 }
 
 /// What is wanted and what is, where that differs.
