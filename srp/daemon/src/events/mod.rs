@@ -27,7 +27,7 @@ use crate::clock;
 use crate::start::random;
 use crate::watch::lock;
 use outlet::{Outlet, Tally, Way};
-use snmp::{Asker, Secrets, SnmpError, Speaker};
+use snmp::{Asker, Credentials, SnmpError, Speaker};
 
 /// So many observations wait for the thread at the most.
 const QUEUE: usize = 4_096;
@@ -150,18 +150,18 @@ impl Herald {
     }
 }
 
-/// Who is to be told of events, with the secrets that stand in files.
+/// Who is to be told of events, with the credentials that stand in files.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outlets {
     config: OutletConfig,
-    secrets: Vec<Secrets>,
+    credentials: Vec<Credentials>,
 }
 
 impl Outlets {
-    /// Reads the secrets. An error is a file that cannot be used.
+    /// Reads the credentials. An error is a file that cannot be used.
     pub fn load(config: &Config) -> Result<Self, SnmpError> {
-        let secrets = config.outlets.snmp.iter().map(Secrets::load).collect::<Result<_, _>>()?;
-        Ok(Self { config: config.outlets.clone(), secrets })
+        let credentials = config.outlets.snmp.iter().map(Credentials::load).collect::<Result<_, _>>()?;
+        Ok(Self { config: config.outlets.clone(), credentials })
     }
 }
 
@@ -214,14 +214,14 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, Outlets { config, secrets }: &Outlets, mac: Mac) {
+    fn open(&mut self, Outlets { config, credentials }: &Outlets, mac: Mac) {
         self.outlets.clear();
         let started = (self.started, clock::wall_us(self.started));
         let engine = snmp::engine_id(config.engine_id.as_ref(), mac);
         if !config.snmp.is_empty() {
             info!(engine_id = %engine, "SNMP notifications");
         }
-        for (target, secrets) in config.snmp.iter().zip(secrets) {
+        for (target, credentials) in config.snmp.iter().zip(credentials) {
             let way = Way {
                 kind: match (&target.security, target.inform.is_some()) {
                     (SnmpSecurity::V2c { .. }, false) => "snmp-2c",
@@ -235,13 +235,13 @@ impl Desk {
                 acknowledges: target.inform.is_some(),
             };
             if let Some(inform) = target.inform {
-                let asker = Asker::new(target, secrets, &engine, self.started, random());
+                let asker = Asker::new(credentials, &engine, self.started, random());
                 let filter = target.filter.clone();
                 let outlet = Outlet::start_asking(way, filter, asker, inform, &mut self.tasks);
                 self.outlets.push(outlet);
                 continue;
             }
-            let mut speaker = Speaker::new(target, secrets, &engine, started, random());
+            let mut speaker = Speaker::new(credentials, &engine, started, random());
             let form = move |entry: &Entry| match speaker.datagram(entry) {
                 Ok(octets) => octets,
                 Err(error) => {

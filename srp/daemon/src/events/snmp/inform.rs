@@ -7,12 +7,12 @@
 
 use rasn_snmp::v2::{GetRequest, InformRequest, Pdu, Pdus, Response};
 use rasn_snmp::v2c;
-use srp_core::config::{EngineId, SnmpAuth, SnmpSecurity, SnmpTarget};
+use srp_core::config::{EngineId, SnmpAuth};
 use srp_core::events::Entry;
 use srp_core::types::Time;
 
 use super::usm::{self, Opened, User};
-use super::{EncodeError, Secrets, notification};
+use super::{Credentials, EncodeError, notification};
 
 /// What was heard from a station.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,22 +68,17 @@ impl Station {
 
 impl Asker {
     /// `started` is when the daemon began; `salt` is a random number.
-    pub fn new(target: &SnmpTarget, secrets: &Secrets, own: &EngineId, started: Time, salt: u64) -> Self {
-        let proof = match (&target.security, secrets) {
-            (SnmpSecurity::V3 { user, auth, .. }, Secrets::Passwords { auth: password, privacy }) => {
-                let auth = auth.as_ref().zip(password.clone());
-                Proof::User(Box::new(Knock {
-                    own: own.clone(),
-                    name: user.clone(),
-                    auth: auth.map(|((digest, _), password)| (*digest, password)),
-                    privacy: privacy.clone(),
-                    salt,
-                    station: None,
-                }))
-            }
-            (_, Secrets::Community(community)) => Proof::Community(community.clone().into_bytes()),
-            // Secrets are read from the same target.
-            (SnmpSecurity::V2c { .. }, Secrets::Passwords { .. }) => Proof::Community(Vec::new()),
+    pub fn new(credentials: &Credentials, own: &EngineId, started: Time, salt: u64) -> Self {
+        let proof = match credentials {
+            Credentials::Community(community) => Proof::Community(community.clone().into_bytes()),
+            Credentials::User { name, auth, privacy } => Proof::User(Box::new(Knock {
+                own: own.clone(),
+                name: name.clone(),
+                auth: auth.clone(),
+                privacy: privacy.clone(),
+                salt,
+                station: None,
+            })),
         };
         // Where it begins, nobody can guess the number of an answer.
         let number = u32::try_from(salt & 0x3fff_ffff).unwrap_or_default();

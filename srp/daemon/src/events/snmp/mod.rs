@@ -14,7 +14,7 @@ mod usm;
 
 use std::path::{Path, PathBuf};
 
-use srp_core::config::{EngineId, SnmpSecurity, SnmpTarget};
+use srp_core::config::{EngineId, SnmpAuth, SnmpSecurity, SnmpTarget};
 use srp_core::events::Entry;
 use srp_core::types::{Mac, Time};
 
@@ -42,27 +42,30 @@ pub enum SnmpError {
     Short(PathBuf),
 }
 
-/// What proves us to a station, read from its files. Never printed.
+/// What proves us to a station: secrets are read from its files, and never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Secrets {
+pub enum Credentials {
     /// Of version 2c.
     Community(String),
     /// Of version 3.
-    Passwords {
-        /// Of authentication.
-        auth: Option<String>,
-        /// Of privacy.
+    User {
+        /// Its name.
+        name: String,
+        /// Digest and password of authentication.
+        auth: Option<(SnmpAuth, String)>,
+        /// Password of privacy.
         privacy: Option<String>,
     },
 }
 
-impl Secrets {
-    /// Reads those of a target.
+impl Credentials {
+    /// Those for a target.
     pub fn load(target: &SnmpTarget) -> Result<Self, SnmpError> {
         Ok(match &target.security {
             SnmpSecurity::V2c { community_file } => Self::Community(first_line(community_file, "community")?),
-            SnmpSecurity::V3 { user: _, auth, privacy_file } => Self::Passwords {
-                auth: auth.as_ref().map(|(_, file)| password(file)).transpose()?,
+            SnmpSecurity::V3 { user, auth, privacy_file } => Self::User {
+                name: user.clone(),
+                auth: auth.as_ref().map(|(digest, file)| Ok((*digest, password(file)?))).transpose()?,
                 privacy: privacy_file.as_deref().map(password).transpose()?,
             },
         })
@@ -95,21 +98,16 @@ impl Speaker {
     /// Makes its keys, which takes some milliseconds. `started` is when the daemon began, on the monotonic clock and on that of
     /// the wall; `salt` is a random number.
     pub fn new(
-        target: &SnmpTarget,
-        secrets: &Secrets,
+        credentials: &Credentials,
         engine: &EngineId,
         (started, started_us): (Time, u64),
         salt: u64,
     ) -> Self {
-        let proof = match (&target.security, secrets) {
-            (SnmpSecurity::V3 { user, auth, .. }, Secrets::Passwords { auth: password, privacy }) => {
-                let auth =
-                    auth.as_ref().zip(password.clone()).map(|((digest, _), password)| (*digest, password));
-                Proof::User(Box::new(User::new(user, auth.as_ref(), privacy.as_deref(), engine, salt)))
+        let proof = match credentials {
+            Credentials::Community(community) => Proof::Community(community.clone().into_bytes()),
+            Credentials::User { name, auth, privacy } => {
+                Proof::User(Box::new(User::new(name, auth.as_ref(), privacy.as_deref(), engine, salt)))
             }
-            (_, Secrets::Community(community)) => Proof::Community(community.clone().into_bytes()),
-            // Secrets are read from the same target.
-            (SnmpSecurity::V2c { .. }, Secrets::Passwords { .. }) => Proof::Community(Vec::new()),
         };
         Self { proof, engine: engine.clone(), clock: Clock::of_start(started_us), started }
     }
