@@ -47,5 +47,6 @@ pub mod show;
 pub mod signals;
 pub mod start;
 pub mod steps;
+pub mod unprivileged;
 pub mod watch;
 pub mod whole_file;

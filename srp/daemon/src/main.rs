@@ -1,10 +1,11 @@
 //! `srpd run FILE`, `srpd check FILE`, `srpd schema` and `srpd replay FILE`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use srp_core::config::{Config, LogConfig, LogFormat};
+use srpd::unprivileged::become_user;
 use srpd::{replay, start};
 use tracing_appender::non_blocking::WorkerGuard;
 
@@ -22,6 +23,10 @@ enum Command {
     Run {
         /// Configuration, TOML.
         file: PathBuf,
+        /// Give up root at once and be this user, with the five capabilities that a chassis needs; it has to be able to read FILE
+        /// and what FILE names
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
     },
     /// Check FILE and touch nothing.
     Check {
@@ -60,14 +65,22 @@ fn main() -> ExitCode {
                 files.iter().filter(|file| replay::print(file, quiet).inspect_err(report).is_err()).count();
             if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        // Paths in it start at its folder, whatever the folder of the process: a reload compares them.
-        Command::Run { file } => match std::path::absolute(&file).map_err(start::StartError::System) {
-            Ok(file) => match start::load(&file) {
-                Ok(config) => run(file, config),
-                Err(error) => fail(&error),
-            },
+        Command::Run { file, user } => match user.as_deref().map_or(Ok(()), become_user) {
+            Ok(()) => load_and_run(&file),
             Err(error) => fail(&error),
         },
+    }
+}
+
+/// Paths in the file start at its folder, whatever the folder of the process: a reload compares them.
+fn load_and_run(file: &Path) -> ExitCode {
+    let file = match std::path::absolute(file) {
+        Ok(file) => file,
+        Err(error) => return fail(&start::StartError::System(error)),
+    };
+    match start::load(&file) {
+        Ok(config) => run(file, config),
+        Err(error) => fail(&error),
     }
 }
 
@@ -83,7 +96,7 @@ fn run(file: PathBuf, config: Config) -> ExitCode {
     }
 }
 
-fn fail(error: &start::StartError) -> ExitCode {
+fn fail(error: &impl std::fmt::Display) -> ExitCode {
     report(error);
     ExitCode::FAILURE
 }

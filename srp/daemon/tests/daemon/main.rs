@@ -27,3 +27,4 @@ mod stopped;
 mod support;
 mod told;
 mod unnumbered;
+mod unprivileged;

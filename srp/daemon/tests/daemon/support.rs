@@ -134,15 +134,16 @@ srp-activate = true
 
     /// The same, with more in its environment.
     pub fn start_in(&self, file: &Path, environment: &[(&str, &Path)]) -> Daemon {
-        self.running(self.command(file).envs(environment.iter().copied()))
+        self.started(self.command(file).envs(environment.iter().copied()))
     }
 
     /// The same, with its log elsewhere.
     pub fn start_logging_to(&self, file: &Path, log: Stdio) -> Daemon {
-        self.running(self.command(file).stderr(log))
+        self.started(self.command(file).stderr(log))
     }
 
-    fn running(&self, command: &mut Command) -> Daemon {
+    /// The same, by a command of one's own.
+    pub fn started(&self, command: &mut Command) -> Daemon {
         Daemon { child: command.spawn().expect("srpd starts"), socket: self.socket() }
     }
 
