@@ -25,7 +25,7 @@ const FIRST_INDEX: u32 = 100;
 const FIRST_TABLE: u32 = 201;
 
 /// Makes chassis that are not namespaces.
-pub trait Machines {
+pub trait Machines: Sync {
     /// Plugs in a link that has a machine at one end or at both. Where `far` is given, that end is in a namespace: make a
     /// device there with the name and index of the port (its addresses and its state are set afterwards by others).
     fn wire(&self, link: &Link, far: Option<(&Netns, &Port)>) -> Result<(), LabError>;
@@ -121,16 +121,6 @@ impl Lab {
             let node = Namespace::new(&name, netns, ports, folder, programs.clone())?;
             nodes.insert(name, Arc::new(node));
         }
-        let chassis = topology.nodes.iter().filter(|spec| matches!(spec.role, Role::Chassis { .. }));
-        let chassis = chassis
-            .map(|spec| match (nodes.get(&spec.name), machines) {
-                (Some(node), _) => Ok(Arc::clone(node) as Arc<dyn Node>),
-                (None, Some(machines)) => {
-                    machines.start(&topology, spec, &out.join("nodes").join(&spec.name))
-                }
-                (None, None) => Err(missing(&topology, &spec.name)),
-            })
-            .collect::<Result<Vec<_>, LabError>>()?;
         let space = |name: &str| nodes.get(name).cloned().ok_or_else(|| missing(&topology, name));
         let client = match topology.clients().as_slice() {
             [one] => space(one)?,
@@ -146,6 +136,8 @@ impl Lab {
                 Ok(Router { node, routing })
             })
             .collect::<Result<Vec<_>, LabError>>()?;
+        // Last: what a chassis does of itself when it starts, it does with its neighbours there.
+        let chassis = chassis(&topology, &nodes, machines, &out)?;
         Ok(Self { topology, out, chassis, routers, client, bridges })
     }
 
@@ -170,6 +162,29 @@ impl Lab {
             .find(|router| router.node.name() == name)
             .ok_or_else(|| missing(&self.topology, name))
     }
+}
+
+/// The chassis, in the topology's order. Those that are machines start at the same time.
+fn chassis(
+    topology: &Topology,
+    nodes: &BTreeMap<String, Arc<Namespace>>,
+    machines: Option<&dyn Machines>,
+    out: &Path,
+) -> Result<Vec<Arc<dyn Node>>, LabError> {
+    let specs = topology.nodes.iter().filter(|spec| matches!(spec.role, Role::Chassis { .. }));
+    let make = |spec: &NodeSpec| match (nodes.get(&spec.name), machines) {
+        (Some(node), _) => Ok(Arc::clone(node) as Arc<dyn Node>),
+        (None, Some(machines)) => machines.start(topology, spec, &out.join("nodes").join(&spec.name)),
+        (None, None) => Err(missing(topology, &spec.name)),
+    };
+    std::thread::scope(|scope| {
+        let started: Vec<_> = specs.map(|spec| scope.spawn(move || make(spec))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(made) => made,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        started.into_iter().map(join).collect()
+    })
 }
 
 fn missing(topology: &Topology, what: &str) -> LabError {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::LabError;
-use crate::vm::machine::Parts;
+use crate::vm::machine::{Boot, Parts};
 use crate::vm::{Factory, accelerator};
 
 /// Memory of a chassis.
@@ -37,6 +37,7 @@ pub fn factory(target: &Path, out: &Path) -> Result<(Factory, String), LabError>
     })?;
     let choice = accelerator::choose(&image.kernel, &image.initramfs);
     let said = format!("initramfs of {} KiB; {choice}", image.manifest.initramfs.octets / 1024);
-    let parts = Parts { kernel: image.kernel, initramfs: image.initramfs, choice, memory_mib: MEMORY_MIB };
+    let boot = Boot::Kernel { kernel: image.kernel, initramfs: image.initramfs };
+    let parts = Parts { boot, choice, memory_mib: MEMORY_MIB };
     Ok((Factory::new(parts), said))
 }

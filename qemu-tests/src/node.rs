@@ -19,8 +19,10 @@ use crate::clock::Time;
 pub enum Kind {
     /// A network namespace of this host.
     Namespace,
-    /// A virtual machine under QEMU.
+    /// A virtual machine under QEMU, of the development image.
     Machine,
+    /// A virtual machine under QEMU that starts from its disk: configuration, keys and `srpd` are its own.
+    Appliance,
 }
 
 /// Programs of this repository that a node can start.

@@ -69,7 +69,8 @@ struct Shared {
 }
 
 impl Observer {
-    /// Listens in all routers of `lab` from now on.
+    /// Listens in all routers of `lab` from now on. Where the routes lead already is the first that was seen: chassis that start of
+    /// themselves do not wait for an observer.
     pub fn start(lab: &Lab) -> Result<Self, LabError> {
         let shared = Arc::new(Shared::default());
         let mut threads = Vec::new();
@@ -79,11 +80,22 @@ impl Observer {
                 let end = lab.topology.ends(router.node.name()).find(|(own, _)| own.name == name);
                 end.map_or_else(String::new, |(_, far)| far.node.clone())
             };
+            let mut routes = BTreeMap::new();
+            for service in &lab.topology.services {
+                // News of it that came meanwhile waits in the socket, and tells nothing new.
+                routes.extend(router.leads_to(&lab.topology, service)?.map(|via| (*service, via)));
+            }
+            let at = Time::now();
+            shared.seen().extend(routes.iter().map(|(prefix, via)| Observation {
+                at,
+                router: router.node.name().to_owned(),
+                news: News::Route { prefix: *prefix, via: Some(via.clone()) },
+            }));
             let mut watch = Watch {
                 router: router.node.name().to_owned(),
                 services: lab.topology.services.clone(),
                 links: router.node.ports().iter().map(|port| (port.index, far(&port.name))).collect(),
-                routes: BTreeMap::new(),
+                routes,
                 carriers: BTreeMap::new(),
             };
             let shared = Arc::clone(&shared);
@@ -108,7 +120,7 @@ impl Observer {
         seen
     }
 
-    /// Where the routes of `router` lead now, as far as they changed since the start.
+    /// Where the routes of `router` lead now; those that it never had are not among them.
     pub fn routes(&self, router: &str) -> BTreeMap<IpNetwork, Option<String>> {
         let mut routes = BTreeMap::new();
         for one in self.shared.seen().iter().filter(|one| one.router == router) {

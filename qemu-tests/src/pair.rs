@@ -25,8 +25,8 @@ pub fn configuration(chassis: &str, kind: Kind) -> Option<&'static str> {
     match (chassis, kind) {
         ("east", Kind::Namespace) => Some(include_str!("../labs/pair/east.toml")),
         ("west", Kind::Namespace) => Some(include_str!("../labs/pair/west.toml")),
-        ("east", Kind::Machine) => Some(include_str!("../labs/machines/east.toml")),
-        ("west", Kind::Machine) => Some(include_str!("../labs/machines/west.toml")),
+        ("east", Kind::Machine | Kind::Appliance) => Some(include_str!("../labs/machines/east.toml")),
+        ("west", Kind::Machine | Kind::Appliance) => Some(include_str!("../labs/machines/west.toml")),
         _ => None, // the pair has no third chassis
     }
 }
@@ -64,8 +64,20 @@ impl Keys {
 /// `srpd` on one chassis.
 pub struct Srpd<'a> {
     node: &'a dyn Node,
-    process: ProcessId,
+    run: Run,
 }
+
+/// Who runs `srpd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    /// The lab: this process, with its control socket in the node's folder.
+    Process(ProcessId),
+    /// The appliance's own init.
+    Service,
+}
+
+/// Where an appliance's init keeps the id of its `srpd`.
+const SERVICE_PID: &str = "/var/run/srpd.pid";
 
 impl<'a> Srpd<'a> {
     /// Puts configuration and keys onto the node, has `srpd check` look at them, and starts `srpd`. Does not wait.
@@ -83,7 +95,12 @@ impl<'a> Srpd<'a> {
         node.run_ok(&Job::new(node.program(Program::Srpd), ["check".to_owned(), path.clone()]), ANSWER)?;
         let job = Job::new(node.program(Program::Srpd), ["run".to_owned(), path]).logged("srpd.log");
         let process = node.spawn(&job)?;
-        Ok(Self { node, process })
+        Ok(Self { node, run: Run::Process(process) })
+    }
+
+    /// The one that an appliance has started itself, with what lies on its disk.
+    pub fn of_appliance(node: &'a dyn Node) -> Self {
+        Self { node, run: Run::Service }
     }
 
     /// The chassis.
@@ -91,9 +108,34 @@ impl<'a> Srpd<'a> {
         self.node
     }
 
-    /// The process.
-    pub fn process(&self) -> ProcessId {
-        self.process
+    /// The process, where the lab has started it.
+    pub fn process(&self) -> Option<ProcessId> {
+        match self.run {
+            Run::Process(process) => Some(process),
+            Run::Service => None,
+        }
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&self) -> Result<bool, LabError> {
+        match self.run {
+            Run::Process(process) => Ok(self.node.is_running(process)?),
+            Run::Service => {
+                let look = shell(&format!("kill -0 \"$(cat {SERVICE_PID})\" 2>/dev/null"));
+                Ok(self.node.run(&look, ANSWER)?.code == 0)
+            }
+        }
+    }
+
+    /// Ends it (SIGKILL); its kernel goes on.
+    pub fn kill(&self) -> Result<(), LabError> {
+        match self.run {
+            Run::Process(process) => self.node.signal(process, Signal::Kill)?,
+            Run::Service => {
+                self.node.run_ok(&shell(&format!("kill -KILL \"$(cat {SERVICE_PID})\"")), ANSWER)?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until `srpd` answers.
@@ -136,26 +178,45 @@ impl<'a> Srpd<'a> {
         Ok(())
     }
 
-    /// Stops `srpd` by SIGTERM and waits for its end.
+    /// Asks it to end (SIGTERM). Does not wait.
+    pub fn terminate(&self) -> Result<(), LabError> {
+        match self.run {
+            Run::Process(process) => self.node.signal(process, Signal::Terminate)?,
+            Run::Service => {
+                self.node.run_ok(&shell(&format!("kill -TERM \"$(cat {SERVICE_PID})\"")), ANSWER)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks it to end and waits until it has.
     pub fn stop(&self) -> Result<(), LabError> {
-        self.node.signal(self.process, Signal::Terminate)?;
+        self.terminate()?;
         wait::until_true(&format!("the end of srpd on {}", self.node.name()), START, LOOK, || {
-            Ok(!self.node.is_running(self.process)?)
+            Ok(!self.is_running()?)
         })
     }
 
     /// An error, with the end of its log, when `srpd` has ended.
     pub fn alive(&self) -> Result<(), LabError> {
-        if self.node.is_running(self.process)? {
+        if self.is_running()? {
             return Ok(());
         }
-        Err(LabError::ended(self.node, "srpd", "srpd.log"))
+        let log = match self.run {
+            Run::Process(_) => "srpd.log",
+            Run::Service => "/var/log/srpd.log",
+        };
+        Err(LabError::ended(self.node, "srpd", log))
     }
 
     /// The `srpctl` command line as a person at the chassis would type it.
     pub fn srpctl(&self, words: &[&str], json: bool) -> Job {
-        let mut args =
-            vec!["--socket".to_owned(), inside(self.node, &format!("run/{}.sock", self.node.name()))];
+        let mut args = match self.run {
+            Run::Process(_) => {
+                vec!["--socket".to_owned(), inside(self.node, &format!("run/{}.sock", self.node.name()))]
+            }
+            Run::Service => Vec::new(),
+        };
         args.extend(words.iter().map(|&word| word.to_owned()));
         if json {
             args.push("--json".to_owned());
@@ -171,6 +232,10 @@ impl<'a> Srpd<'a> {
             reason: format!("{error} in: {}", output.text().trim()),
         })
     }
+}
+
+fn shell(script: &str) -> Job {
+    Job::new("/bin/sh", ["-c", script])
 }
 
 /// A path in the node's folder, as the node sees it.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use lab::clock::Time;
 use lab::lab::Machines;
-use lab::node::{Job, Signal};
+use lab::node::Job;
 use lab::probe::gaps::Outcome;
 use lab::routing::Software;
 use lab::scenario::stage::{LIMIT, Stage};
@@ -71,8 +71,7 @@ fn an_active_that_is_told_to_stop_hands_over_without_loss() {
         measure::step(&mut stage, "stop", "SIGTERM of the Active", "SIGTERM", |stage, notes, probe| {
             let zero = Time::now();
             notes.did(zero, "srpd-stopped", "east");
-            let east = stage.srpd("east")?;
-            east.node().signal(east.process(), Signal::Terminate)?;
+            stage.srpd("east")?.terminate()?;
             stage.until_routes_lead_to("west")?;
             stage.srpd("east")?.stop()?;
             stage.forget("east");

@@ -16,7 +16,7 @@ use lab::node::{Job, Kind, Node, NodeError, Program, Signal};
 use lab::pair::{self, Srpd};
 use lab::scenario::stage::{Settings, Stage};
 use lab::topology::{End, Link, Topology, Wire};
-use lab::vm::machine::Parts;
+use lab::vm::machine::{Boot, Parts};
 use lab::vm::{Accelerator, Factory, Machine, accelerator};
 use lab::wait::until_true;
 
@@ -57,7 +57,7 @@ fn parts() -> Parts {
         let (kernel, initramfs) = (built().kernel.clone(), built().initramfs.clone());
         let choice = accelerator::choose(&kernel, &initramfs);
         println!("{choice}");
-        Parts { kernel, initramfs, choice, memory_mib: 256 }
+        Parts { boot: Boot::Kernel { kernel, initramfs }, choice, memory_mib: 256 }
     };
     PARTS.get_or_init(choose).clone()
 }

@@ -114,7 +114,7 @@ fn told(step: &Step) -> String {
 
 /// Resident memory of `srpd` on a chassis that is a namespace.
 fn rss_kib(stage: &Stage<'_>, chassis: &str) -> Option<u64> {
-    let process = stage.srpd(chassis).ok()?.process();
+    let process = stage.srpd(chassis).ok()?.process()?;
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.0)).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
 }

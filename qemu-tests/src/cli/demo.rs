@@ -182,7 +182,7 @@ fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
             );
             commands.extend(lab.routers.first().map(paths));
         }
-        Kind::Machine => {
+        Kind::Machine | Kind::Appliance => {
             commands.extend(lab.routers.iter().map(paths));
             commands.extend(lab.routers.first().map(|router| {
                 let [_, summary] = asked(router);

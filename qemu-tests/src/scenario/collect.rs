@@ -131,7 +131,7 @@ fn unjournaled(
 ) -> Result<Option<Moment>, LabError> {
     let srpd = stage.srpd(chassis)?;
     let Some(last) = srpd.info()?.last_switch else { return Ok(None) };
-    if srpd.node().kind() == Kind::Machine {
+    if srpd.node().kind() != Kind::Namespace {
         return Ok(None);
     }
     let at = Time::of_wall_us(last.at_us);

@@ -12,7 +12,7 @@ use srp_core::types::ChassisState;
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::lab::Lab;
-use crate::node::{Kind, Node, Signal};
+use crate::node::{Kind, Node};
 use crate::observe::Observer;
 use crate::pair::{Keys, Srpd};
 use crate::probe;
@@ -89,7 +89,7 @@ impl<'a> Stage<'a> {
         if first == chassis { second } else { first }
     }
 
-    /// Starts `srpd` and a responder on a chassis. Does not wait for `srpd`.
+    /// Starts a responder on a chassis, and `srpd` where the chassis has not done so itself. Does not wait for `srpd`.
     pub fn start(&mut self, chassis: &str) -> Result<(), LabError> {
         let node = self.lab.chassis(chassis)?.as_ref();
         let configuration = self.settings.configurations.get(chassis).ok_or_else(|| LabError::Topology {
@@ -97,7 +97,12 @@ impl<'a> Stage<'a> {
             reason: format!("no configuration for chassis {chassis}"),
         })?;
         probe::run::respond(node, &self.loopbacks()?)?;
-        let srpd = Srpd::start(node, configuration, &self.keys, &self.peer_of(chassis))?;
+        let srpd = match node.kind() {
+            Kind::Namespace | Kind::Machine => {
+                Srpd::start(node, configuration, &self.keys, &self.peer_of(chassis))?
+            }
+            Kind::Appliance => Srpd::of_appliance(node),
+        };
         self.srpd.insert(chassis.to_owned(), srpd);
         Ok(())
     }
@@ -113,10 +118,13 @@ impl<'a> Stage<'a> {
             topology: self.lab.topology.name.clone(),
             reason: format!("srpd was not started on {chassis}"),
         })?;
-        killed.node().signal(killed.process(), Signal::Kill)?;
-        wait::until_true(&format!("the end of srpd on {chassis}"), LIMIT, LOOK, || {
-            Ok(!killed.node().is_running(killed.process())?)
-        })?;
+        killed.kill()?;
+        wait::until_true(
+            &format!("the end of srpd on {chassis}"),
+            LIMIT,
+            LOOK,
+            || Ok(!killed.is_running()?),
+        )?;
         between(self)?;
         let configuration = self.settings.configurations.get(chassis).map_or("", String::as_str);
         let srpd = Srpd::start(killed.node(), configuration, &self.keys, &self.peer_of(chassis))?;
@@ -183,6 +191,19 @@ impl<'a> Stage<'a> {
             is(active, ChassisState::Active, ChassisState::Standby)
                 && is(&standby, ChassisState::Standby, ChassisState::Active)
         })
+    }
+
+    /// Waits until exactly one chassis is Active and the other Standby, whichever it is; its name.
+    pub fn until_one_serves(&self) -> Result<String, LabError> {
+        let active = |views: &BTreeMap<String, View>| {
+            let one = views.iter().find(|(_, view)| view.state == ChassisState::Active);
+            one.map(|(name, _)| name.clone())
+        };
+        let views = self.until_views("one chassis Active and the other Standby", |views| {
+            let standby = views.values().filter(|view| view.state == ChassisState::Standby).count();
+            active(views).is_some() && standby == 1
+        })?;
+        Ok(active(&views).unwrap_or_default())
     }
 
     /// Waits until all routes of all routers lead to `chassis`, in their kernels.
@@ -344,6 +365,7 @@ impl<'a> Stage<'a> {
 pub fn kind(lab: &Lab) -> &'static str {
     match lab.chassis.first().map(|node| node.kind()) {
         Some(Kind::Machine) => "machines",
+        Some(Kind::Appliance) => "appliances",
         Some(Kind::Namespace) | None => "namespaces",
     }
 }

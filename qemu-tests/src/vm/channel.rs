@@ -90,6 +90,13 @@ impl Channel {
         result
     }
 
+    /// The first word of the next agent, that of a machine which starts anew.
+    pub fn first_word(&self) -> FirstWord {
+        let (sender, first) = channel();
+        lock(&self.waiting).senders.insert(FIRST_WORD, sender);
+        FirstWord(first)
+    }
+
     /// Closes the port: whoever waits hears [`ChannelError::Gone`].
     pub fn close(&self) {
         // Fails only for a port that is closed.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::machine::{Machine, Parts};
+use super::accelerator::Choice;
+use super::machine::{Boot, Disk, Machine, Parts};
 use super::place::Place;
 use crate::cleanup;
 use crate::error::LabError;
@@ -25,9 +26,13 @@ struct Site {
     number: u8,
 }
 
+/// What machines are made of, by their names.
+type Recipe = Box<dyn Fn(&str) -> Option<Parts> + Send + Sync>;
+
 /// Makes the chassis of a lab as machines.
 pub struct Factory {
-    parts: Parts,
+    recipe: Recipe,
+    made: Mutex<BTreeMap<String, Weak<Machine>>>,
     prefix: String,
     sites: Mutex<Sites>,
 }
@@ -40,12 +45,30 @@ struct Sites {
 }
 
 impl Factory {
-    /// A factory for one lab. Puts up this process's sign of life, without which another lab would take the places for
-    /// left behind.
+    /// A factory for one lab, all of whose machines are made of the same. Puts up this process's sign of life, without which
+    /// another lab would take the places for left behind.
     pub fn new(parts: Parts) -> Self {
+        Self::with(Box::new(move |_| Some(parts.clone())))
+    }
+
+    /// A factory for one lab, whose machines have a disk each, by their names.
+    pub fn of_disks(disks: BTreeMap<String, Disk>, choice: Choice, memory_mib: u32) -> Self {
+        Self::with(Box::new(move |name| {
+            let boot = Boot::Disk(disks.get(name)?.clone());
+            Some(Parts { boot, choice: choice.clone(), memory_mib })
+        }))
+    }
+
+    fn with(recipe: Recipe) -> Self {
         cleanup::sweep();
         let sites = Sites { open: BTreeMap::new(), next_index: FIRST_INDEX, next_number: 1 };
-        Self { parts, prefix: netns::next_prefix(), sites: Mutex::new(sites) }
+        let made = Mutex::default();
+        Self { recipe, made, prefix: netns::next_prefix(), sites: Mutex::new(sites) }
+    }
+
+    /// The machine called `name` that was made for a lab, for as long as that lab is there.
+    pub fn machine(&self, name: &str) -> Option<Arc<Machine>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.upgrade()
     }
 
     /// Starts the machine `name`, all of whose links are wired, with `folder` for its console.
@@ -54,8 +77,12 @@ impl Factory {
             doing: format!("start the machine {name}"),
             reason: "no link is plugged into it".to_owned(),
         })?;
+        let parts = (self.recipe)(name).ok_or_else(|| LabError::Network {
+            doing: format!("start the machine {name}"),
+            reason: "it has no disk".to_owned(),
+        })?;
         let place = Place::new(site.netns, site.ports, site.number)?;
-        Machine::start(name, place, folder.to_owned(), self.parts.clone())
+        Machine::start(name, place, folder.to_owned(), parts)
     }
 
     fn sites(&self) -> MutexGuard<'_, Sites> {
@@ -82,7 +109,10 @@ impl Machines for Factory {
     }
 
     fn start(&self, _topology: &Topology, spec: &NodeSpec, folder: &Path) -> Result<Arc<dyn Node>, LabError> {
-        Ok(Arc::new(self.boot(&spec.name, folder)?))
+        let machine = Arc::new(self.boot(&spec.name, folder)?);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.insert(spec.name.clone(), Arc::downgrade(&machine));
+        Ok(machine)
     }
 }
 

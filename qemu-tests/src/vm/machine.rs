@@ -13,11 +13,13 @@ use nix::unistd::Pid;
 
 use super::FOLDER;
 use super::accelerator::Choice;
+use super::archive;
+use super::carriers;
 use super::channel::ChannelError;
 use super::frame::{Reply, Request, Task};
 use super::place::Place;
-pub use super::qemu::Parts;
-use super::qemu::{self, Qemu, Start, StartError, nic};
+use super::qemu::{self, AGENT, Qemu, Start, StartError, nic};
+pub use super::qemu::{Boot, Disk, Parts};
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::node::{Job, Kind, Node, NodeError, Output, ProcessId, Program, Signal};
@@ -55,7 +57,6 @@ struct Shared {
 pub struct Machine {
     name: String,
     host_folder: PathBuf,
-    initramfs: PathBuf,
     parts: Parts,
     shared: Arc<Shared>,
     watch: Option<(UnixStream, JoinHandle<()>)>,
@@ -65,15 +66,23 @@ pub struct Machine {
 impl Machine {
     /// Makes the machine and starts it; returns when it can be used as a node. `host_folder` takes its console and what
     /// QEMU says.
-    pub fn start(name: &str, place: Place, host_folder: PathBuf, parts: Parts) -> Result<Self, LabError> {
+    pub fn start(name: &str, place: Place, host_folder: PathBuf, mut parts: Parts) -> Result<Self, LabError> {
         fs::create_dir_all(&host_folder).map_err(LabError::file("making", &host_folder))?;
-        let initramfs = host_folder.join("initramfs");
-        let own = own_archive(name, &place, &parts.initramfs)?;
-        fs::write(&initramfs, own).map_err(LabError::file("writing", &initramfs))?;
+        match &mut parts.boot {
+            Boot::Kernel { initramfs, .. } => {
+                let own = archive::own(name, &place, initramfs)?;
+                *initramfs = host_folder.join("initramfs");
+                fs::write(&*initramfs, own).map_err(LabError::file("writing", initramfs))?;
+            }
+            Boot::Disk(_) => {} // its own configuration names its links
+        }
         let shared = Arc::new(Shared::default());
-        let watch = watch(&place, &shared, name)?;
-        let machine =
-            Self { name: name.to_owned(), host_folder, initramfs, parts, shared, watch: Some(watch), place };
+        let told = Arc::clone(&shared);
+        let watch = carriers::watch(&place, name, move |at, carrier| match lock(&told).as_ref() {
+            Some(running) => running.qmp.set_link(&nic(at), carrier),
+            None => Ok(()), // QEMU that is gone has no guest to tell
+        })?;
+        let machine = Self { name: name.to_owned(), host_folder, parts, shared, watch: Some(watch), place };
         machine.power_on()?;
         Ok(machine)
     }
@@ -86,6 +95,11 @@ impl Machine {
     /// What executes the machine, and why.
     pub fn choice(&self) -> &Choice {
         &self.parts.choice
+    }
+
+    /// What it is made of.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// When the last start reached its stages.
@@ -143,7 +157,7 @@ impl Machine {
         self.power_off().map(|_| ())
     }
 
-    fn running(&self) -> MutexGuard<'_, Option<Qemu>> {
+    pub(super) fn running(&self) -> MutexGuard<'_, Option<Qemu>> {
         lock(&self.shared)
     }
 
@@ -182,11 +196,11 @@ impl Machine {
         move |source| NodeError::File { node, path, source }
     }
 
-    fn error(&self, doing: &str, reason: String) -> NodeError {
+    pub(super) fn error(&self, doing: &str, reason: String) -> NodeError {
         NodeError::Machine { node: self.name.clone(), doing: doing.to_owned(), reason }
     }
 
-    fn off(&self, doing: &str) -> NodeError {
+    pub(super) fn off(&self, doing: &str) -> NodeError {
         NodeError::Off { node: self.name.clone(), doing: doing.to_owned() }
     }
 
@@ -202,7 +216,10 @@ impl Node for Machine {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Machine
+        match self.parts.boot {
+            Boot::Kernel { .. } => Kind::Machine,
+            Boot::Disk(_) => Kind::Appliance,
+        }
     }
 
     fn folder(&self) -> &Path {
@@ -213,7 +230,10 @@ impl Node for Machine {
         PathBuf::from(match program {
             Program::Srpd => "/usr/bin/srpd",
             Program::Srpctl => "/usr/bin/srpctl",
-            Program::Lab => "/usr/bin/lab",
+            Program::Lab => match self.parts.boot {
+                Boot::Kernel { .. } => "/usr/bin/lab",
+                Boot::Disk(_) => AGENT,
+            },
         })
     }
 
@@ -328,20 +348,29 @@ impl Node for Machine {
         if self.is_on() {
             return Ok(());
         }
-        let plan = Start {
-            name: &self.name,
-            place: &self.place,
-            parts: &self.parts,
-            initramfs: &self.initramfs,
-            folder: &self.host_folder,
-        };
-        let running = plan.run().map_err(|error| match error {
+        let plan =
+            Start { name: &self.name, place: &self.place, parts: &self.parts, folder: &self.host_folder };
+        let failed = |error| match plan.told(error) {
             StartError::Interrupted => NodeError::Interrupted,
             StartError::Failed(reason) => self.error("power on", reason),
-        })?;
+        };
+        let (running, booting) = plan.run().map_err(failed)?;
         *self.running() = Some(running);
-        // The far ends get their carrier only now: a router that sees a link up may count on someone being there.
-        self.place.set_all(true).map_err(|error| self.link_error("(all)", "power on", error.to_string()))
+        let carriers = || {
+            self.place.set_all(true).map_err(|error| self.link_error("(all)", "power on", error.to_string()))
+        };
+        match &self.parts.boot {
+            // The far ends get their carrier last: a router that sees a link up may count on someone being there.
+            Boot::Kernel { .. } => {
+                self.waited(booting.agent().map_err(failed))?;
+                carriers()
+            }
+            // What it does of itself when it starts, it does over its links.
+            Boot::Disk(_) => {
+                carriers()?;
+                self.waited(booting.agent().map_err(failed))
+            }
+        }
     }
 
     fn is_on(&self) -> bool {
@@ -367,6 +396,22 @@ impl Node for Machine {
 }
 
 impl Machine {
+    /// Notes that the agent has spoken; a machine whose agent does not is switched off.
+    fn waited(&self, spoken: Result<(), NodeError>) -> Result<(), NodeError> {
+        match spoken {
+            Ok(()) => {
+                if let Some(running) = self.running().as_mut() {
+                    running.ready = Time::now();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.power_off()?;
+                Err(error)
+            }
+        }
+    }
+
     fn start_error(&self, job: &Job, errno: Option<i32>, reason: String) -> NodeError {
         NodeError::Start { node: self.name.clone(), line: job.line(), source: refusal(errno, reason) }
     }
@@ -381,48 +426,6 @@ impl Drop for Machine {
             let _ = thread.join();
         }
     }
-}
-
-/// Passes carriers that the far ends change into the machine.
-fn watch(place: &Place, shared: &Arc<Shared>, name: &str) -> Result<(UnixStream, JoinHandle<()>), LabError> {
-    let doing = || format!("watch the links of {name}");
-    let network = |error: io::Error| LabError::Network { doing: doing(), reason: error.to_string() };
-    let (stop, stopped) = UnixStream::pair().map_err(network)?;
-    let watch = place.watch()?;
-    let (shared, owner) = (Arc::clone(shared), name.to_owned());
-    let thread = thread::Builder::new().name(format!("carrier {name}")).spawn(move || {
-        let result = watch.run(&stopped, |at, carrier| {
-            if let Some(running) = lock(&shared).as_ref()
-                // QEMU that is gone has no guest to tell.
-                && let Err(error) = running.qmp.set_link(&nic(at), carrier)
-            {
-                eprintln!("lab: {owner}: carrier of {} not passed on: {error}", nic(at));
-            }
-        });
-        if let Err(error) = result {
-            eprintln!("lab: {owner}: carriers are no longer passed on: {error}");
-        }
-    });
-    Ok((stop, thread.map_err(network)?))
-}
-
-fn own_archive(name: &str, place: &Place, initramfs: &Path) -> Result<Vec<u8>, LabError> {
-    let links: Vec<_> = place
-        .ports()
-        .iter()
-        .enumerate()
-        .map(|(at, port)| image::overlay::Link {
-            mac: place.mac(at),
-            name: port.name.clone(),
-            addresses: port.addresses.iter().map(ToString::to_string).collect(),
-        })
-        .collect();
-    let own = image::overlay::overlay(name, &links).map_err(|error| LabError::Network {
-        doing: format!("describe {name}"),
-        reason: error.to_string(),
-    })?;
-    let shared = fs::read(initramfs).map_err(LabError::file("reading", initramfs))?;
-    Ok(image::overlay::append(&shared, &own))
 }
 
 fn task(job: &Job) -> Task {

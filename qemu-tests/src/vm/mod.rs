@@ -9,19 +9,27 @@
 //! - QEMU cannot outlive us, and a machine that is off has no process.
 //! - Nothing is asked of a machine but over its agent ([`agent`]), which answers only when the guest's links are up.
 //!
+//! - An appliance starts from its disk, as hardware does, and has nothing of the lab in its image. Its agent lies on its `/flash`
+//!   and is started at its console; what the appliance does of itself, it does before that.
+//!
 //! How data moves: [`factory`] makes machines for a lab; [`place`] builds the network around one; [`qemu`] starts QEMU
 //! and waits for the agent's first word on [`channel`]; [`machine`] is a [`crate::node::Node`]; [`frame`] is what lab
 //! and agent say to each other; [`qmp`] turns the guest's carriers; [`accelerator`] finds out whether KVM can be
-//! trusted.
+//! trusted; [`console`] and [`firmware`] are what an appliance has besides, in a lab ([`hands`]) or alone ([`appliance`]).
 //!
 //! Sources: QEMU 7.2 documentation, "QEMU QMP Reference Manual", "invocation"; Linux `Documentation/networking/tuntap.rst`.
 
 pub mod accelerator;
 pub mod agent;
 pub mod appliance;
+mod archive;
+mod carriers;
 pub mod channel;
+pub mod console;
 pub mod factory;
+pub mod firmware;
 pub mod frame;
+pub mod hands;
 pub mod machine;
 pub mod place;
 pub mod qemu;

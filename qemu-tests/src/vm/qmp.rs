@@ -75,6 +75,11 @@ impl Qmp {
         self.execute("set_link", &json!({ "name": device, "up": up })).map(|_| ())
     }
 
+    /// Takes a device out of the machine.
+    pub fn unplug(&self, device: &str) -> Result<(), QmpError> {
+        self.execute("device_del", &json!({ "id": device })).map(|_| ())
+    }
+
     fn execute(&self, command: &'static str, arguments: &Value) -> Result<Value, QmpError> {
         // One command at a time, so that the next answer is its own.
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);

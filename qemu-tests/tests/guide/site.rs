@@ -15,7 +15,7 @@ use lab::namespace::{Namespace, Port, Programs};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Node, Output};
 use lab::topology::{End, Link, Wire};
-use lab::vm::machine::Parts;
+use lab::vm::machine::{Boot, Parts};
 use lab::vm::{Factory, Machine, accelerator};
 use lab::wait::{Seen, until};
 use serde_json::Value;
@@ -58,7 +58,8 @@ fn bare(out: &Path) -> Parts {
     let image = image::build(&recipe).unwrap_or_else(|error| panic!("{error}"));
     let choice = accelerator::choose(&image.kernel, &image.initramfs);
     println!("{choice}");
-    Parts { kernel: image.kernel, initramfs: image.initramfs, choice, memory_mib: 256 }
+    let boot = Boot::Kernel { kernel: image.kernel, initramfs: image.initramfs };
+    Parts { boot, choice, memory_mib: 256 }
 }
 
 fn wire(a: (&str, &str), b: (&str, &str), at_b: &[&str]) -> Link {
