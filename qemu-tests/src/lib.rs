@@ -1,5 +1,6 @@
 //! Labs as code: namespaces or virtual machines, FRR peers, probes, convergence reports.
 
+pub mod appliances;
 pub mod backlog;
 pub mod bench;
 pub mod bird;

@@ -12,7 +12,7 @@ use crate::clock::Time;
 use crate::error::LabError;
 use crate::node::Kind;
 use crate::probe::record::Record;
-use crate::report::{Step, Timers};
+use crate::report::{Probe, Step, Timers};
 
 /// A step: takes the pair from one settled state to the next.
 #[derive(Clone, Copy)]
@@ -43,7 +43,8 @@ const TRAFFIC_BACK_MS: f64 = 300.0;
 /// Longer than an emulated guest was seen to be starved on two busy processors; shorter than any fault of the scenario.
 const STARVED_MS: f64 = 1000.0;
 
-/// Both chassis start; the primary becomes Active; the routers hold everything.
+/// Both chassis start; the primary becomes Active, or of appliances whichever is there first by more than a dead interval; the
+/// routers hold everything.
 pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let [first, second] = stage.names();
     let before = Before::now(stage)?;
@@ -56,9 +57,14 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let info = stage.srpd(&first)?.answers()?;
     stage.srpd(&second)?.answers()?;
     stage.timers = Some(Timers { hello_ms: info.hello_interval_ms, dead_ms: info.dead_interval_ms });
-    stage.until_settled(&first)?;
-    notes.did(Time::now(), "settled", format!("{first} Active, {second} Standby, by both"));
-    stage.until_routes_lead_to(&first)?;
+    let active = match stage.lab.chassis(&first)?.kind() {
+        Kind::Namespace | Kind::Machine => first.clone(),
+        Kind::Appliance => stage.until_one_serves()?,
+    };
+    let standby = stage.peer_of(&active);
+    stage.until_settled(&active)?;
+    notes.did(Time::now(), "settled", format!("{active} Active, {standby} Standby, by both"));
+    stage.until_routes_lead_to(&active)?;
     for chassis in [&first, &second] {
         stage.until_bgp_established(chassis)?;
         notes.did(Time::now(), "bgp-established", format!("{chassis} with all its neighbours"));
@@ -71,22 +77,22 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let Measured { mut step, views, .. } = collect(stage, &before, zero, notes, &Record::default())?;
     "start".clone_into(&mut step.id);
     "srpd is started on both".clone_into(&mut step.zero);
-    step.title = format!("start of both chassis: {first} becomes Active, {second} Standby");
-    roles(&mut step, &first, &second, &views);
-    routers_prefer(stage, &mut step, &first, &views);
+    step.title = format!("start of both chassis: {active} becomes Active, {standby} Standby");
+    roles(&mut step, &active, &standby, &views);
+    routers_prefer(stage, &mut step, &active, &views);
     Ok(judged(step))
 }
 
-/// Planned switchover from the first chassis to the second.
+/// Planned switchover from the chassis that is Active.
 fn planned_there(stage: &mut Stage<'_>) -> Result<Step, LabError> {
-    let [first, second] = stage.names();
-    planned(stage, PLANNED, &first, &second)
+    let from = active(stage)?;
+    planned(stage, PLANNED, &from, &stage.peer_of(&from))
 }
 
 /// Planned switchover back.
 fn planned_back(stage: &mut Stage<'_>) -> Result<Step, LabError> {
-    let [first, second] = stage.names();
-    planned(stage, PLANNED_BACK, &second, &first)
+    let from = active(stage)?;
+    planned(stage, PLANNED_BACK, &from, &stage.peer_of(&from))
 }
 
 /// A planned switchover: nothing may be lost.
@@ -107,7 +113,11 @@ pub fn planned(stage: &mut Stage<'_>, id: &str, from: &str, to: &str) -> Result<
     let Measured { mut step, views, .. } = measured;
     roles(&mut step, to, from, &views);
     routers_prefer(stage, &mut step, to, &views);
-    nothing_lost(stage, &mut step);
+    match stage.lab.chassis(to)?.kind() {
+        Kind::Namespace | Kind::Machine => nothing_lost(stage, &mut step),
+        // What is delivered has to keep what it promises, emulated or not: the order of a switchover is not a matter of speed.
+        Kind::Appliance => no_probe_lost(&mut step),
+    }
     let gap = step.probes.iter().map(|probe| probe.longest_gap_back_net_ms).fold(0.0, f64::max);
     if stage::kind(stage.lab) == "namespaces" {
         step.target("longest gap of any stream, less the sender's own pauses", PLANNED_GAP_MS, gap);
@@ -313,29 +323,36 @@ fn routers_prefer(stage: &Stage<'_>, step: &mut Step, active: &str, views: &BTre
     step.check(name, wrong.is_empty(), found);
 }
 
-/// Nothing may be lost, but what the host itself dropped because something else filled its queues. Machines share this
+/// Nothing may be lost. Machines share this
 /// host's processors with the probes and with each other's emulation: there a booting neighbour starves a guest until
 /// queues overflow, which says nothing of routing. What the scenario must not do to a machine's traffic is interrupt it
 /// for longer than a guest can be starved.
 fn nothing_lost(stage: &Stage<'_>, step: &mut Step) {
-    let (sent, lost) = step
-        .probes
-        .iter()
-        .fold((0, 0), |(sent, lost), probe| (sent + probe.sent, lost + probe.lost_there + probe.lost_back));
     if stage::kind(stage.lab) == "namespaces" {
-        let host = step.host_dropped;
-        let (name, found) = if host == 0 {
-            ("no probe lost", format!("{lost} of {sent}"))
-        } else {
-            ("no more probes lost than the host dropped packets", format!("{lost} of {sent}; {host} dropped"))
-        };
-        step.check(name, u64::try_from(lost).is_ok_and(|lost| lost <= host), found);
+        no_probe_lost(step);
         return;
     }
+    let (sent, lost) = sent_and_lost(step);
     let gap = step.probes.iter().map(|probe| probe.longest_gap_back_ms).fold(0.0, f64::max);
     let name =
         format!("no stream interrupted for {STARVED_MS} ms (machines: single losses are the emulation's)");
     step.check(name, gap < STARVED_MS, format!("{gap:.1} ms at most; {lost} of {sent} lost"));
+}
+
+/// No probe may be lost, but what the host itself dropped.
+fn no_probe_lost(step: &mut Step) {
+    let ((sent, lost), host) = (sent_and_lost(step), step.host_dropped);
+    let (name, found) = if host == 0 {
+        ("no probe lost", format!("{lost} of {sent}"))
+    } else {
+        ("no more probes lost than the host dropped packets", format!("{lost} of {sent}; {host} dropped"))
+    };
+    step.check(name, u64::try_from(lost).is_ok_and(|lost| lost <= host), found);
+}
+
+fn sent_and_lost(step: &Step) -> (usize, usize) {
+    let one = |(sent, lost), probe: &Probe| (sent + probe.sent, lost + probe.lost_there + probe.lost_back);
+    step.probes.iter().fold((0, 0), one)
 }
 
 fn only_answered_by(step: &mut Step, chassis: &str) {

@@ -6,6 +6,7 @@
 
 mod first_boot;
 mod operator;
+mod pair;
 mod prepared;
 
 use std::fs::{self, File};

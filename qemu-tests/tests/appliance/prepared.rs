@@ -25,7 +25,9 @@ pub struct Prepared {
     pub parts: Parts,
     pub key: SigningKey,
     pub choice: Choice,
-    loader: Loader,
+    pub loader: Loader,
+    /// Where `scripts/build-static` puts programs.
+    pub programs: PathBuf,
 }
 
 impl Prepared {
@@ -36,6 +38,7 @@ impl Prepared {
         assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let program = |name: &str| Program { name: name.to_owned(), file: target.join(STATIC).join(name) };
+        let folder_of_programs = target.join(STATIC);
         let programs = ["srpd", "srpctl", "srp-boot"].map(program);
 
         let mut digest = Sha256::new();
@@ -67,6 +70,7 @@ impl Prepared {
         println!("{choice}");
         Self {
             parts,
+            programs: folder_of_programs,
             key: done(SigningKey::read(&files)),
             choice,
             loader: done(Loader::build(&files.public, Path::new(DEBIAN_MODULES))),

@@ -1,0 +1,95 @@
+//! Two appliances beside FRR, from the cold start of both at once on: what the demonstration of namespaces shows, shown of the
+//! product as it is delivered.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lab::appliances::{self, Disks, MEMORY_MIB};
+use lab::lab::{Lab, Plan};
+use lab::namespace::Programs;
+use lab::node::{Job, Node};
+use lab::report;
+use lab::scenario::stage::{Settings, Stage};
+use lab::scenario::steps;
+use lab::vm::{Factory, Machine};
+use serde_json::Value;
+
+use crate::prepared::{Prepared, done, release};
+
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// A pair that runs.
+struct Site {
+    lab: Lab,
+    settings: Settings,
+    factory: Factory,
+}
+
+impl Site {
+    fn start(out: &Path) -> Self {
+        let prepared = Prepared::get();
+        let image = out.join("srp.bin");
+        release(&prepared.parts, &prepared.key, &image);
+        let (topology, srpctl) = (appliances::topology(), prepared.programs.join("srpctl"));
+        let disks = Disks {
+            topology: &topology,
+            image: &image,
+            loader: &prepared.loader,
+            srpctl: &srpctl,
+            lab: &prepared.programs.join("lab"),
+            out: &out.join("disks"),
+        };
+        let disks = done(disks.make(&mut |_, _| Ok(())));
+        let factory = Factory::of_disks(disks, prepared.choice, MEMORY_MIB);
+        let programs = Programs {
+            srpd: prepared.programs.join("srpd"),
+            srpctl: srpctl.clone(),
+            lab: env!("CARGO_BIN_EXE_lab").into(),
+        };
+        let settings = Settings {
+            srpctl,
+            configurations: ["east", "west"].map(|name| (name.to_owned(), String::new())).into(),
+            leave_running: true,
+        };
+        let plan = Plan { topology, out: out.to_owned(), programs };
+        let lab = done(Lab::build(plan, Some(&factory)));
+        Self { lab, settings, factory }
+    }
+
+    fn machine(&self, name: &str) -> std::sync::Arc<Machine> {
+        self.factory.machine(name).expect("it was made")
+    }
+
+    /// Seconds from the start of QEMU to each stage of a chassis' start, by the console and by what `srpd` noted.
+    fn print_start(&self, name: &str) {
+        let machine = self.machine(name);
+        let since = |at| machine.since_start(at).expect("it is on").as_secs_f64();
+        let said = |word: &str| since(done(machine.when(word, LIMIT)));
+        println!("{name}: seconds after the start of QEMU");
+        for word in ["srp: loader", "srp: kernel", "srpd ready after"] {
+            println!("  {:6.1}  {word}", said(word));
+        }
+        let ahead = done(machine.clock_ahead());
+        let events = done(machine.run_ok(&Job::new("srpctl", ["--json", "show", "events"]), LIMIT));
+        let events: Value = serde_json::from_slice(&events.stdout).expect("JSON");
+        for event in events["events"].as_array().or(events.as_array()).expect("events") {
+            let nanos = event["monotonic_us"].as_i64().expect("a time") * 1000 - ahead;
+            let at = lab::clock::Time(u64::try_from(nanos).expect("since the host's start"));
+            println!("  {:6.1}  {} {}", since(at), event["name"], event["text"]);
+        }
+    }
+}
+
+#[test]
+fn a_pair_of_appliances_starts_at_once_and_hands_over_without_a_lost_probe() {
+    let out = tempfile::tempdir().expect("a folder");
+    let site = Site::start(out.path());
+    site.print_start("east");
+    site.print_start("west");
+    let mut stage = done(Stage::new(&site.lab, site.settings.clone()));
+    for (number, act) in (1..).zip(steps::ALL) {
+        let step = done((act.run)(&mut stage));
+        print!("{}", report::text::step(number, &step));
+        assert!(step.passed);
+    }
+}
