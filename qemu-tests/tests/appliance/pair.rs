@@ -29,7 +29,7 @@ impl Site {
     fn start(out: &Path) -> Self {
         let prepared = Prepared::get();
         let image = out.join("srp.bin");
-        release(&prepared.parts, &prepared.key, &image);
+        release(&prepared.parts, &prepared.key, "test", &image);
         let (topology, srpctl) = (appliances::topology(), prepared.programs.join("srpctl"));
         let disks = Disks {
             topology: &topology,
