@@ -23,6 +23,12 @@ define SRPD_VENDOR_CRATES
 endef
 SRPD_POST_RSYNC_HOOKS += SRPD_VENDOR_CRATES
 
+# What the daemon becomes; the same numbers as in images of other builds, as
+# files on /flash outlive an image.
+define SRPD_USERS
+	srp 200 srp 200 * /run/srp /bin/false - Redundancy daemon
+endef
+
 define SRPD_INSTALL_INIT_SYSV
 	$(INSTALL) -D -m 0755 $(SRPD_PKGDIR)/S50srpd \
 		$(TARGET_DIR)/etc/init.d/S50srpd

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 
+use crate::owner;
+
 /// Why no key was made.
 #[derive(Debug, thiserror::Error)]
 pub enum KeygenError {
@@ -96,7 +98,8 @@ fn write(file: &Path, mode: u32, text: &str) -> Result<(), KeygenError> {
         _ => KeygenError::Write { file: file.to_owned(), source },
     };
     let mut new = OpenOptions::new().write(true).create_new(true).mode(mode).open(file).map_err(failed)?;
-    new.write_all(text.as_bytes()).and_then(|()| new.sync_all()).map_err(|source| {
+    let given = owner::give(&new, owner::folder(file));
+    given.and_then(|()| new.write_all(text.as_bytes())).and_then(|()| new.sync_all()).map_err(|source| {
         let _ = fs::remove_file(file);
         failed(source)
     })

@@ -13,6 +13,7 @@ mod import;
 mod keygen;
 mod live;
 mod manual;
+mod owner;
 mod render;
 mod support;
 mod transfer;

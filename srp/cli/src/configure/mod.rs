@@ -6,7 +6,7 @@
 
 mod done;
 mod key;
-mod store;
+pub mod store;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -15,6 +15,8 @@ use nix::sys::signal::kill;
 use nix::unistd::{Pid, User, getsid, getuid};
 use serde::{Deserialize, Serialize};
 
+use crate::owner;
+
 /// Commits that can be gone back to.
 const KEPT: usize = 10;
 
@@ -285,18 +287,19 @@ fn read(path: &Path) -> Result<String, StoreError> {
     fs::read_to_string(path).map_err(|source| StoreError::Io { doing: "read", path: path.to_owned(), source })
 }
 
-/// Writes a file as a whole or not at all, also over a crash.
+/// Writes a file as a whole or not at all, also over a crash. It belongs to whom the file before it belonged to, else to the owner
+/// of its folder, as far as we may give it away: a daemon that is not root has to be able to read it.
 pub fn write(path: &Path, text: &str, mode: u32) -> Result<(), StoreError> {
     let new = beside(path, ".new");
     let failed = |source| StoreError::Io { doing: "write", path: path.to_owned(), source };
     let _ = fs::remove_file(&new); // left by a command that was killed
     let written = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+        owner::give(&file, if path.exists() { path } else { owner::folder(path) })?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, path)?;
-        File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
-            .sync_all()
+        File::open(owner::folder(path))?.sync_all()
     };
     written().map_err(failed)
 }
