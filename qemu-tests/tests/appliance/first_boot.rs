@@ -53,12 +53,29 @@ fn a_new_machine_has_keys_of_its_own_and_no_port_open_that_its_configuration_doe
     }
     assert_eq!(run(&mut machine, "touch /etc/x 2>&1; touch /usr/x 2>&1").matches("Read-only").count(), 2);
     assert!(run(&mut machine, "srpctl show srp info").contains("Chassis State"));
+    let rights =
+        run(&mut machine, "grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/$(pidof srpd)/status");
+    for line in [
+        "Uid:\t200\t200\t200\t200",
+        "CapEff:\t0000000000807400",
+        "CapBnd:\t0000000000807400",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+    ] {
+        assert!(rights.contains(line), "no {line:?} in\n{rights}");
+    }
     assert!(run(&mut machine, "ps").contains("watchdog -T 30"));
     assert!(run(&mut machine, "logread").contains("kernel"));
     let memory =
         run(&mut machine, "free -k; grep MemAvailable /proc/meminfo; grep VmRSS /proc/$(pidof srpd)/status");
     println!("memory after the start, 128 MiB machine:\n{memory}");
     println!("{}", run(&mut machine, "cat /run/boot-times; df -k"));
+    // The health check asks where the configuration says, and a key that root makes is the daemon's to read.
+    let elsewhere = "printf '[control]\\nsocket = \"/run/srp/other.sock\"\\n' >>/flash/srp/srpd.toml";
+    run(&mut machine, elsewhere);
+    run(&mut machine, "srpctl keygen --out /flash/srp/keys other");
+    let owner = run(&mut machine, "stat -c '%U %a' /flash/srp/keys/other.key");
+    assert_eq!(owner.trim(), "srp 600");
     let fingerprint = run(&mut machine, "sha256sum /flash/srp/keys/*");
     done(machine.type_line("reboot"));
 
@@ -66,4 +83,5 @@ fn a_new_machine_has_keys_of_its_own_and_no_port_open_that_its_configuration_doe
     hear(&mut machine, "srp: kernel");
     log_in(&mut machine);
     assert_eq!(run(&mut machine, "sha256sum /flash/srp/keys/*"), fingerprint);
+    assert!(run(&mut machine, "srpctl --socket /run/srp/other.sock show srp info").contains("Chassis State"));
 }

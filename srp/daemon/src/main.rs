@@ -1,4 +1,4 @@
-//! `srpd run FILE`, `srpd check FILE`, `srpd schema` and `srpd replay FILE`.
+//! `srpd run FILE`, `srpd check FILE`, `srpd schema`, `srpd socket FILE` and `srpd replay FILE`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,6 +35,11 @@ enum Command {
     },
     /// Print a JSON Schema of the configuration, for editors.
     Schema,
+    /// Print the control socket that FILE names, for scripts: `srpctl --socket $(srpd socket FILE) ...`.
+    Socket {
+        /// Configuration, TOML.
+        file: PathBuf,
+    },
     /// Feed recorded events to a state machine of this release, and print what it does; the first difference ends it.
     Replay {
         /// What [record] names in the configuration, or its older half (.old).
@@ -51,6 +56,13 @@ fn main() -> ExitCode {
         Command::Check { file } => match start::check(&file) {
             Ok(()) => {
                 println!("{}: no errors", file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error),
+        },
+        Command::Socket { file } => match start::load(&file) {
+            Ok(config) => {
+                println!("{}", config.control.socket.display());
                 ExitCode::SUCCESS
             }
             Err(error) => fail(&error),
