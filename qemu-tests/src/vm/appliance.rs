@@ -3,6 +3,7 @@
 //! Unlike [`super::Machine`] it starts from its disk, as hardware does, and it has no agent: what it says is read from its
 //! serial port, and what it is to do is typed there.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +13,7 @@ use super::accelerator::Choice;
 use super::console::{Console, ConsoleError};
 pub use super::firmware::Firmware;
 use super::firmware::FirmwareError;
+use super::writes::SECTOR;
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::netns::Netns;
@@ -42,6 +44,8 @@ pub struct Hardware<'a> {
     pub direct: Option<(&'a Path, &'a Path, &'a str)>,
     /// A namespace for QEMU, with one interface in the machine that leads into it; without one there is none.
     pub network: Option<&'a Netns>,
+    /// A file for the log of its writes to the disk ([`super::writes`]).
+    pub writes: Option<&'a Path>,
 }
 
 /// A machine that is on. It is switched off, as if its plug were pulled, when the value goes.
@@ -82,6 +86,19 @@ pub enum ApplianceError {
     Console(#[from] ConsoleError),
 }
 
+/// The option that is the disk.
+fn drive(hardware: &Hardware<'_>) -> Result<String, ApplianceError> {
+    let disk = hardware.disk.display();
+    let Some(log) = hardware.writes else {
+        return Ok(format!("file={disk},if=virtio,format=raw,cache=writeback"));
+    };
+    File::create(log).map_err(|source| ApplianceError::Io { what: "beginning the log of writes", source })?;
+    Ok(format!(
+        "if=virtio,driver=blklogwrites,log-sector-size={SECTOR},file.driver=file,file.filename={disk},log.driver=file,log.filename={}",
+        log.display()
+    ))
+}
+
 impl Appliance {
     /// Switches a machine on.
     pub fn start(hardware: &Hardware<'_>) -> Result<Self, ApplianceError> {
@@ -102,7 +119,7 @@ impl Appliance {
             .args(["-m", &hardware.memory_mib.to_string(), "-accel", hardware.choice.accelerator.option()])
             .args(["-serial", "stdio", "-device", "virtio-rng-pci"])
             .arg("-drive")
-            .arg(format!("file={},if=virtio,format=raw,cache=writeback", hardware.disk.display()))
+            .arg(drive(hardware)?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());

@@ -34,6 +34,7 @@ pub mod machine;
 pub mod place;
 pub mod qemu;
 pub mod qmp;
+pub mod writes;
 
 pub use accelerator::{Accelerator, Choice};
 pub use factory::Factory;

@@ -7,6 +7,7 @@
 mod first_boot;
 mod operator;
 mod pair;
+mod power;
 mod prepared;
 
 use std::fs::{self, File};
@@ -34,13 +35,15 @@ const BUILD: &str = "test";
 struct Bench {
     prepared: Prepared,
     folder: tempfile::TempDir,
+    /// Where a machine's writes are logged.
+    writes: Option<PathBuf>,
 }
 
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("flash/boot")).expect("a folder");
-        Self { prepared: Prepared::get(), folder }
+        Self { prepared: Prepared::get(), folder, writes: None }
     }
 
     fn flash(&self) -> PathBuf {
@@ -90,6 +93,7 @@ impl Bench {
             folder: self.folder.path(),
             direct: None,
             network,
+            writes: self.writes.as_deref(),
         };
         done(Appliance::start(&hardware))
     }
@@ -195,6 +199,7 @@ fn without_a_loader_the_same_kernel_and_initrd_find_the_image_on_the_disk() {
         folder: bench.folder.path(),
         direct: Some((&parts.kernel, &parts.initrd, &line)),
         network: None,
+        writes: None,
     }));
     let ready = hear(&mut machine, "srpd ready after");
     println!("direct kernel: srpd ready {ready:.1?} after the start of QEMU, {}", bench.prepared.choice);
