@@ -92,6 +92,8 @@ pub enum Why {
     Tries,
     /// It booted, and its first program could not mount its root file system.
     Root,
+    /// It booted, and its daemon does not take the configuration: one of a newer release, most likely.
+    Configuration,
     /// What a newer loader wrote.
     Other(String),
 }
@@ -105,13 +107,15 @@ impl Why {
             Self::Kernel => "kernel",
             Self::Tries => "tries",
             Self::Root => "root",
+            Self::Configuration => "config",
             Self::Other(word) => word,
         }
     }
 
     /// The reason of a word; the empty one is none.
     pub fn of(word: &str) -> Option<Self> {
-        let known = [Self::Missing, Self::Signature, Self::Kernel, Self::Tries, Self::Root];
+        let known =
+            [Self::Missing, Self::Signature, Self::Kernel, Self::Tries, Self::Root, Self::Configuration];
         if word.is_empty() {
             return None;
         }
@@ -128,6 +132,7 @@ impl fmt::Display for Why {
             Self::Kernel => "the loader could not load its kernel: copy the image again, then name it again",
             Self::Tries => "three boots, and its health checks never passed: see the log of those boots",
             Self::Root => "it booted and could not mount its root file system: copy the image again, then name it again",
+            Self::Configuration => "its srpd refuses the configuration: name it again with one of its release",
             Self::Other(word) => return write!(f, "the loader says: {word}"),
         })
     }

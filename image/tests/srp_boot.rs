@@ -73,12 +73,14 @@ fn the_booted_entry_is_marked_good_also_after_others_were_entered() {
 }
 
 #[test]
-fn an_entry_without_a_root_has_no_tries_left() {
-    let flash = Flash::new();
-    assert!(flash.srp_boot("bad").status.success());
-    let stack = flash.stack();
-    let entry = &stack.entries()[1];
-    assert_eq!((entry.tries.number(), entry.good, entry.why.clone()), (0, false, Some(Why::Root)));
+fn an_entry_without_a_root_or_with_a_configuration_that_is_refused_has_no_tries_left() {
+    for (act, why) in [("bad", Why::Root), ("unfit", Why::Configuration)] {
+        let flash = Flash::new();
+        assert!(flash.srp_boot(act).status.success());
+        let stack = flash.stack();
+        let entry = &stack.entries()[1];
+        assert_eq!((entry.tries.number(), entry.good, entry.why.clone()), (0, false, Some(why)));
+    }
 }
 
 #[test]

@@ -13,9 +13,10 @@ use image::boot::{BootFile, Entry, FileError, Stack, StackError, Why};
 use image::booted::Booted;
 use image::root_part;
 
-const USAGE: &str = "usage: srp-boot root|bad|good|is-good [FLASH [COMMAND-LINE-FILE]]
+const USAGE: &str = "usage: srp-boot root|bad|unfit|good|is-good [FLASH [COMMAND-LINE-FILE]]
   root     check the root in the booted image file; print the octet at which it begins
   bad      the booted slot has no root: the loader must not try it again
+  unfit    the booted slot's daemon refuses its configuration: the same
   good     the booted slot is good: the loader need not count any longer
   is-good  end with 0 if the booted slot is good already";
 
@@ -24,6 +25,7 @@ const USAGE: &str = "usage: srp-boot root|bad|good|is-good [FLASH [COMMAND-LINE-
 enum Act {
     Root,
     Bad,
+    Unfit,
     Good,
     IsGood,
 }
@@ -69,6 +71,7 @@ fn run(words: &[String]) -> Result<Option<String>, BootError> {
     let act = match words.first().map(String::as_str) {
         Some("root") => Act::Root,
         Some("bad") => Act::Bad,
+        Some("unfit") => Act::Unfit,
         Some("good") => Act::Good,
         Some("is-good") => Act::IsGood,
         Some(_) | None => return Err(BootError::Usage),
@@ -84,6 +87,7 @@ fn run(words: &[String]) -> Result<Option<String>, BootError> {
             Ok(Some(root_part::check(&path)?.offset.to_string()))
         }
         Act::Bad => mark(flash, &booted, |stack, entry| stack.mark_bad(entry.priority, Why::Root)),
+        Act::Unfit => mark(flash, &booted, |stack, entry| stack.mark_bad(entry.priority, Why::Configuration)),
         Act::Good => mark(flash, &booted, |stack, entry| stack.mark_good(entry.priority)),
         Act::IsGood => {
             let stack = BootFile::read(flash)?.stack;

@@ -267,6 +267,29 @@ fn a_root_that_fails_is_written_down_by_the_initrd_and_the_next_slot_is_booted()
 }
 
 #[test]
+fn a_configuration_of_a_newer_release_gives_its_slot_up_at_once_and_the_next_one_serves() {
+    let bench = Bench::new();
+    for name in ["new.bin", "old.bin"] {
+        bench.good(name);
+    }
+    fs::create_dir_all(bench.flash().join("srp")).expect("a folder");
+    let newer = "[srp]\nchassis-mode = \"backup\"\nof-a-newer-release = true\n";
+    fs::write(bench.flash().join("srp/newer.toml"), newer).expect("written");
+    let mut stack = entered(&["new.bin", "old.bin"]);
+    let first = stack.entries()[0].priority;
+    stack.remove(first).expect("there");
+    let path = |text: &str| FlashPath::new(text).expect("a path");
+    stack.put(first, path("/new.bin"), path("/srp/newer.toml")).expect("entered");
+    bench.write(&stack);
+    let said = served(bench.boot(Firmware::Bios, 256));
+    assert!(said.contains("srp: srpd refuses /flash/srp/newer.toml"), "{said}");
+    assert!(said.contains("of-a-newer-release"), "{said}");
+    let stack = bench.stack();
+    assert_eq!(facts(&stack.entries()[0]), (0, false, Some(Why::Configuration)));
+    assert_eq!(facts(&stack.entries()[1]), (3, true, None));
+}
+
+#[test]
 fn without_a_boot_stack_that_can_be_read_the_first_signed_image_is_booted() {
     let bench = Bench::new();
     fs::write(bench.flash().join("another.bin"), "no image").expect("written");

@@ -13,6 +13,7 @@ fn why() -> impl Strategy<Value = Option<Why>> {
         Just(Some(Why::Missing)),
         Just(Some(Why::Signature)),
         Just(Some(Why::Root)),
+        Just(Some(Why::Configuration)),
         // Spaces and escapes as well: a value is anything.
         "[a-z\\\\\n =#]{1,12}".prop_map(|word| Why::of(&word)),
     ]
