@@ -6,6 +6,7 @@ mod interfaces;
 #[cfg(test)]
 mod page;
 mod request;
+pub mod upgrade;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -121,8 +122,8 @@ pub enum Command {
     },
     /// Copy a file to or from here; one of both is a path
     Copy {
-        /// A path, or file://, sftp://, https://, http:// or ftp://
-        #[arg(value_name = "FROM")]
+        /// A path, or file://, sftp://, https://, http:// or ftp://; - for standard input, to /flash
+        #[arg(value_name = "FROM", allow_hyphen_values = true)]
         from: String,
         /// The same; a folder takes the name along
         #[arg(value_name = "TO")]
@@ -130,7 +131,13 @@ pub enum Command {
         /// Replace what is there without a question; -noconfirm does, too
         #[arg(long)]
         noconfirm: bool,
+        /// What standard input has; another number is refused
+        #[arg(long, value_name = "N")]
+        octets: Option<u64>,
     },
+    /// Bring the pair to another release, Standby first, and stop at the first doubt
+    #[command(infer_subcommands = true)]
+    Upgrade(upgrade::Upgrade),
     /// See that the disk has what was written
     #[command(infer_subcommands = true)]
     Filesystem {

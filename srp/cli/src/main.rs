@@ -2,7 +2,7 @@
 //!
 //! A command line becomes a request (`args`), the request goes over the socket and an answer comes back (`client`), and
 //! the answer becomes text (`render`, pure). `keygen` and `import` (pure but for its file) work without srpd, and
-//! `configure` with the file itself, `flash` with this machine's disk. Exit status: 0 done, 1 refused or failed with
+//! `configure` with the file itself, `flash` with this machine's disk; `upgrade` asks both chassis. Exit status: 0 done, 1 refused or failed with
 //! the reasons on standard error, 2 wrong usage.
 
 mod args;
@@ -17,6 +17,7 @@ mod owner;
 mod render;
 mod support;
 mod transfer;
+mod upgrade;
 
 use std::io::Write;
 use std::path::Path;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
             let socket = args.socket();
             configured(&args, configure::save(&configure::Place { socket: &socket, file: None }, what))
         }
+        Command::Upgrade(asked) => upgraded(&args, asked),
         Command::Completion { shell } => finish(&manual::completion(*shell), &[]),
         Command::Man { folder } => done(manual::pages(folder)),
         Command::Show { what: Show::Support { what: ShowSupport::Details { scope: _, file } } } => {
@@ -89,6 +91,13 @@ fn configured(args: &Args, result: Result<Done, ConfigureError>) -> ExitCode {
             finish(&text, &reasons)
         }
     }
+}
+
+/// Carries out, or tells of, an upgrade of the pair.
+fn upgraded(args: &Args, asked: &args::upgrade::Upgrade) -> ExitCode {
+    let said = upgrade::run(args, asked).unwrap_or_else(Into::into);
+    let text = if args.json { render::pretty(&said.json) } else { said.text };
+    finish(&text, &said.reasons)
 }
 
 /// Prints our configuration of a text in the other form, and on standard error what to know of it.

@@ -188,8 +188,26 @@ impl Sftp {
 fn sftp(rest: &str, text: &str) -> Result<Sftp, PlaceError> {
     const FORM: &str = "sftp://[USER@]HOST[:PORT]/PATH";
     let form = || PlaceError::Form(text.to_owned(), FORM);
-    let (authority, path) = rest.split_once('/').ok_or_else(form)?;
-    let (user, host) = authority_parts(authority)?;
+    let (login, path) = rest.split_once('/').ok_or_else(form)?;
+    let (user, host, port) = authority(login, text, FORM)?;
+    if path.is_empty() || path.ends_with('/') {
+        return Err(form());
+    }
+    let path = format!("/{}", decoded(path, text)?);
+    if path.contains(char::is_control) {
+        return Err(form());
+    }
+    Ok(Sftp { user: user.map(str::to_owned), host: host.to_owned(), port, path })
+}
+
+/// `[USER@]HOST[:PORT]` of `text`, for ssh, in its parts; IPv6 without brackets.
+pub fn authority<'a>(
+    login: &'a str,
+    text: &str,
+    form: &'static str,
+) -> Result<(Option<&'a str>, &'a str, Option<u16>), PlaceError> {
+    let form = || PlaceError::Form(text.to_owned(), form);
+    let (user, host) = authority_parts(login)?;
     let (host, port) = match host.strip_prefix('[').map(|host| host.split_once(']')) {
         Some(Some((host, ""))) => (host, None),
         Some(Some((host, port))) => (host, Some(port.strip_prefix(':').ok_or_else(form)?)),
@@ -200,14 +218,10 @@ fn sftp(rest: &str, text: &str) -> Result<Sftp, PlaceError> {
     // ssh would take a leading dash for an option.
     let plain =
         |word: &str| !word.is_empty() && !word.starts_with('-') && !word.contains(char::is_whitespace);
-    if !plain(host) || user.is_some_and(|user| !plain(user)) || path.is_empty() || path.ends_with('/') {
+    if !plain(host) || user.is_some_and(|user| !plain(user)) {
         return Err(form());
     }
-    let path = format!("/{}", decoded(path, text)?);
-    if path.contains(char::is_control) {
-        return Err(form());
-    }
-    Ok(Sftp { user: user.map(str::to_owned), host: host.to_owned(), port, path })
+    Ok((user, host, port))
 }
 
 fn web(scheme: &'static str, rest: &str, text: &str) -> Result<Place, PlaceError> {

@@ -71,6 +71,7 @@ impl Args {
             | Command::No { .. }
             | Command::Directory { .. }
             | Command::Copy { .. }
+            | Command::Upgrade(_)
             | Command::Filesystem { .. }
             | Command::Reload { .. }
             | Command::Completion { .. }

@@ -23,6 +23,7 @@ use crate::transfer::{self, Place as Elsewhere, PlaceError, TransferError};
 pub use done::Done;
 use done::{Change, Outcome, Past};
 use key::{Key, KeyError};
+pub use store::write;
 use store::{Store, StoreError};
 
 /// How long `srpd` may take for a reload: it tells neighbours and asks the kernel.
@@ -216,7 +217,7 @@ pub fn save(place: &Place<'_>, Save::Configuration { to }: &Save) -> Result<Done
     };
     match &to {
         None => {}
-        Some(Elsewhere::File(path)) => store::write(path, &saved, 0o640)?,
+        Some(Elsewhere::File(path)) => write(path, &saved, 0o640)?,
         Some(elsewhere) => send(&saved, elsewhere)?,
     }
     Ok(Done::Saved { rewritten, written: to.map(|place| place.to_string()) })

@@ -1,7 +1,8 @@
 //! `copy FROM TO`: files to and from here; what goes to `/flash` goes there so that the loader sees it.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use image::boot::FlashPath;
@@ -12,6 +13,30 @@ use serde_json::json;
 use super::{CommandError, Said, confirm};
 use crate::render::clean;
 use crate::transfer::{self, Place};
+
+/// Copies standard input to a file on `/flash`; fewer `octets` than were promised are refused.
+pub fn from_input(flash: &Path, to: &str, octets: Option<u64>) -> Result<Said, CommandError> {
+    let place = FlashPath::of_operator(Path::new(to), flash)?;
+    let held = Flash::hold(flash)?;
+    held.may_replace(&place)?;
+    let temporary = held.incoming(&place)?;
+    let (free, at) = (held.free()?, place.on(flash));
+    let failed = |source| CommandError::Input { to: at.clone(), source, free };
+    if let Some(need) = octets.filter(|need| *need > free) {
+        return Err(failed(io::Error::other(format!("it has {need} octets"))));
+    }
+    let brought = File::create(&temporary).and_then(|mut file| io::copy(&mut io::stdin().lock(), &mut file));
+    let brought = brought.map_err(failed).and_then(|found| match octets {
+        Some(promised) if promised != found => {
+            Err(failed(io::Error::other(format!("it ended after {found} octets of {promised}"))))
+        }
+        Some(_) | None => Ok(held.settle(&temporary, &place, None, |_| {}).map(|()| found)?),
+    });
+    if brought.is_err() {
+        let _ = fs::remove_file(&temporary); // it may never have been made
+    }
+    Ok(copied(&at.display().to_string(), brought?, &[]))
+}
 
 /// Copies one file; with an image for `/flash` comes its signature.
 pub fn copy(flash: &Path, from: &str, to: &str, noconfirm: bool) -> Result<Said, CommandError> {
@@ -114,7 +139,7 @@ fn bring(held: &Flash, from: &Place, to: &FlashPath) -> Result<(), CommandError>
 }
 
 /// A listing in its order: folders last, by name.
-pub(super) fn names(folder: &Path) -> std::io::Result<Vec<(OsString, PathBuf)>> {
+pub(super) fn names(folder: &Path) -> io::Result<Vec<(OsString, PathBuf)>> {
     let mut names: Vec<_> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| (entry.file_name(), entry.path())))
         .collect::<Result<_, _>>()?;

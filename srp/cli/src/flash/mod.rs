@@ -78,6 +78,9 @@ pub enum CommandError {
     /// How large a file elsewhere is, is known once it is here.
     #[error("{source}; there were {free} octets free for it")]
     Brought { source: Box<TransferError>, free: u64 },
+    /// What stands on standard input did not become a file.
+    #[error("standard input was not copied to {}: {source}; {free} octets are free there", .to.display())]
+    Input { to: PathBuf, source: io::Error, free: u64 },
     /// Neither end is this machine.
     #[error("{from} and {to} are both elsewhere: copy the file here first")]
     Elsewhere { from: String, to: String },
@@ -120,7 +123,10 @@ pub fn run(args: &Args) -> Option<Said> {
             places.delete(*priority)
         }
         Command::Directory { folder } => show::directory(folder.as_deref().unwrap_or(places.flash)),
-        Command::Copy { from, to, noconfirm } => copy::copy(places.flash, from, to, *noconfirm),
+        Command::Copy { from, to, octets, noconfirm: _ } if from == "-" => {
+            copy::from_input(places.flash, to, *octets)
+        }
+        Command::Copy { from, to, octets: _, noconfirm } => copy::copy(places.flash, from, to, *noconfirm),
         Command::Filesystem { what: Filesystem::Synchronize { scope: _ } } => places.synchronise(),
         Command::Reload { noconfirm } => reload::reload(&places, *noconfirm),
         Command::Show { what: Show::Boot } => return Some(show::boot(&places)),
@@ -135,6 +141,7 @@ pub fn run(args: &Args) -> Option<Said> {
         | Command::Save { .. }
         | Command::Import { .. }
         | Command::Keygen { .. }
+        | Command::Upgrade(_)
         | Command::Completion { .. }
         | Command::Man { .. } => return None,
     };
