@@ -9,6 +9,8 @@ mod operator;
 mod pair;
 mod power;
 mod prepared;
+mod services;
+mod verdict;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
