@@ -1,4 +1,5 @@
-//! What not every kernel has: dummy links, VRFs, VLANs. Where one is missing, its test says so by name and ends.
+//! What not every kernel has: dummy links, VRFs, VLANs. Where one is missing, its test says so by name and ends, or fails where
+//! [`REQUIRED`] is set, as it is in a machine whose kernel has all of them (`qemu-tests/tests/netlink.rs`).
 
 mod common;
 
@@ -6,12 +7,22 @@ use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 
 use common::{Namespace, event, prefix, start};
-use netlink::{Address, KernelEvent, NextHop, Route, RouteChange, RouteTarget, Section, TableId};
+use netlink::{
+    Address, KernelEvent, NextHop, Port, PortAddress, Ports, Route, RouteChange, RouteTarget, Section,
+    TableId,
+};
+
+/// Names the environment variable that makes a missing feature a failure.
+const REQUIRED: &str = "NETLINK_TESTS_SKIP_NOTHING";
 
 /// Whether the kernel can make such a link; says on standard error what is not tested otherwise.
 fn can(namespace: &Namespace, kind: &str, command: &str, untested: &str) -> bool {
     let can = namespace.ip_accepts(command);
     if !can {
+        assert!(
+            std::env::var_os(REQUIRED).is_none(),
+            "this kernel cannot make {kind} links (`ip {command}`): {untested}"
+        );
         // Straight to standard error, past the harness that keeps the output of passing tests to itself.
         let said = writeln!(
             std::io::stderr(),
@@ -70,6 +81,75 @@ fn a_vrf_holds_its_own_pools_and_learned_routes() {
         assert_eq!(namespace.lines("route show vrf blue proto 83").len(), 2);
         assert_eq!(namespace.lines("route show table main proto 83").len(), 0);
     });
+}
+
+#[test]
+fn two_vrfs_hold_the_same_address_and_pools_and_one_that_is_made_anew_gets_its_own_back() {
+    let namespace = Namespace::new();
+    if !can(&namespace, "VRF", "link add blue type vrf table 1000", "one address in two contexts") {
+        return;
+    }
+    namespace.ip("link add red type vrf table 1001");
+    namespace.ip("link set blue up");
+    namespace.ip("link set red up");
+    namespace.run(|| async {
+        let (kernel, mut events) = start();
+        let mut want = Section::default();
+        for (vrf, table) in [("blue", 1000), ("red", 1001)] {
+            let table = TableId::new(table).unwrap();
+            let on = |ip: &str| Address::new(ip.parse().unwrap(), vrf.parse().unwrap()).unwrap();
+            want = want
+                .with_address(on("198.51.100.7"))
+                .with_address(on("2001:db8:1::7"))
+                .with_route(Route::blackhole(table, prefix("10.10.0.0/16")))
+                .with_route(Route::unreachable(table, prefix("2001:db8:1000::/36")));
+        }
+        let report = kernel.set_srp(want).await.unwrap();
+        assert_eq!((report.added, report.refused), (8, vec![]));
+        for vrf in ["blue", "red"] {
+            let addresses = namespace.ip(&format!("-o address show dev {vrf} scope global"));
+            assert_eq!(addresses.lines().count(), 2, "{addresses}");
+            assert_eq!(namespace.lines(&format!("-4 route show vrf {vrf} proto 83")).len(), 1);
+            assert_eq!(namespace.lines(&format!("-6 route show vrf {vrf} proto 83")).len(), 1);
+        }
+        // With its device, the kernel takes a VRF's addresses away.
+        let before = namespace.our_routes();
+        namespace.ip("link delete blue");
+        namespace.ip("link add blue type vrf table 1000");
+        namespace.ip("link set blue up");
+        let addresses = || namespace.ip("-o address show dev blue scope global").lines().count();
+        while namespace.our_routes() != before || addresses() != 2 {
+            event(&mut events, |event| matches!(event, KernelEvent::Repaired { .. })).await;
+        }
+        let report = kernel.compare().await.unwrap();
+        assert_eq!((report.kept, report.added, report.refused), (8, 0, vec![]));
+    });
+}
+
+#[test]
+fn cfg_6_a_vlan_is_a_link_like_any_other_for_who_names_its_addresses() {
+    let namespace = Namespace::with_veth();
+    if !can(&namespace, "VLAN", "link add link east name east.7 type vlan id 7", "addresses of a VLAN") {
+        return;
+    }
+    namespace.run(|| async {
+        let address = |text: &str, len| PortAddress { ip: text.parse().expect("an address"), len };
+        let port = Port {
+            link: "east.7".parse().expect("a name"),
+            up: true,
+            mtu: Some(1400),
+            alias: None,
+            speed: None,
+            addresses: [address("203.0.113.1", 24), address("2001:db8:7::1", 64)].into(),
+        };
+        let mut ports = Ports::open(83).expect("sockets");
+        assert_eq!(ports.make(std::slice::from_ref(&port)).map(|done| done.len()).map_err(|_| ()), Ok(4));
+        assert_eq!(ports.make(&[port]).map(|done| done.len()).map_err(|_| ()), Ok(0));
+    });
+    let link = namespace.ip("link show dev east.7");
+    assert!(link.contains(",UP") && link.contains("mtu 1400"), "{link}");
+    assert_eq!(namespace.ip("-o address show dev east.7 scope global").lines().count(), 2);
+    assert!(namespace.ip("link show dev east").contains("mtu 1500"));
 }
 
 #[test]
