@@ -2,8 +2,8 @@
 //!
 //! A command line becomes a request (`args`), the request goes over the socket and an answer comes back (`client`), and
 //! the answer becomes text (`render`, pure). `keygen` and `import` (pure but for its file) work without srpd, and
-//! `configure` with the file itself, `flash` with this machine's disk; `upgrade` asks both chassis. Exit status: 0 done, 1 refused or failed with
-//! the reasons on standard error, 2 wrong usage.
+//! `configure` with the file itself, `flash` with this machine's disk; `upgrade` asks both chassis. Exit status: 0 done,
+//! 1 refused or failed with the reasons on standard error, 2 wrong usage.
 
 mod args;
 mod client;

@@ -23,27 +23,27 @@ impl Told {
     pub fn news(&mut self, state: &State) -> String {
         let mut lines = Vec::new();
         if self.begun.is_none() {
-            lines.push(format!("{}, {} steps\n", clean(&title(state)), state.steps.len()));
+            lines.push(format!("{}, {} steps", clean(&title(state)), state.steps.len()));
         }
-        for done in &state.done[self.steps.min(state.done.len())..] {
+        for done in state.done.iter().skip(self.steps) {
             self.steps += 1;
             let (found, span) = (clean(&done.found), seconds(done.took_ms));
-            lines.push(format!("{:>3}. {} ({span}): {found}\n", self.steps, done.step));
+            lines.push(format!("{:>3}. {} ({span}): {found}", self.steps, done.step));
         }
         let next = state
             .next()
             .filter(|_| state.outcome == Outcome::Running && self.begun != Some(state.done.len()));
         if let Some(step) = next {
-            lines.push(format!("{:>3}. {step} ...\n", state.done.len() + 1));
+            lines.push(format!("{:>3}. {step} ...", state.done.len() + 1));
         }
         self.begun = Some(state.done.len());
         if let Some(waiting) =
             state.waiting.as_ref().filter(|waiting| Some(*waiting) != self.waiting.as_ref())
         {
-            lines.push(format!("     {}\n", clean(waiting)));
+            lines.push(format!("     {}", clean(waiting)));
         }
         self.waiting.clone_from(&state.waiting);
-        lines.concat()
+        lines.into_iter().map(|line| line + "\n").collect()
     }
 }
 
