@@ -28,7 +28,8 @@ const PACKAGES: [&str; 6] =
     ["dropbear-bin", "libcrypt1", "libgmp10", "libtomcrypt1", "libtommath1", "openntpd"];
 
 /// Beside [`root::PROGRAMS`].
-const PROGRAMS: [&str; 4] = ["usr/bin/dropbearkey", "usr/sbin/dropbear", "usr/sbin/ntpctl", "usr/sbin/ntpd"];
+const PROGRAMS: [&str; 5] =
+    ["usr/bin/dbclient", "usr/bin/dropbearkey", "usr/sbin/dropbear", "usr/sbin/ntpctl", "usr/sbin/ntpd"];
 
 /// Beside [`root::MODULES`] and what the initrd has loaded.
 const MODULES: [&str; 1] = ["virtio_balloon"];
@@ -46,7 +47,7 @@ macro_rules! root_file {
     };
 }
 
-const FILES: [(&str, u32, &[u8]); 21] = [
+const FILES: [(&str, u32, &[u8]); 22] = [
     root_file!("etc/group", 0o644),
     root_file!("etc/inittab", 0o644),
     root_file!("etc/passwd", 0o644),
@@ -57,6 +58,7 @@ const FILES: [(&str, u32, &[u8]); 21] = [
     root_file!("etc/init.d/S55time", 0o755),
     root_file!("etc/init.d/S60ssh", 0o755),
     root_file!("etc/init.d/S90health", 0o755),
+    root_file!("etc/init.d/S95upgrade", 0o755),
     root_file!("etc/init.d/rcS", 0o755),
     root_file!("usr/lib/srp/authorized_keys", 0o644),
     root_file!("usr/lib/srp/first-boot", 0o755),
@@ -72,11 +74,13 @@ const FILES: [(&str, u32, &[u8]); 21] = [
 ];
 
 /// Paths that programs know, and where on `/flash` their contents are.
-pub const LINKS: [(&str, &str); 4] = [
+pub const LINKS: [(&str, &str); 6] = [
     ("etc/dropbear", "/flash/etc/dropbear"),
     ("etc/resolv.conf", "/flash/etc/resolv.conf"),
     ("etc/shadow", "/flash/etc/shadow"),
     ("root/.ssh/authorized_keys", "/flash/etc/authorized_keys"),
+    ("root/.ssh/id_dropbear", "/flash/etc/dropbear/id_dropbear"),
+    ("root/.ssh/known_hosts", "/flash/etc/known_hosts"),
 ];
 
 /// What an image is made of, as files.

@@ -15,4 +15,6 @@ link etc/dropbear /flash/etc/dropbear
 link etc/resolv.conf /flash/etc/resolv.conf
 link etc/shadow /flash/etc/shadow
 link root/.ssh/authorized_keys /flash/etc/authorized_keys
+link root/.ssh/id_dropbear /flash/etc/dropbear/id_dropbear
+link root/.ssh/known_hosts /flash/etc/known_hosts
 chmod 700 "${target}/root" "${target}/root/.ssh"
