@@ -26,7 +26,8 @@ const ROWS: &[(&str, u32, u32)] = &[
     ("SHOW", 1, 1),
     ("SHOW", 9, 11),
     ("IMG", 1, 5),
-    ("OPS", 9, 9),
+    ("OPS", 1, 5),
+    ("OPS", 7, 9),
 ];
 
 fn workspace() -> PathBuf {
