@@ -11,7 +11,7 @@ use image::Program;
 use image::appliance::Parts;
 use image::boot::{Block, BootFile, FlashPath, Priority, Stack};
 use image::bundle::{self, Version};
-use image::disk::{DEBIAN_MODULES, Disk, LEAST_FLASH_MIB, Loader};
+use image::disk::{DEBIAN_MODULES, Disk, LEAST_FLASH_MIB, Loader, write_qcow2};
 use image::signature::{KeyFiles, SigningKey, keygen};
 
 /// The configuration of the first boot entry; the machine makes it when it first starts.
@@ -48,6 +48,9 @@ pub struct MakeDisk {
     /// Oldest release that can be upgraded to it [default: the release before it]
     #[arg(long, value_name = "VERSION")]
     minimum_version: Option<Version>,
+    /// Write disk.qcow2 as well, for tools that take no raw disk
+    #[arg(long)]
+    qcow2: bool,
     /// Which build, such as what `git describe` says
     #[arg(long, value_name = "TEXT", default_value = "development")]
     build: String,
@@ -90,7 +93,13 @@ impl MakeDisk {
         let loader = Loader::build(&files.public, &self.grub)?;
         Disk { loader: &loader, flash: flash.path(), flash_mib: self.flash_mib }.write(&disk)?;
 
-        for file in [&recipe.kernel, &recipe.initrd, &recipe.root, &image, &disk] {
+        let mut written = vec![recipe.kernel, recipe.initrd, recipe.root, image, disk.clone()];
+        if self.qcow2 {
+            let packed = self.out.join("disk.qcow2");
+            write_qcow2(&disk, &packed)?;
+            written.push(packed);
+        }
+        for file in &written {
             println!("{:>12}  {}", fs::metadata(file)?.len(), file.display());
         }
         println!("signed with {}", files.private.display());

@@ -19,8 +19,10 @@ use crate::error::ImageError;
 use crate::tool::Tool;
 
 mod loader;
+mod qcow2;
 
 pub use loader::{DEBIAN_MODULES, Loader};
+pub use qcow2::write_qcow2;
 
 const GENIMAGE: Tool = Tool::new("genimage", "genimage");
 
