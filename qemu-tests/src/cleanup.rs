@@ -37,6 +37,16 @@ pub fn sweep() -> Vec<String> {
     removed
 }
 
+/// Removes the namespaces of the process `pid`, unless it lives. Returns the names of what was removed.
+pub fn sweep_of(pid: u32) -> Vec<String> {
+    let left: Vec<String> =
+        if lives(pid) { Vec::new() } else { names().filter(|name| owner(name) == Some(pid)).collect() };
+    for name in &left {
+        remove(name);
+    }
+    left
+}
+
 /// Makes a panic remove the namespaces of this process where a panic aborts it (release builds) and no value is dropped.
 pub fn on_abort() {
     if cfg!(panic = "abort") {

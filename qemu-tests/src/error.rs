@@ -78,6 +78,36 @@ pub enum LabError {
         /// The last lines that it wrote.
         log: String,
     },
+    /// A topology file is no TOML, or has keys that nobody knows.
+    #[error("{file}: {reason}\ndocs/lab.md lists the keys of a topology file")]
+    TopologySyntax {
+        /// The file.
+        file: PathBuf,
+        /// Line, what is written there, and what is wrong with it.
+        reason: String,
+    },
+    /// A value in a topology file cannot be used.
+    #[error("{file}: {key} = {value}: {reason}: {remedy}")]
+    TopologyFile {
+        /// The file.
+        file: PathBuf,
+        /// The key, with its place in lists that are counted from 0.
+        key: String,
+        /// What is written there.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What to write instead.
+        remedy: String,
+    },
+    /// A command on a lab that is left up cannot be carried out as things are.
+    #[error("{reason}: {remedy}")]
+    Refused {
+        /// How things are.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
     /// The topology contradicts itself or lacks a part that was asked for.
     #[error("topology {topology}: {reason}")]
     Topology {

@@ -1,4 +1,4 @@
-//! `lab`: the demonstration, the benchmark and the probe.
+//! `lab`: the demonstration, labs that are left up, the benchmark and the probe.
 
 mod cli;
 
@@ -21,6 +21,19 @@ enum Command {
     Demo(cli::demo::Demo),
     /// Switchovers, silent power cuts, false alarms and proofs: measure again and again, and print; judges nothing.
     Bench(cli::bench::Bench),
+    /// Bring a lab up from a topology file, and leave it up.
+    Up(cli::up::Up),
+    /// Run a scenario in the lab that is up, under probes.
+    Run(cli::run::Run),
+    /// Make a page with pictures of all that was run.
+    Report(cli::report::MakeReport),
+    /// Say how the lab stands.
+    Status(cli::up::Folder),
+    /// End the lab that is up.
+    Down(cli::up::Folder),
+    /// Hold a lab; started by `lab up`.
+    #[command(hide = true)]
+    Hold(cli::up::Up),
     /// Serve a lab's commands inside a machine, over its serial port; started by the image.
     #[command(hide = true)]
     Agent,
@@ -42,6 +55,12 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(demo) => cli::demo::run(&demo),
         Command::Bench(bench) => cli::bench::run(&bench),
+        Command::Up(up) => cli::up::up(&up),
+        Command::Run(run) => cli::run::run(&run),
+        Command::Report(report) => cli::report::run(&report),
+        Command::Status(folder) => cli::up::status(&folder),
+        Command::Down(folder) => cli::up::down(&folder),
+        Command::Hold(up) => cli::up::hold(&up),
         Command::Agent => agent(),
         Command::FollowGobgp => lab::gobgp::follow::run().map(|()| ExitCode::SUCCESS),
         Command::Probe(probe) => cli::probe::run(&probe),

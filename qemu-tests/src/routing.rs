@@ -16,7 +16,8 @@ use crate::node::Node;
 use crate::topology::Topology;
 
 /// Which software.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Software {
     /// FRR: zebra and bgpd, and bfdd where routers watch by BFD.
     #[default]

@@ -40,6 +40,10 @@ impl Rtnl {
     /// Sets links (by index) up or down, in order, with a single system call. The first refusal is the error; the links
     /// after it are still set.
     pub fn set_links(&self, indices: &[u32], up: bool) -> io::Result<()> {
+        if indices.is_empty() {
+            // The kernel refuses a datagram without a message.
+            return Ok(());
+        }
         let mut octets = Vec::new();
         for index in indices {
             let mut link = LinkMessage::default();

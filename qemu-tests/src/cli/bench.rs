@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use lab::bench::{Figures, alarms, proofs, silent, switchovers, text};
 use lab::cleanup;
 use lab::error::LabError;
+use lab::folder;
 use lab::interrupt;
 use lab::lab::Lab;
 use lab::machines;
@@ -19,7 +20,6 @@ use lab::topology::{Topology, Watch};
 use lab::variant::LinkTimers;
 
 use super::demo::{Places, target};
-use super::folder;
 
 /// Hello, dead interval and BFD with the peer where none is named: the recommended fast setting, the same with BFD as its
 /// faster detector, and the setting for machines on which it was measured.
@@ -97,7 +97,7 @@ pub fn run(arguments: &Bench) -> Result<ExitCode, LabError> {
     interrupt::install();
     cleanup::on_abort();
     let out = arguments.places.out();
-    folder::empty(out)?;
+    let _claim = folder::claim(out)?;
     let mut figures = Figures::none();
     let measured = measure(arguments, out, &mut figures);
     // What was found before something failed is worth as much as without the failure.

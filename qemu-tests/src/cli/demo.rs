@@ -6,22 +6,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use ipnetwork::IpNetwork;
 use lab::cleanup;
 use lab::error::LabError;
+use lab::folder;
 use lab::interrupt;
 use lab::lab::{Lab, Machines, Plan};
+use lab::look;
 use lab::machines;
 use lab::namespace::Programs;
-use lab::node::{Kind, Node};
+use lab::node::Kind;
 use lab::pair;
 use lab::report::{self, Report};
 use lab::routing::Software;
 use lab::scenario::{self, stage::Settings};
 use lab::topology::Topology;
 use lab::variant::{self, LinkTimers};
-
-use super::folder;
 
 /// Where the programs and the files of a lab are.
 #[derive(Args)]
@@ -102,7 +101,7 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     let (plan, mut settings) =
         places.plan(Topology::pair().with_routers(arguments.routers), kind, None, &places.out)?;
     settings.leave_running = arguments.keep;
-    folder::empty(&plan.out)?;
+    let _claim = folder::claim(&plan.out)?;
     let machines = if arguments.vm {
         let (factory, said) = machines::factory(&target(), &plan.out.join("image"))?;
         println!("{said}");
@@ -150,7 +149,7 @@ fn look_around(lab: &Lab, report: &Report) -> Result<(), LabError> {
         })?,
     };
     println!("\nThe lab is up until Ctrl-C. Five commands to look around with, in another terminal as root:");
-    for command in commands(lab, chassis.as_ref())? {
+    for command in look::commands(lab, chassis.as_ref())? {
         println!("  {command}");
     }
     while !interrupt::came() {
@@ -160,43 +159,8 @@ fn look_around(lab: &Lab, report: &Report) -> Result<(), LabError> {
     Ok(())
 }
 
-/// Five commands that work on this host. The control socket of a machine is inside it.
-fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
-    let loopback = lab.topology.loopback(false)?;
-    let socket = active.folder().join(format!("run/{}.sock", active.name()));
-    let srpctl =
-        format!("{} --socket {}", active.program(lab::node::Program::Srpctl).display(), socket.display());
-    let service = IpNetwork::from(loopback);
-    let asked = |router: &lab::lab::Router| router.routing.commands(&router.node, &service);
-    let paths = |router| {
-        let [paths, _] = asked(router);
-        paths
-    };
-    let ping = format!("ip netns exec {} ping {loopback}", lab.client.netns().name());
-    let mut commands = Vec::new();
-    match active.kind() {
-        Kind::Namespace => {
-            commands.extend(
-                ["show srp info", "show switchover last", "srp initiate-switchover"]
-                    .map(|words| format!("{srpctl} {words}")),
-            );
-            commands.extend(lab.routers.first().map(paths));
-        }
-        Kind::Machine | Kind::Appliance => {
-            commands.extend(lab.routers.iter().map(paths));
-            commands.extend(lab.routers.first().map(|router| {
-                let [_, summary] = asked(router);
-                summary
-            }));
-            let console = lab.out.join("nodes").join(active.name()).join("console.log");
-            commands.push(format!("tail -f {}", console.display()));
-        }
-    }
-    commands.push(ping);
-    Ok(commands)
-}
-
-fn program(named: Option<&Path>, own: &Path, name: &str) -> Result<PathBuf, LabError> {
+/// One of our programs: as named, or the one beside our own.
+pub fn program(named: Option<&Path>, own: &Path, name: &str) -> Result<PathBuf, LabError> {
     let path = named.map_or_else(|| own.with_file_name(name), Path::to_owned);
     path.canonicalize().map_err(|_| LabError::ToolMissing {
         tool: path.display().to_string(),

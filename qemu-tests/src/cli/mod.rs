@@ -2,5 +2,7 @@
 
 pub mod bench;
 pub mod demo;
-pub mod folder;
 pub mod probe;
+pub mod report;
+pub mod run;
+pub mod up;

@@ -3,24 +3,25 @@
 //! The field names of these types are the JSON file's and are kept stable; [`FORMAT`] counts up when one changes its meaning.
 //! All times of a step are milliseconds after the step's zero (`zero` says what happened then); a negative time is before it.
 
+pub mod html;
 pub mod json;
 pub mod svg;
 pub mod text;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version of the JSON file.
 pub const FORMAT: u32 = 1;
 
 /// A whole run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Report {
     /// Version of this format.
     pub format: u32,
     /// Name of the topology.
     pub lab: String,
     /// `namespaces` or `machines`: what the chassis are made of.
-    pub chassis: &'static str,
+    pub chassis: String,
     /// The machine that it ran on.
     pub host: Host,
     /// Timers of the pair.
@@ -34,7 +35,7 @@ pub struct Report {
 }
 
 /// The machine under the lab.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Host {
     /// Processors.
     pub cpus: usize,
@@ -47,7 +48,7 @@ pub struct Host {
 }
 
 /// Timers of the pair, as `srpctl show srp info` told them.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Timers {
     /// Time between Hellos.
     pub hello_ms: f64,
@@ -56,7 +57,7 @@ pub struct Timers {
 }
 
 /// One step.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Step {
     /// Stable name in kebab case.
     pub id: String,
@@ -87,7 +88,7 @@ pub struct Step {
 }
 
 /// A condition with its outcome.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Check {
     /// The condition.
     pub name: String,
@@ -98,7 +99,7 @@ pub struct Check {
 }
 
 /// A figure with its goal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Target {
     /// The figure.
     pub name: String,
@@ -111,7 +112,7 @@ pub struct Target {
 }
 
 /// What a lane stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LaneKind {
     /// What the lab itself did.
@@ -125,7 +126,7 @@ pub enum LaneKind {
 }
 
 /// A row of the picture.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub struct Lane {
     /// What it stands for.
     pub kind: LaneKind,
@@ -134,7 +135,7 @@ pub struct Lane {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Event {
     /// When.
     pub at_ms: f64,
@@ -147,7 +148,7 @@ pub struct Event {
 }
 
 /// A stretch of time in which a lane showed one thing.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Band {
     /// Where.
     pub lane: Lane,
@@ -161,7 +162,7 @@ pub struct Band {
 }
 
 /// One stream of probes over a step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Probe {
     /// Name of the stream.
     pub stream: String,
@@ -188,7 +189,7 @@ pub struct Probe {
 }
 
 /// A stretch of time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Span {
     /// Its start.
     pub from_ms: f64,
@@ -204,7 +205,7 @@ impl Span {
 }
 
 /// What a router prefers for a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Preference {
     /// The router.
     pub router: String,
@@ -223,7 +224,7 @@ pub struct Preference {
 }
 
 /// An unplanned takeover in its parts, milliseconds. The parts are measured each from the end of the one before.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Phases {
     /// Until the Standby declared the peer dead.
     pub detection_ms: f64,

@@ -3,10 +3,12 @@
 //!
 //! - [`stage`]: the pair on its nodes and what can be waited for
 //! - [`measure`]: a step under probes
+//! - [`catalogue`]: the scenarios that a person can ask for, by name
 //! - [`collect`]: what all observers saw of it
 //! - [`steps`]: the steps themselves
 //! - [`phases`]: how the time of an unplanned takeover was spent
 
+pub mod catalogue;
 pub mod collect;
 pub mod measure;
 pub mod phases;
@@ -28,25 +30,11 @@ pub fn demo(
     settings: Settings,
     shown: &mut dyn FnMut(&Report, &Step),
 ) -> Result<Report, LabError> {
-    let mut report = Report {
-        format: FORMAT,
-        lab: lab.topology.name.clone(),
-        chassis: stage::kind(lab),
-        host: Host::here(),
-        timers: None,
-        routers: stage::routers_release(lab)?,
-        steps: Vec::new(),
-        passed: false,
-    };
+    let mut report = begun(lab)?;
     let leave_running = settings.leave_running;
     let mut stage = Stage::new(lab, settings)?;
     for act in steps::ALL {
-        let began = Time::now();
-        let done = match (act.run)(&mut stage) {
-            Ok(step) => step,
-            Err(LabError::Interrupted) => return Err(LabError::Interrupted),
-            Err(error) => broken(&stage, act.id, began, &error),
-        };
+        let done = act.taken(&mut stage)?;
         report.timers = stage.timers;
         shown(&report, &done);
         let passed = done.passed;
@@ -60,6 +48,32 @@ pub fn demo(
     }
     report.passed = true;
     Ok(report)
+}
+
+/// The report of a lab in which nothing has happened yet.
+pub fn begun(lab: &Lab) -> Result<Report, LabError> {
+    Ok(Report {
+        format: FORMAT,
+        lab: lab.topology.name.clone(),
+        chassis: stage::kind(lab).to_owned(),
+        host: Host::here(),
+        timers: None,
+        routers: stage::routers_release(lab)?,
+        steps: Vec::new(),
+        passed: false,
+    })
+}
+
+impl steps::Act {
+    /// Takes the step. One that does not come to its end is a step that failed; an interrupt alone is an error.
+    pub fn taken(&self, stage: &mut Stage<'_>) -> Result<Step, LabError> {
+        let began = Time::now();
+        match (self.run)(stage) {
+            Ok(step) => Ok(step),
+            Err(LabError::Interrupted) => Err(LabError::Interrupted),
+            Err(error) => Ok(broken(stage, self.id, began, &error)),
+        }
+    }
 }
 
 /// A step that did not come to its end: why, and what the observers saw until then.

@@ -34,7 +34,8 @@ pub const ALL: [Act; 7] = [
     Act { id: "heal-srp-link", run: heal_srp_link },
 ];
 
-const PLANNED: &str = "planned-switchover";
+/// The id of a planned switchover.
+pub const PLANNED: &str = "planned-switchover";
 const PLANNED_BACK: &str = "planned-switchover-back";
 /// Longest gap of a planned switchover that we aim for.
 const PLANNED_GAP_MS: f64 = 5.0;
@@ -93,6 +94,13 @@ fn planned_there(stage: &mut Stage<'_>) -> Result<Step, LabError> {
 fn planned_back(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let from = active(stage)?;
     planned(stage, PLANNED_BACK, &from, &stage.peer_of(&from))
+}
+
+/// Planned switchover from the chassis that is Active to the other one.
+pub fn planned_now(stage: &mut Stage<'_>) -> Result<Step, LabError> {
+    let from = active(stage)?;
+    let to = stage.peer_of(&from);
+    planned(stage, PLANNED, &from, &to)
 }
 
 /// A planned switchover: nothing may be lost.

@@ -39,6 +39,7 @@ pub fn programs() -> Programs {
 }
 
 /// A lab of `topology` with the built-in configuration of the pair, fitted to it.
+#[allow(dead_code, reason = "not every test of labs builds one itself")]
 pub fn build(topology: Topology, out: &Path, machines: Option<&dyn Machines>) -> (Lab, Settings) {
     let programs = programs();
     let kind = if machines.is_some() { Kind::Machine } else { Kind::Namespace };

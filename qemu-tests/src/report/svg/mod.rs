@@ -4,6 +4,7 @@
 //! probe. Small numbers stand for events, which the list below the rows explains.
 
 pub mod canvas;
+pub mod loss;
 pub mod scale;
 
 use std::path::Path;
@@ -13,7 +14,8 @@ use crate::error::LabError;
 use canvas::{Anchor, Canvas, Style};
 use scale::Scale;
 
-const WIDTH: f64 = 1180.0;
+/// Width of every picture, pixels.
+pub const WIDTH: f64 = 1180.0;
 const LEFT: f64 = 110.0;
 const PLOT: f64 = 770.0;
 const NOTE: f64 = LEFT + PLOT + 14.0;

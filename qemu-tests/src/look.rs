@@ -1,0 +1,42 @@
+//! What to type to look around in a lab that is up.
+
+use ipnetwork::IpNetwork;
+
+use crate::error::LabError;
+use crate::lab::{Lab, Router};
+use crate::node::{Kind, Node, Program};
+
+/// Five commands that work on this host. The control socket of a machine is inside it.
+pub fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
+    let loopback = lab.topology.loopback(false).or_else(|_| lab.topology.loopback(true))?;
+    let socket = active.folder().join(format!("run/{}.sock", active.name()));
+    let srpctl = format!("{} --socket {}", active.program(Program::Srpctl).display(), socket.display());
+    let service = IpNetwork::from(loopback);
+    let asked = |router: &Router| router.routing.commands(&router.node, &service);
+    let paths = |router| {
+        let [paths, _] = asked(router);
+        paths
+    };
+    let ping = format!("ip netns exec {} ping {loopback}", lab.client.netns().name());
+    let mut commands = Vec::new();
+    match active.kind() {
+        Kind::Namespace => {
+            commands.extend(
+                ["show srp info", "show switchover last", "srp initiate-switchover"]
+                    .map(|words| format!("{srpctl} {words}")),
+            );
+            commands.extend(lab.routers.first().map(paths));
+        }
+        Kind::Machine | Kind::Appliance => {
+            commands.extend(lab.routers.iter().map(paths));
+            commands.extend(lab.routers.first().map(|router| {
+                let [_, summary] = asked(router);
+                summary
+            }));
+            let console = lab.out.join("nodes").join(active.name()).join("console.log");
+            commands.push(format!("tail -f {}", console.display()));
+        }
+    }
+    commands.push(ping);
+    Ok(commands)
+}

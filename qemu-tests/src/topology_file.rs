@@ -1,0 +1,455 @@
+//! A topology file: TOML in, a [`Topology`] and what its chassis are made of out. Pure but for reading the file.
+//!
+//! The file becomes raw tables first, in which a key that nobody knows is an error, and then checked values. What is wrong is told
+//! with the file, the key, its value, and what to write instead. docs/lab.md lists the keys.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use ipnetwork::IpNetwork;
+use serde::Deserialize;
+
+use crate::error::LabError;
+use crate::node::Kind;
+use crate::routing::Software;
+use crate::topology::{End, Link, NodeSpec, Role, Topology, Watch, Wire};
+use crate::variant::LinkTimers;
+
+/// Longest name of a node: it is part of a namespace's, and a link may be called after it.
+const LONGEST_NAME: usize = 12;
+
+/// What a topology file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Nodes and links.
+    pub topology: Topology,
+    /// What the chassis are made of.
+    pub kind: Kind,
+    /// Timers of the SRP link.
+    pub timers: LinkTimers,
+    /// Configuration files of chassis that have one of their own, by name; the others' follow from the topology.
+    pub configurations: Vec<(String, PathBuf)>,
+}
+
+/// Reads and checks a file.
+pub fn read(file: &Path) -> Result<Wanted, LabError> {
+    let text = std::fs::read_to_string(file).map_err(LabError::file("reading", file))?;
+    parse(&text, file)
+}
+
+/// Checks the text of `file`, which is for messages and for the folder in which other files are looked for.
+pub fn parse(text: &str, file: &Path) -> Result<Wanted, LabError> {
+    let raw: Raw = toml::from_str(text).map_err(|error| LabError::TopologySyntax {
+        file: file.to_owned(),
+        reason: error.to_string().trim_end().to_owned(),
+    })?;
+    let place = Place { file };
+    let folder = file.parent().unwrap_or(Path::new("."));
+    place.name("name", &raw.name)?;
+    let mut nodes = Vec::new();
+    let mut configurations = Vec::new();
+    for (at, node) in raw.node.iter().enumerate() {
+        let key = |field: &str| format!("node[{at}].{field}");
+        place.name(&key("name"), node.name())?;
+        if raw.node[..at].iter().any(|other| other.name() == node.name()) {
+            return Err(place.wrong(
+                &key("name"),
+                node.name(),
+                "is the name of another node too",
+                "give it one of its own",
+            ));
+        }
+        let role = match node {
+            RawNode::Chassis { name, asn, configuration } => {
+                configurations.extend(configuration.iter().map(|path| (name.clone(), folder.join(path))));
+                Role::Chassis { asn: *asn }
+            }
+            RawNode::Router { asn, router_id, announces, .. } => Role::Router {
+                asn: *asn,
+                router_id: place.value(&key("router-id"), router_id, "an IPv4 address, like 10.201.0.1")?,
+                announces: place.networks(&key("announces"), announces)?,
+            },
+            RawNode::Client { .. } => Role::Client,
+        };
+        nodes.push(NodeSpec { name: node.name().to_owned(), role });
+    }
+    let links = raw.link.iter().enumerate().map(|(at, link)| place.link(at, link, &nodes));
+    let links = links.collect::<Result<Vec<_>, _>>()?;
+    let topology = Topology {
+        name: raw.name.clone(),
+        nodes,
+        links,
+        services: place.networks("services", &raw.services)?,
+        watch: place.watch(&raw.routers)?,
+        software: raw.routers.software,
+    };
+    place.whole(&topology)?;
+    let kind = match raw.chassis.made_of {
+        MadeOf::Namespaces => Kind::Namespace,
+        MadeOf::Machines => Kind::Machine,
+    };
+    if kind == Kind::Machine && topology.links.iter().any(|link| link.wire == Wire::Bridge) {
+        let reason = "a machine's links are cables: silent deaths are for namespaces";
+        return Err(place.wrong(
+            "chassis.made-of",
+            "machines",
+            reason,
+            "leave `wire = \"bridge\"` out of all links",
+        ));
+    }
+    Ok(Wanted { timers: place.timers(&raw.chassis, kind)?, topology, kind, configurations })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    name: String,
+    services: Vec<String>,
+    #[serde(default)]
+    chassis: RawChassis,
+    #[serde(default)]
+    routers: RawRouters,
+    node: Vec<RawNode>,
+    link: Vec<RawLink>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawChassis {
+    #[serde(default)]
+    made_of: MadeOf,
+    hello_interval: Option<String>,
+    dead_interval: Option<String>,
+    bfd_interval: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum MadeOf {
+    #[default]
+    Namespaces,
+    Machines,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawRouters {
+    #[serde(default)]
+    software: Software,
+    hold_time: Option<String>,
+    bfd_interval: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "role", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+enum RawNode {
+    Chassis {
+        name: String,
+        #[serde(rename = "as")]
+        asn: u32,
+        configuration: Option<PathBuf>,
+    },
+    Router {
+        name: String,
+        #[serde(rename = "as")]
+        asn: u32,
+        router_id: String,
+        announces: Vec<String>,
+    },
+    Client {
+        name: String,
+    },
+}
+
+impl RawNode {
+    fn name(&self) -> &str {
+        match self {
+            Self::Chassis { name, .. } | Self::Router { name, .. } | Self::Client { name } => name,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLink {
+    a: RawEnd,
+    b: RawEnd,
+    #[serde(default)]
+    wire: RawWire,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawWire {
+    #[default]
+    Cable,
+    Bridge,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEnd {
+    node: String,
+    name: Option<String>,
+    addresses: Vec<String>,
+}
+
+/// Where a value stands, for messages.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    file: &'a Path,
+}
+
+impl Place<'_> {
+    fn wrong(self, key: &str, value: &str, reason: &str, remedy: &str) -> LabError {
+        LabError::TopologyFile {
+            file: self.file.to_owned(),
+            key: key.to_owned(),
+            value: value.to_owned(),
+            reason: reason.to_owned(),
+            remedy: remedy.to_owned(),
+        }
+    }
+
+    fn name(self, key: &str, name: &str) -> Result<(), LabError> {
+        let good = name
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        if good && (1..=LONGEST_NAME).contains(&name.len()) {
+            return Ok(());
+        }
+        let remedy = format!("take 1 to {LONGEST_NAME} of a-z, 0-9 and -");
+        Err(self.wrong(key, name, "is no name", &remedy))
+    }
+
+    fn value<T: FromStr<Err: Display>>(self, key: &str, text: &str, like: &str) -> Result<T, LabError> {
+        text.parse()
+            .map_err(|error: T::Err| self.wrong(key, text, &error.to_string(), &format!("write {like}")))
+    }
+
+    fn networks(self, key: &str, texts: &[String]) -> Result<Vec<IpNetwork>, LabError> {
+        let one = |(at, text): (usize, &String)| {
+            let key = format!("{key}[{at}]");
+            let network: IpNetwork =
+                self.value(&key, text, "an address and a prefix length, like 203.0.113.1/32")?;
+            if network.network() != network.ip() {
+                let right = format!("write {}/{}", network.network(), network.prefix());
+                return Err(self.wrong(&key, text, "has bits behind its prefix length", &right));
+            }
+            Ok(network)
+        };
+        texts.iter().enumerate().map(one).collect()
+    }
+
+    fn link(self, at: usize, link: &RawLink, nodes: &[NodeSpec]) -> Result<Link, LabError> {
+        let end = |side: &str, own: &RawEnd, far: &RawEnd| {
+            let key = |field: &str| format!("link[{at}].{side}.{field}");
+            if !nodes.iter().any(|node| node.name == own.node) {
+                let known: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+                let remedy = format!("name one of {}", known.join(", "));
+                return Err(self.wrong(&key("node"), &own.node, "is no node of this file", &remedy));
+            }
+            let address = |(number, text): (usize, &String)| {
+                let key = format!("{}[{number}]", key("addresses"));
+                let address: IpNetwork =
+                    self.value(&key, text, "an address and a prefix length, like 10.1.1.1/30")?;
+                Ok(address)
+            };
+            let addresses = own.addresses.iter().enumerate().map(address).collect::<Result<_, LabError>>()?;
+            let name = own.name.as_ref().unwrap_or(&far.node).clone();
+            self.name(&key("name"), &name)?;
+            Ok(End { node: own.node.clone(), name, addresses })
+        };
+        let wire = match link.wire {
+            RawWire::Cable => Wire::Cable,
+            RawWire::Bridge => Wire::Bridge,
+        };
+        Ok(Link { a: end("a", &link.a, &link.b)?, b: end("b", &link.b, &link.a)?, wire })
+    }
+
+    fn watch(self, raw: &RawRouters) -> Result<Watch, LabError> {
+        if let Some(text) = &raw.bfd_interval {
+            if raw.hold_time.is_some() {
+                return Err(self.wrong(
+                    "routers.bfd-interval",
+                    text,
+                    "stands beside hold-time",
+                    "leave one of both out",
+                ));
+            }
+            let interval_ms = self.span("routers.bfd-interval", text, "ms", 10, 60_000)?;
+            return Ok(Watch::Bfd { interval_ms, multiplier: 3 });
+        }
+        let text = raw.hold_time.as_deref().unwrap_or("9s");
+        Ok(Watch::HoldTime { seconds: self.span("routers.hold-time", text, "s", 3, u16::MAX)? })
+    }
+
+    fn span(self, key: &str, text: &str, unit: &str, least: u16, most: u16) -> Result<u16, LabError> {
+        let number = text.strip_suffix(unit).and_then(|number| number.parse().ok());
+        number.filter(|number| (least..=most).contains(number)).ok_or_else(|| {
+            let remedy = format!("write {least}{unit} to {most}{unit}");
+            self.wrong(key, text, "is no such span of time", &remedy)
+        })
+    }
+
+    /// By default those with which such chassis were measured: an emulated processor stands still for longer than a fast dead
+    /// interval. What `srpd` thinks of them is said when it starts.
+    fn timers(self, raw: &RawChassis, kind: Kind) -> Result<LinkTimers, LabError> {
+        let (hello, dead) = match (&raw.hello_interval, &raw.dead_interval, kind) {
+            (Some(hello), Some(dead), _) => (hello.as_str(), dead.as_str()),
+            (None, None, Kind::Namespace) => ("50ms", "150ms"),
+            (None, None, Kind::Machine | Kind::Appliance) => ("1s", "3s"),
+            (Some(one), None, _) => {
+                return Err(self.wrong(
+                    "chassis.hello-interval",
+                    one,
+                    "stands alone",
+                    "add dead-interval, 3 times as long",
+                ));
+            }
+            (None, Some(one), _) => {
+                return Err(self.wrong(
+                    "chassis.dead-interval",
+                    one,
+                    "stands alone",
+                    "add hello-interval, a third of it",
+                ));
+            }
+        };
+        let timers = LinkTimers::new(hello, dead);
+        Ok(match &raw.bfd_interval {
+            Some(interval) => timers.with_bfd(interval),
+            None => timers,
+        })
+    }
+
+    /// What only the topology as a whole shows.
+    fn whole(self, topology: &Topology) -> Result<(), LabError> {
+        let count = |what: &str, found: &[&str], good: bool, remedy: &str| {
+            if good {
+                return Ok(());
+            }
+            let names = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+            Err(self.wrong("node", &names, &format!("are the {what} of this file"), remedy))
+        };
+        let (chassis, routers, clients) = (topology.chassis(), topology.routers(), topology.clients());
+        count("chassis", &chassis, chassis.len() == 2, "name two of role chassis")?;
+        count("routers", &routers, !routers.is_empty(), "name one or more of role router")?;
+        count("clients", &clients, clients.len() == 1, "name one of role client")?;
+        if topology.loopback(false).is_err() && topology.loopback(true).is_err() {
+            let shown: Vec<String> = topology.services.iter().map(ToString::to_string).collect();
+            let remedy = "add a host's, like 203.0.113.1/32: probes need an address";
+            return Err(self.wrong("services", &shown.join(", "), "has prefixes of networks alone", remedy));
+        }
+        let reason = topology.check().and_then(|()| topology.srp_link().map(|_| ()));
+        reason.map_err(|error| match error {
+            LabError::Topology { reason, .. } => self.wrong(
+                "link",
+                &topology.name,
+                &reason,
+                "let both ends of each link agree, and one link join the chassis",
+            ),
+            other => other,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIR: &str = include_str!("../labs/pair.toml");
+
+    fn refused(text: &str) -> String {
+        parse(text, Path::new("my.toml")).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn the_example_of_the_pair_is_the_pair_of_the_demonstration() {
+        let wanted = parse(PAIR, Path::new("labs/pair.toml")).expect("whole");
+        assert_eq!(wanted.topology, Topology::pair());
+        assert_eq!((wanted.kind, wanted.timers), (Kind::Namespace, LinkTimers::new("50ms", "150ms")));
+        assert_eq!(wanted.configurations, []);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_file_key_value_and_remedy() {
+        for (right, wrong, told) in [
+            (
+                "\"203.0.113.1/32\"",
+                "\"203.0.113.300/32\"",
+                ["services[0] = 203.0.113.300/32", "write an address"],
+            ),
+            (
+                "\"172.18.0.0/16\"",
+                "\"172.18.1.0/16\"",
+                ["services[1] = 172.18.1.0/16", "write 172.18.0.0/16"],
+            ),
+            ("name = \"r1\"\nrole", "name = \"r 1\"\nrole", ["node[2].name = r 1", "take 1 to 12"]),
+            ("name = \"west\"", "name = \"east\"", ["node[1].name = east", "one of its own"]),
+            ("router-id = \"10.201.0.1\"", "router-id = \"x\"", ["node[2].router-id = x", "an IPv4 address"]),
+            (
+                "a = { node = \"client\"",
+                "a = { node = \"clint\"",
+                ["link[5].a.node = clint", "name one of east, west"],
+            ),
+            (
+                "\"10.1.1.1/30\"",
+                "\"10.1.1.1/33\"",
+                ["link[1].a.addresses[0] = 10.1.1.1/33", "like 10.1.1.1/30"],
+            ),
+            (
+                "\"10.1.1.1/30\"",
+                "\"10.9.9.1/30\"",
+                ["10.9.9.1/30 of east has no partner", "both ends of each link"],
+            ),
+            (
+                "role = \"client\"",
+                "role = \"router\"\nas = 7\nrouter-id = \"1.1.1.1\"\nannounces = []",
+                ["node = none", "role client"],
+            ),
+            ("hold-time = \"9s\"", "hold-time = \"2s\"", ["routers.hold-time = 2s", "write 3s to"]),
+            (
+                "hold-time = \"9s\"",
+                "hold-time = \"9s\"\nbfd-interval = \"50ms\"",
+                ["routers.bfd-interval = 50ms", "leave one"],
+            ),
+            ("dead-interval = \"150ms\"", "", ["chassis.hello-interval = 50ms", "add dead-interval"]),
+        ] {
+            assert!(PAIR.contains(right), "{right}");
+            let text = refused(&PAIR.replacen(right, wrong, 1));
+            for part in ["my.toml", told[0], told[1]] {
+                assert!(text.contains(part), "no {part:?} in: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_toml_or_no_key_is_told_with_its_line() {
+        for (right, wrong, told) in [
+            ("services =", "service =", "unknown field `service`"),
+            ("software = \"frr\"", "software = \"quagga\"", "unknown variant `quagga`"),
+            ("role = \"client\"", "role = \"server\"", "unknown variant `server`"),
+            ("[chassis]", "[chassis", "unclosed table"),
+        ] {
+            let text = refused(&PAIR.replacen(right, wrong, 1));
+            assert!(text.contains("my.toml") && text.contains("line ") && text.contains(told), "{text}");
+        }
+    }
+
+    #[test]
+    fn machines_have_slow_timers_and_no_bridges() {
+        let machines = PAIR
+            .replace("made-of = \"namespaces\"", "made-of = \"machines\"")
+            .replace("hello-interval = \"50ms\"\ndead-interval = \"150ms\"", "");
+        let wanted = parse(&machines, Path::new("m.toml")).expect("whole");
+        assert_eq!((wanted.kind, wanted.timers.hello.as_str()), (Kind::Machine, "1s"));
+        let text = refused(&machines.replacen(
+            "b = { node = \"r1\", name = \"client\"",
+            "wire = \"bridge\"\nb = { node = \"r1\", name = \"client\"",
+            1,
+        ));
+        assert!(text.contains("chassis.made-of = machines"), "{text}");
+    }
+}
