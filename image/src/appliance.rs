@@ -5,7 +5,7 @@
 //! - The initrd has the drivers that lead to a disk, the root all others.
 //!
 //! How data moves: the loader (`appliance/loader/grub.cfg`) starts kernel and initrd out of an image file; the initrd
-//! (`appliance/initrd/init`) mounts `/flash`, checks the root's digest, mounts the root out of the same file and gives way to
+//! (`appliance/initrd/init`) mounts `/flash`, checks the root's digest, copies the root into memory, mounts it and gives way to
 //! it; busybox init runs `appliance/root/etc/init.d`.
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! An image: one file, `NAME.bin`, with its signature beside it, `NAME.bin.sig`.
 //!
 //! ```text
-//! NAME.bin          a plain ustar file; GRUB reads kernel and initrd out of it, Linux mounts the root where it lies in it
+//! NAME.bin          a plain ustar file; GRUB reads kernel and initrd out of it, the initrd copies the root out of it
 //!   manifest.json   what it is, and size and SHA-256 of every other member
 //!   vmlinuz         vmlinuz.sig       the kernel, and what the loader checks before it loads it
 //!   initrd.img      initrd.img.sig    the first root file system

@@ -1,11 +1,14 @@
-//! The root inside an image file: where it begins, and whether it is the one that the manifest describes.
+//! The root inside an image file: taken out of it into memory, and compared with what the manifest describes.
 //!
 //! The loader has verified the signature over the whole file before; what is checked here is that Linux, which reads the disk
-//! with another driver and after replaying the journal, sees the same octets.
+//! with another driver and after replaying the journal, sees the same octets. What was compared is what is used from then on: no
+//! octet is read from the disk a second time, which may be changed, or gone, by then.
 
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::bundle::{self, BundleError, Place, ROOT};
+use crate::bundle::{self, BundleError, ROOT};
 use crate::digest::sha256;
 
 /// Why an image has no root that can be trusted.
@@ -24,10 +27,18 @@ pub enum RootError {
         /// What was read.
         found: String,
     },
+    /// There is no room for it, most likely.
+    #[error("its copy {}: {source}", .to.display())]
+    Copy {
+        /// The copy.
+        to: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
 }
 
-/// Finds the root in an image, and reads all of it.
-pub fn check(image: &Path) -> Result<Place, RootError> {
+/// Takes the root out of an image into the file `to`, which is not there afterwards if the root cannot be trusted.
+pub fn copy(image: &Path, to: &Path) -> Result<(), RootError> {
     let io = |source| BundleError::Io { file: image.to_owned(), source };
     let bundle = bundle::read(image)?;
     // Both are there: whoever reads a bundle refuses one that lacks a member or does not name it.
@@ -35,52 +46,105 @@ pub fn check(image: &Path) -> Result<Place, RootError> {
         let why = format!("there is no {ROOT} in it");
         return Err(BundleError::NoImage { file: image.to_owned(), why }.into());
     };
-    let (_, found) = place.content(image).and_then(sha256).map_err(io)?;
-    if found == member.sha256 {
-        return Ok(place);
+    let copy_error = |source| RootError::Copy { to: to.to_owned(), source };
+    let mut copied = Copied { file: File::create(to).map_err(copy_error)?, failed: None };
+    let read = place.content(image).and_then(|content| sha256(Tee { content, copied: &mut copied }));
+    let result = match (read, copied.failed) {
+        (_, Some(source)) => Err(copy_error(source)),
+        (Err(source), None) => Err(io(source).into()),
+        (Ok((_, found)), None) if found != member.sha256 => {
+            Err(RootError::Digest { image: image.to_owned(), expected: member.sha256.clone(), found })
+        }
+        (Ok(_), None) => return Ok(()),
+    };
+    // What cannot be removed is not mounted either: the caller stops here.
+    let _ = fs::remove_file(to);
+    result
+}
+
+/// Where the copy goes, and why it ended there.
+struct Copied {
+    file: File,
+    failed: Option<io::Error>,
+}
+
+/// Writes what is read from it into the copy.
+struct Tee<'a, R> {
+    content: R,
+    copied: &'a mut Copied,
+}
+
+impl<R: Read> Read for Tee<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(into)?;
+        match self.copied.file.write_all(&into[..count]) {
+            Ok(()) => Ok(count),
+            Err(error) => {
+                // An end, not an error: it is the copy's, and told as such.
+                self.copied.failed = Some(error);
+                Ok(0)
+            }
+        }
     }
-    Err(RootError::Digest { image: image.to_owned(), expected: member.sha256.clone(), found })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::bundle::{Recipe, Version};
-    use crate::signature::{KeyFiles, SigningKey, keygen};
+    use crate::signature::{SigningKey, keygen};
 
-    #[test]
-    fn a_root_is_found_where_it_lies_and_a_changed_octet_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        for name in ["kernel", "initrd"] {
-            fs::write(path(name), name).unwrap();
+    /// An image in `folder`, and the root that is in it.
+    fn signed(folder: &Path) -> (PathBuf, Vec<u8>) {
+        let root = vec![7; 100_000];
+        let members: [(&str, &[u8]); 3] = [("kernel", b"kernel"), ("initrd", b"initrd"), ("root", &root)];
+        for (name, octets) in members {
+            fs::write(folder.join(name), octets).unwrap();
         }
-        fs::write(path("root"), vec![7; 100_000]).unwrap();
-        let KeyFiles { private, public } = keygen(folder.path(), "test", 1).unwrap();
-        let key = SigningKey::read(&KeyFiles { private, public }).unwrap();
+        let key = SigningKey::read(&keygen(folder, "test", 1).unwrap()).unwrap();
         let recipe = Recipe {
-            kernel: path("kernel"),
-            initrd: path("initrd"),
-            root: path("root"),
+            kernel: folder.join("kernel"),
+            initrd: folder.join("initrd"),
+            root: folder.join("root"),
             version: Version::ours(),
             minimum_version: Version::ours(),
             build: "test".to_owned(),
         };
-        let image = path("v1.bin");
+        let image = folder.join("v1.bin");
         bundle::write(&recipe, &key, &image).unwrap();
-        let place = check(&image).unwrap();
-        let mut octets = fs::read(&image).unwrap();
-        let begin = usize::try_from(place.offset).unwrap();
-        assert_eq!(octets[begin..begin + 100_000], vec![7; 100_000]);
+        (image, root)
+    }
 
+    #[test]
+    fn a_root_is_taken_out_of_its_image_and_a_changed_octet_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (image, root) = signed(folder.path());
+        let taken = folder.path().join("taken");
+        copy(&image, &taken).unwrap();
+        assert_eq!(fs::read(&taken).unwrap(), root);
+
+        let begin = usize::try_from(bundle::read(&image).unwrap().place(ROOT).unwrap().offset).unwrap();
+        let mut octets = fs::read(&image).unwrap();
         octets[begin + 50_000] = 8;
         fs::write(&image, &octets).unwrap();
-        let refused = check(&image).unwrap_err().to_string();
+        let refused = copy(&image, &taken).unwrap_err().to_string();
         assert!(refused.contains("v1.bin: its root has SHA-256 "), "{refused}");
+        assert!(!taken.exists());
         octets.truncate(begin + 10);
         fs::write(&image, &octets).unwrap();
-        assert!(check(&image).unwrap_err().to_string().contains("is cut off after"));
+        assert!(copy(&image, &taken).unwrap_err().to_string().contains("is cut off after"));
+    }
+
+    #[test]
+    fn a_copy_that_has_no_room_is_no_fault_of_the_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let (image, _) = signed(folder.path());
+        // Not the device itself: what is left of a copy is removed.
+        let full = folder.path().join("full");
+        symlink("/dev/full", &full).unwrap();
+        let refused = copy(&image, &full).unwrap_err().to_string();
+        assert!(refused.starts_with("its copy ") && refused.contains("No space left"), "{refused}");
     }
 }

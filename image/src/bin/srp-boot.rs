@@ -1,5 +1,5 @@
-//! `srp-boot`: the little that an image itself does to its boot. In the initrd it checks the root and says where it begins; in
-//! the running system it writes the health checks' verdict into the boot stack.
+//! `srp-boot`: the little that an image itself does to its boot. In the initrd it takes the root out of the image; in the
+//! running system it writes the health checks' verdict into the boot stack.
 
 use std::env;
 use std::fs;
@@ -13,17 +13,17 @@ use image::boot::{BootFile, Entry, FileError, Stack, StackError, Why};
 use image::booted::Booted;
 use image::root_part;
 
-const USAGE: &str = "usage: srp-boot root|bad|unfit|good|is-good [FLASH [COMMAND-LINE-FILE]]
-  root     check the root in the booted image file; print the octet at which it begins
+const USAGE: &str = "usage: srp-boot root COPY|bad|unfit|good|is-good [FLASH [COMMAND-LINE-FILE]]
+  root     copy the root out of the booted image file, and check it
   bad      the booted slot has no root: the loader must not try it again
   unfit    the booted slot's daemon refuses its configuration: the same
   good     the booted slot is good: the loader need not count any longer
   is-good  end with 0 if the booted slot is good already";
 
 /// What is asked for. No parser of arguments: it would be half of the program, which is in every initrd.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Act {
-    Root,
+    Root(PathBuf),
     Bad,
     Unfit,
     Good,
@@ -68,23 +68,24 @@ fn main() -> ExitCode {
 }
 
 fn run(words: &[String]) -> Result<Option<String>, BootError> {
-    let act = match words.first().map(String::as_str) {
-        Some("root") => Act::Root,
+    let mut words = words.iter().map(String::as_str);
+    let act = match words.next() {
+        Some("root") => Act::Root(words.next().ok_or(BootError::Usage)?.into()),
         Some("bad") => Act::Bad,
         Some("unfit") => Act::Unfit,
         Some("good") => Act::Good,
         Some("is-good") => Act::IsGood,
         Some(_) | None => return Err(BootError::Usage),
     };
-    let flash = Path::new(words.get(1).map_or("/flash", String::as_str));
-    let line = Path::new(words.get(2).map_or("/proc/cmdline", String::as_str));
+    let flash = Path::new(words.next().unwrap_or("/flash"));
+    let line = Path::new(words.next().unwrap_or("/proc/cmdline"));
     let io = |source| BootError::Io { path: line.to_owned(), source };
     let booted = Booted::read(&fs::read_to_string(line).map_err(io)?);
     match act {
-        Act::Root => {
+        Act::Root(copy) => {
             let image = booted.image.as_deref().ok_or(BootError::NoImage)?;
-            let path = flash.join(image.trim_start_matches('/'));
-            Ok(Some(root_part::check(&path)?.offset.to_string()))
+            root_part::copy(&flash.join(image.trim_start_matches('/')), &copy)?;
+            Ok(None)
         }
         Act::Bad => mark(flash, &booted, |stack, entry| stack.mark_bad(entry.priority, Why::Root)),
         Act::Unfit => mark(flash, &booted, |stack, entry| stack.mark_bad(entry.priority, Why::Configuration)),
