@@ -6,10 +6,12 @@
 //! - [`catalogue`]: the scenarios that a person can ask for, by name
 //! - [`collect`]: what all observers saw of it
 //! - [`steps`]: the steps themselves
+//! - [`faults`]: steps for machines alone: a bad SRP link, a disk that goes
 //! - [`phases`]: how the time of an unplanned takeover was spent
 
 pub mod catalogue;
 pub mod collect;
+pub mod faults;
 pub mod measure;
 pub mod phases;
 pub mod stage;

@@ -286,7 +286,7 @@ pub fn active(stage: &Stage<'_>) -> Result<String, LabError> {
     }
 }
 
-fn roles(step: &mut Step, active: &str, standby: &str, views: &BTreeMap<String, View>) {
+pub(super) fn roles(step: &mut Step, active: &str, standby: &str, views: &BTreeMap<String, View>) {
     let is = |name: &str, state| views.get(name).is_some_and(|view| view.state == state);
     let lower = |a: &str, b: &str| match (views.get(a), views.get(b)) {
         (Some(a), Some(b)) => a.modifier < b.modifier,
@@ -302,7 +302,12 @@ fn roles(step: &mut Step, active: &str, standby: &str, views: &BTreeMap<String, 
 }
 
 /// Every router prefers `active` for every service, with as many prepends as its route modifier says.
-fn routers_prefer(stage: &Stage<'_>, step: &mut Step, active: &str, views: &BTreeMap<String, View>) {
+pub(super) fn routers_prefer(
+    stage: &Stage<'_>,
+    step: &mut Step,
+    active: &str,
+    views: &BTreeMap<String, View>,
+) {
     let software = stage.lab.topology.software;
     let modifier = views.get(active).map_or(0, |view| usize::from(view.modifier));
     let wrong: Vec<String> = step
@@ -335,7 +340,7 @@ fn routers_prefer(stage: &Stage<'_>, step: &mut Step, active: &str, views: &BTre
 /// host's processors with the probes and with each other's emulation: there a booting neighbour starves a guest until
 /// queues overflow, which says nothing of routing. What the scenario must not do to a machine's traffic is interrupt it
 /// for longer than a guest can be starved.
-fn nothing_lost(stage: &Stage<'_>, step: &mut Step) {
+pub(super) fn nothing_lost(stage: &Stage<'_>, step: &mut Step) {
     if stage::kind(stage.lab) == "namespaces" {
         no_probe_lost(step);
         return;
@@ -348,7 +353,7 @@ fn nothing_lost(stage: &Stage<'_>, step: &mut Step) {
 }
 
 /// No probe may be lost, but what the host itself dropped.
-fn no_probe_lost(step: &mut Step) {
+pub(super) fn no_probe_lost(step: &mut Step) {
     let ((sent, lost), host) = (sent_and_lost(step), step.host_dropped);
     let (name, found) = if host == 0 {
         ("no probe lost", format!("{lost} of {sent}"))
@@ -363,7 +368,7 @@ fn sent_and_lost(step: &Step) -> (usize, usize) {
     step.probes.iter().fold((0, 0), one)
 }
 
-fn only_answered_by(step: &mut Step, chassis: &str) {
+pub(super) fn only_answered_by(step: &mut Step, chassis: &str) {
     let strange: Vec<String> = step
         .probes
         .iter()
@@ -375,7 +380,7 @@ fn only_answered_by(step: &mut Step, chassis: &str) {
     step.check(format!("all probes answered by {chassis} alone"), strange.is_empty(), found);
 }
 
-fn judged(mut step: Step) -> Step {
+pub(super) fn judged(mut step: Step) -> Step {
     step.passed = step.checks.iter().all(|check| check.passed);
     step
 }

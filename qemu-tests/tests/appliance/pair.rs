@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use lab::appliances::{self, Disks, MEMORY_MIB};
+use lab::error::LabError;
 use lab::lab::{Lab, Plan};
 use lab::namespace::Programs;
 use lab::node::{Job, Node};
-use lab::report;
+use lab::report::{self, Step};
 use lab::scenario::stage::{Settings, Stage};
-use lab::scenario::steps;
+use lab::scenario::{faults, steps};
 use lab::vm::{Factory, Machine};
 use serde_json::Value;
 
@@ -92,4 +93,31 @@ fn a_pair_of_appliances_starts_at_once_and_hands_over_without_a_lost_probe() {
         print!("{}", report::text::step(number, &step));
         assert!(step.passed);
     }
+}
+
+#[test]
+fn a_bad_srp_link_takes_nothing_over_and_a_chassis_whose_disk_goes_serves_on_and_hands_over() {
+    let out = tempfile::tempdir().expect("a folder");
+    let site = Site::start(out.path());
+    let mut stage = done(Stage::new(&site.lab, site.settings.clone()));
+    let shown = |number, step: Result<Step, LabError>| {
+        let step = done(step);
+        print!("{}", report::text::step(number, &step));
+        assert!(step.passed);
+    };
+    shown(1, steps::start(&mut stage));
+    let bad = faults::Impairment { delay_ms: 100, loss_percent: 5 };
+    shown(2, faults::impaired_srp_link(&mut stage, bad, 60_000));
+    let [mut serving, mut waiting] = stage.names();
+    let swap = |stage: &mut Stage<'_>, serving: &mut String, waiting: &mut String| {
+        let step = steps::planned(stage, "planned-switchover", serving, waiting);
+        std::mem::swap(serving, waiting);
+        step
+    };
+    if done(steps::active(&stage)) != serving {
+        std::mem::swap(&mut serving, &mut waiting);
+    }
+    shown(3, swap(&mut stage, &mut serving, &mut waiting));
+    shown(4, faults::disk_pulled(&mut stage, &site.machine(&serving)));
+    shown(5, swap(&mut stage, &mut serving, &mut waiting));
 }
