@@ -47,7 +47,7 @@ macro_rules! root_file {
     };
 }
 
-const FILES: [(&str, u32, &[u8]); 22] = [
+const FILES: [(&str, u32, &[u8]); 23] = [
     root_file!("etc/group", 0o644),
     root_file!("etc/inittab", 0o644),
     root_file!("etc/passwd", 0o644),
@@ -55,6 +55,7 @@ const FILES: [(&str, u32, &[u8]); 22] = [
     root_file!("etc/services", 0o644),
     root_file!("etc/init.d/S20log", 0o755),
     root_file!("etc/init.d/S25watchdog", 0o755),
+    root_file!("etc/init.d/S40links", 0o755),
     root_file!("etc/init.d/S55time", 0o755),
     root_file!("etc/init.d/S60ssh", 0o755),
     root_file!("etc/init.d/S90health", 0o755),

@@ -1,6 +1,7 @@
 //! Two appliances beside FRR, from the cold start of both at once on: what the demonstration of namespaces shows, shown of the
 //! product as it is delivered.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use serde_json::Value;
 use crate::prepared::{Prepared, done, release};
 
 const LIMIT: Duration = Duration::from_mins(2);
+/// A VLAN on the card of the SRP link.
+const VLAN: &str = "eth0.7";
 
 /// A pair that runs.
 struct Site {
@@ -28,6 +31,11 @@ struct Site {
 
 impl Site {
     fn start(out: &Path) -> Self {
+        Self::start_with(out, &mut |_, _| Ok(()))
+    }
+
+    /// `prepare` as of [`Disks::make`].
+    fn start_with(out: &Path, prepare: &mut dyn FnMut(&str, &Path) -> Result<(), LabError>) -> Self {
         let prepared = Prepared::get();
         let image = out.join("srp.bin");
         release(&prepared.parts, &prepared.key, "test", &image);
@@ -40,7 +48,7 @@ impl Site {
             lab: &prepared.programs.join("lab"),
             out: &out.join("disks"),
         };
-        let disks = done(disks.make(&mut |_, _| Ok(())));
+        let disks = done(disks.make(prepare));
         let factory = Factory::of_disks(disks, prepared.choice, MEMORY_MIB);
         let programs = Programs {
             srpd: prepared.programs.join("srpd"),
@@ -98,7 +106,10 @@ fn a_pair_of_appliances_starts_at_once_and_hands_over_without_a_lost_probe() {
 #[test]
 fn a_bad_srp_link_takes_nothing_over_and_a_chassis_whose_disk_goes_serves_on_and_hands_over() {
     let out = tempfile::tempdir().expect("a folder");
-    let site = Site::start(out.path());
+    let site = Site::start_with(out.path(), &mut |_, flash| {
+        srp_link_in_a_vlan(flash);
+        Ok(())
+    });
     let mut stage = done(Stage::new(&site.lab, site.settings.clone()));
     let shown = |number, step: Result<Step, LabError>| {
         let step = done(step);
@@ -106,6 +117,9 @@ fn a_bad_srp_link_takes_nothing_over_and_a_chassis_whose_disk_goes_serves_on_and
         assert!(step.passed);
     };
     shown(1, steps::start(&mut stage));
+    for name in stage.names() {
+        srp_link_is_in_a_vlan(&site.machine(&name));
+    }
     let bad = faults::Impairment { delay_ms: 100, loss_percent: 5 };
     shown(2, faults::impaired_srp_link(&mut stage, bad, 60_000));
     let [mut serving, mut waiting] = stage.names();
@@ -120,4 +134,34 @@ fn a_bad_srp_link_takes_nothing_over_and_a_chassis_whose_disk_goes_serves_on_and
     shown(3, swap(&mut stage, &mut serving, &mut waiting));
     shown(4, faults::disk_pulled(&mut stage, &site.machine(&serving)));
     shown(5, swap(&mut stage, &mut serving, &mut waiting));
+}
+
+/// Takes the SRP link from the card into a VLAN on it, as an operator does.
+fn srp_link_in_a_vlan(flash: &Path) {
+    let change = |file: &str, change: &dyn Fn(String) -> String| {
+        let file = flash.join(file);
+        let text = fs::read_to_string(&file).expect("readable");
+        let changed = change(text.clone());
+        assert_ne!(text, changed);
+        fs::write(&file, changed).expect("written");
+    };
+    change("srp/srpd.toml", &|text| text.replace("name = \"eth0\"", &format!("name = \"{VLAN}\"")));
+    change("etc/system.conf", &|text| {
+        format!("{text}link = set eth0 up\nlink = add link eth0 name {VLAN} type vlan id 7\n")
+    });
+}
+
+/// The card has no IPv4 address, the VLAN on it has, and what came in by it came tagged.
+fn srp_link_is_in_a_vlan(machine: &Machine) {
+    let ip = |words: &str| -> Value {
+        let shown = done(machine.run_ok(&Job::new("ip", words.split_whitespace()), LIMIT));
+        serde_json::from_slice(&shown.stdout).expect("JSON")
+    };
+    let with_address = ip("-4 -j address show to 192.0.2.0/30");
+    let names: Vec<_> =
+        with_address.as_array().expect("links").iter().filter_map(|link| link["ifname"].as_str()).collect();
+    assert_eq!(names, [VLAN]);
+    let link = ip(&format!("-d -s -j link show dev {VLAN}"));
+    assert_eq!(link.pointer("/0/linkinfo/info_data/id").and_then(Value::as_u64), Some(7), "{link}");
+    assert!(link.pointer("/0/stats64/rx/packets").and_then(Value::as_u64) > Some(0), "{link}");
 }
