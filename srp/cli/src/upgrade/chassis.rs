@@ -6,11 +6,13 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use nix::unistd::setsid;
 use serde_json::Value;
 use upgrade::{Pair, Side, State, Trouble};
 
@@ -24,6 +26,8 @@ const ANSWER: Duration = Duration::from_mins(2);
 const COPY: Duration = Duration::from_mins(30);
 /// The operator's test calls.
 const TEST: Duration = Duration::from_mins(10);
+/// What dbclient and ssh say of a host whose key they do not know.
+const STRANGERS: [&str; 2] = ["is not in the trusted hosts file", "Host key verification failed"];
 /// Between two looks at a program that runs.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -70,6 +74,11 @@ impl Remote {
         for program in ["ssh", "dbclient"] {
             let mut command = self.command(program, line);
             command.stdin(stdin()?).stdout(Stdio::piped()).stderr(Stdio::piped());
+            // Without a terminal it cannot ask a question there that nobody sees, about a host that it does not know.
+            // SAFETY: setsid is async-signal-safe and touches nothing of the parent's memory.
+            unsafe {
+                command.pre_exec(|| Ok(setsid().map(drop)?));
+            }
             match command.spawn() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 spawned => return spawned,
@@ -203,7 +212,11 @@ fn judged(side: Side, what: &str, ended: io::Result<Ended>) -> Result<Value, Tro
         ended.errors.lines().filter_map(|line| line.strip_prefix("srpctl: ")).map(str::to_owned).collect();
     if reasons.is_empty() {
         let last = ended.errors.lines().rev().find(|line| !line.trim().is_empty());
-        return Err(unreachable(last.unwrap_or("it ended without a word").trim().to_owned()));
+        let mut why = last.unwrap_or("it ended without a word").trim().to_owned();
+        if STRANGERS.iter().any(|words| ended.errors.contains(words)) {
+            why += "; connect there once by hand, and compare its key";
+        }
+        return Err(unreachable(why));
     }
     Err(Trouble::Refused { side, what: what.to_owned(), reasons })
 }
@@ -343,6 +356,13 @@ mod tests {
         assert_eq!(
             gone.unwrap_err().lines(),
             ["the peer cannot be reached: ssh: connect to host x port 22: No route to host"]
+        );
+        let stranger = "\nHost 'x' is not in the trusted hosts file.\nDo you want to continue connecting? (y/n) \n\
+            dbclient: Connection to root@x:22 exited: Didn't validate host key\n";
+        let stranger = judged(Side::Peer, "x", ended(false, "", stranger)).unwrap_err().lines();
+        assert!(
+            stranger[0].ends_with("host key; connect there once by hand, and compare its key"),
+            "{stranger:?}"
         );
         let late = judged(Side::Peer, "x", Err(io::Error::other("no answer within 5 s"))).unwrap_err();
         assert_eq!(late.lines(), ["the peer cannot be reached: no answer within 5 s"]);

@@ -112,6 +112,10 @@ pub fn run(args: &Args, asked: &Upgrade) -> Result<Said, UpgradeError> {
         (None, Some(file)) => {
             let (mut machines, wish) = wish(args, &asked.how)?;
             let wish = Wish { source: absolute(file), older: asked.older, ..wish };
+            // Said before anything else: what is looked at changes while another one is carried out.
+            if !asked.how.dry_run {
+                store.free_for(&wish.id)?;
+            }
             let state = work::begin(&mut machines, &wish)?;
             start(args, &store, machines, &state, &asked.how)
         }
