@@ -10,6 +10,7 @@ mod pair;
 mod power;
 mod prepared;
 mod services;
+mod upgrade;
 mod verdict;
 
 use std::fs::{self, File};

@@ -23,9 +23,9 @@ const LIMIT: Duration = Duration::from_mins(2);
 const VLAN: &str = "eth0.7";
 
 /// A pair that runs.
-struct Site {
-    lab: Lab,
-    settings: Settings,
+pub struct Site {
+    pub lab: Lab,
+    pub settings: Settings,
     factory: Factory,
 }
 
@@ -35,7 +35,7 @@ impl Site {
     }
 
     /// `prepare` as of [`Disks::make`].
-    fn start_with(out: &Path, prepare: &mut dyn FnMut(&str, &Path) -> Result<(), LabError>) -> Self {
+    pub fn start_with(out: &Path, prepare: &mut dyn FnMut(&str, &Path) -> Result<(), LabError>) -> Self {
         let prepared = Prepared::get();
         let image = out.join("srp.bin");
         release(&prepared.parts, &prepared.key, "test", &image);
@@ -65,7 +65,7 @@ impl Site {
         Self { lab, settings, factory }
     }
 
-    fn machine(&self, name: &str) -> std::sync::Arc<Machine> {
+    pub fn machine(&self, name: &str) -> std::sync::Arc<Machine> {
         self.factory.machine(name).expect("it was made")
     }
 
