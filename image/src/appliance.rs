@@ -38,8 +38,7 @@ const MODULES: [&str; 1] = ["virtio_balloon"];
 pub(crate) const INIT: &[u8] = include_bytes!("../appliance/initrd/init");
 
 /// What leads to a disk and to a root in a file of it.
-const DISK_MODULES: [&str; 7] =
-    ["virtio_pci", "virtio_blk", "virtio_scsi", "ata_piix", "sd_mod", "loop", "squashfs"];
+const DISK_MODULES: [&str; 6] = ["virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "loop", "squashfs"];
 
 /// A file of `appliance/root`, by its path there.
 macro_rules! root_file {
