@@ -21,7 +21,7 @@ pub(crate) fn pack(tree: &Tree) -> Result<Vec<u8>, ImageError> {
             .args([&root, &packed])
             .args(["-noappend", "-quiet", "-no-progress", "-no-xattrs"])
             .args(["-all-root", "-all-time", "0", "-mkfs-time", "0", "-root-mode", "0755"])
-            .args(["-comp", "zstd", "-Xcompression-level", "19", "-b", "256K"]),
+            .args(["-comp", "xz", "-b", "256K"]),
     )?;
     fs::read(&packed).map_err(ImageError::file(&packed))
 }
