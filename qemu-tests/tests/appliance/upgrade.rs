@@ -59,12 +59,12 @@ impl Site {
         }
     }
 
-    /// Starts pings to the service from the client, by every router.
-    fn pings(&self) -> Vec<Pings> {
+    /// Starts pings to the service from the client, by every router; their logs are those of `what`.
+    fn pings(&self, what: &str) -> Vec<Pings> {
         let streams = done(lab::probe::run::streams(&self.lab.topology));
         let client = &self.lab.client;
         let start = |stream: lab::probe::send::StreamSpec| {
-            let (log, source) = (format!("ping-{}.log", stream.name), stream.source.to_string());
+            let (log, source) = (format!("ping-{what}-{}.log", stream.name), stream.source.to_string());
             let arguments =
                 ["-n", "-i", "0.001", "-I", &source, &stream.destination.to_string()].map(str::to_owned);
             let process = done(client.spawn(&Job::new("ping", arguments).logged(&log)));
@@ -181,7 +181,7 @@ fn ops_1_one_command_upgrades_a_pair_and_ops_8_another_takes_it_back_and_no_ping
     let plan = site.type_at("east", &format!("srpctl upgrade /flash/{NEXT} --switch-back --dry-run"));
     println!("{plan}");
 
-    let pings = site.pings();
+    let pings = site.pings("upgrade");
     println!("{}", site.type_at("east", &format!("srpctl upgrade /flash/{NEXT} --switch-back --detach")));
     // One at a time, whoever begins.
     let refused = site.refused_at("west", "srpctl upgrade /flash/srp.bin 2>&1");
@@ -191,7 +191,7 @@ fn ops_1_one_command_upgrades_a_pair_and_ops_8_another_takes_it_back_and_no_ping
     assert!(site.type_at("east", "srpctl show srp info").contains("Active"));
     site.nothing_lost(&pings);
 
-    let pings = site.pings();
+    let pings = site.pings("rollback");
     site.type_at("east", "srpctl upgrade rollback --detach");
     print(&site.until_done("east", "/srp.bin"));
     site.both_run("srp.bin", &Version::ours().to_string());
