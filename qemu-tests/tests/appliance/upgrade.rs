@@ -129,6 +129,9 @@ impl Site {
     fn until_done(&self, name: &str, image: &str) -> Value {
         let machine = self.machine(name);
         done(machine.hear(&format!("srp: slot 1: {image}"), WHOLE));
+        // The last word that the console says of itself: behind it there is nothing between a command and its output.
+        done(machine.hear("srp-boot: boot entry", LIMIT));
+        done(machine.type_line(""));
         done(machine.back(LIMIT));
         let last = wait::until("the upgrade's end", WHOLE, Duration::from_secs(1), || {
             let now = self.status(name);
