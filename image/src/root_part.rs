@@ -93,25 +93,21 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::bundle::{Recipe, Version};
+    use crate::appliance::Parts;
+    use crate::bundle::Version;
     use crate::signature::{SigningKey, keygen};
 
     /// An image in `folder`, and the root that is in it.
     fn signed(folder: &Path) -> (PathBuf, Vec<u8>) {
         let root = vec![7; 100_000];
-        let members: [(&str, &[u8]); 3] = [("kernel", b"kernel"), ("initrd", b"initrd"), ("root", &root)];
-        for (name, octets) in members {
-            fs::write(folder.join(name), octets).unwrap();
+        let parts = Parts::in_folder(folder);
+        let members: [(_, &[u8]); 3] =
+            [(&parts.kernel, b"kernel"), (&parts.initrd, b"initrd"), (&parts.root, &root)];
+        for (path, octets) in members {
+            fs::write(path, octets).unwrap();
         }
         let key = SigningKey::read(&keygen(folder, "test", 1).unwrap()).unwrap();
-        let recipe = Recipe {
-            kernel: folder.join("kernel"),
-            initrd: folder.join("initrd"),
-            root: folder.join("root"),
-            version: Version::ours(),
-            minimum_version: Version::ours(),
-            build: "test".to_owned(),
-        };
+        let recipe = parts.recipe(Version::ours(), Version::ours(), "test");
         let image = folder.join("v1.bin");
         bundle::write(&recipe, &key, &image).unwrap();
         (image, root)

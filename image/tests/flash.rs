@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use image::appliance::Parts;
 use image::boot::{Block, BootFile, FlashPath, Priority};
-use image::bundle::{self, Recipe, Version, signature_of};
+use image::bundle::{self, Version, signature_of};
 use image::flash::{At, Entered, Flash, FlashError, NewEntry, Step};
 use image::signature::{Keys, SigningKey, keygen};
 
@@ -117,16 +118,10 @@ fn release() -> &'static Release {
             fs::write(folder.path().join(name), content).expect("a file");
             folder.path().join(name)
         };
-        let (kernel, initrd, root) = (file("v", 300_000), file("i", 100_000), file("r", 1_500_000));
+        let parts =
+            Parts { kernel: file("v", 300_000), initrd: file("i", 100_000), root: file("r", 1_500_000) };
         for build in ["old", "new"] {
-            let recipe = Recipe {
-                kernel: kernel.clone(),
-                initrd: initrd.clone(),
-                root: root.clone(),
-                version: Version::ours(),
-                minimum_version: Version::ours(),
-                build: build.into(),
-            };
+            let recipe = parts.recipe(Version::ours(), Version::ours(), build);
             bundle::write(&recipe, &key, &folder.path().join(format!("{build}.bin"))).expect("an image");
         }
         fs::write(folder.path().join("c.toml"), "[srp]\n").expect("a configuration");

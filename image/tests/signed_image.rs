@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use image::bundle::{self, BundleError, MEMBERS, Recipe, Report, Version, examine, signature_of};
+use image::appliance::Parts;
+use image::bundle::{self, BundleError, MEMBERS, Report, Version, examine, signature_of};
 use image::signature::{KeyFiles, Keys, SigningKey, keygen};
 
 /// Now, roughly: gpg takes no key out of the future.
@@ -34,14 +35,8 @@ impl Release {
     }
 
     fn bundle(&self, out: &Path, version: &str, minimum: &str) {
-        let recipe = Recipe {
-            kernel: self.file("vmlinuz"),
-            initrd: self.file("initrd.img"),
-            root: self.file("rootfs.squashfs"),
-            version: version.parse().expect("a release"),
-            minimum_version: minimum.parse().expect("a release"),
-            build: "test".into(),
-        };
+        let [version, minimum] = [version, minimum].map(|text| text.parse().expect("a release"));
+        let recipe = Parts::in_folder(self.folder.path()).recipe(version, minimum, "test");
         bundle::write(&recipe, &self.key, out).expect("written");
     }
 

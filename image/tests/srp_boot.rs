@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use image::appliance::Parts;
 use image::boot::{Block, BootFile, FlashPath, Priority, Stack, Why};
-use image::bundle::{self, Recipe, Version};
+use image::bundle::{self, Version};
 use image::signature::{SigningKey, keygen};
 
 /// A data partition with two entries, the second of which was booted.
@@ -109,19 +110,13 @@ fn what_was_booted_and_is_no_entry_any_longer_is_said() {
 fn the_root_is_copied_out_of_the_image_unless_it_is_damaged() {
     let flash = Flash::new();
     let file = |name: &str| flash.path().join(name);
-    for name in ["kernel", "initrd"] {
-        fs::write(file(name), name).expect("written");
+    let parts = Parts::in_folder(flash.path());
+    let members = [(&parts.kernel, "kernel"), (&parts.initrd, "initrd"), (&parts.root, "hsqs and more")];
+    for (path, text) in members {
+        fs::write(path, text).expect("written");
     }
-    fs::write(file("root"), "hsqs and more").expect("written");
     let key = SigningKey::read(&keygen(flash.path(), "test", 1).expect("a key")).expect("a key");
-    let recipe = Recipe {
-        kernel: file("kernel"),
-        initrd: file("initrd"),
-        root: file("root"),
-        version: Version::ours(),
-        minimum_version: Version::ours(),
-        build: "test".to_owned(),
-    };
+    let recipe = parts.recipe(Version::ours(), Version::ours(), "test");
     bundle::write(&recipe, &key, &file("b.bin")).expect("written");
     let copy = file("copy");
     let root = format!("root {}", copy.display());
