@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::collect::Measured;
 use super::measure::{self, STEADY};
 use super::stage::{LIMIT, Stage};
-use super::steps::{active, judged, nothing_lost, only_answered_by, roles, routers_prefer};
+use super::steps::active;
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::node::{Job, Node};
@@ -41,7 +40,7 @@ pub fn impaired_srp_link(
         format!("{delay_ms} ms and {loss_percent} % loss each way on the SRP link: {from} stays Active");
     let before = stage.views()?;
     let mut lost = 0;
-    let measured =
+    let mut measured =
         measure::step(stage, "impaired-srp-link", &title, "the SRP link is worse", |stage, notes, probe| {
             let zero = Time::now();
             for chassis in [&from, &other] {
@@ -56,17 +55,13 @@ pub fn impaired_srp_link(
             }
             Ok(zero)
         })?;
-    let Measured { mut step, views, .. } = measured;
-    roles(&mut step, &from, &other, &views);
+    measured.serves(stage, &from);
     for (name, view) in &before {
-        let after = views.get(name).map(|view| view.switchovers);
-        let found = format!("{} switchovers before, {} after", view.switchovers, after.unwrap_or_default());
-        step.check(format!("{name} has not switched over"), after == Some(view.switchovers), found);
+        measured.not_switched(name, view);
     }
-    step.check("the SRP link did lose frames", lost > 0, format!("{lost}, at both ends"));
-    nothing_lost(stage, &mut step);
-    only_answered_by(&mut step, &from);
-    Ok(judged(step))
+    measured.step.check("the SRP link did lose frames", lost > 0, format!("{lost}, at both ends"));
+    measured.undisturbed(stage, &from);
+    Ok(measured.judged())
 }
 
 /// How many frames the scheduler of `link` has dropped since it was set.
@@ -84,11 +79,10 @@ fn dropped(node: &dyn Node, link: &str) -> Result<u64, LabError> {
 /// The disk of the Active, `machine`, goes: it serves on, and says what it cannot do any longer.
 pub fn disk_pulled(stage: &mut Stage<'_>, machine: &Machine) -> Result<Step, LabError> {
     let from = active(stage)?;
-    let other = stage.peer_of(&from);
     let title = format!("the disk of {from}, which is Active, is pulled out");
     let before = disks(machine)?;
     let mut refused = None;
-    let measured =
+    let mut measured =
         measure::step(stage, "disk-pulled", &title, "the disk is pulled out", |stage, notes, probe| {
             let zero = machine.pull_disk()?;
             notes.did(zero, "disk-pulled", from.clone());
@@ -102,16 +96,13 @@ pub fn disk_pulled(stage: &mut Stage<'_>, machine: &Machine) -> Result<Step, Lab
             probe.flows(2 * STEADY, Some(&from), LIMIT)?;
             Ok(zero)
         })?;
-    let Measured { mut step, views, .. } = measured;
-    roles(&mut step, &from, &other, &views);
-    routers_prefer(stage, &mut step, &from, &views);
-    nothing_lost(stage, &mut step);
-    only_answered_by(&mut step, &from);
+    measured.serves(stage, &from);
+    measured.undisturbed(stage, &from);
     if let Some(output) = refused {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        step.check("`srpctl filesystem synchronize all` fails and says why", output.code != 0, said);
+        measured.step.check("`srpctl filesystem synchronize all` fails and says why", output.code != 0, said);
     }
-    Ok(judged(step))
+    Ok(measured.judged())
 }
 
 /// How many disks the machine's kernel has.

@@ -7,11 +7,13 @@
 //! - [`collect`]: what all observers saw of it
 //! - [`steps`]: the steps themselves
 //! - [`faults`]: steps for machines alone: a bad SRP link, a disk that goes
+//! - [`judge`]: what must hold after a step
 //! - [`phases`]: how the time of an unplanned takeover was spent
 
 pub mod catalogue;
 pub mod collect;
 pub mod faults;
+pub mod judge;
 pub mod measure;
 pub mod phases;
 pub mod stage;
