@@ -8,9 +8,11 @@
 
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use super::qemu;
+use crate::machines::MEMORY_MIB;
 use crate::spawner;
 
 /// Time given to the probe. A working KVM needs about one second; one that needs more than this is slower than emulation.
@@ -84,11 +86,9 @@ pub fn probe(
 ) -> Result<Duration, String> {
     let console =
         tempfile::NamedTempFile::new().map_err(|error| format!("no file for its console: {error}"))?;
-    let mut command = Command::new("qemu-system-x86_64");
+    let mut command = qemu::bare(accelerator, MEMORY_MIB);
     command
-        .args(["-M", "q35", "-accel", accelerator.option(), "-cpu", "max", "-m", "256"])
-        .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
-        .args(["-append", "console=ttyS0 quiet panic=-1 srp.probe", "-device", "virtio-rng-pci"])
+        .args(["-no-reboot", "-append", "console=ttyS0 quiet panic=-1 srp.probe"])
         .arg("-kernel")
         .arg(kernel)
         .arg("-initrd")

@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use super::accelerator::Choice;
 use super::console::{Console, ConsoleError};
 pub use super::firmware::Firmware;
 use super::firmware::FirmwareError;
+use super::qemu;
 use super::writes::SECTOR;
 use crate::clock::Time;
 use crate::error::LabError;
@@ -102,23 +103,9 @@ fn drive(hardware: &Hardware<'_>) -> Result<String, ApplianceError> {
 impl Appliance {
     /// Switches a machine on.
     pub fn start(hardware: &Hardware<'_>) -> Result<Self, ApplianceError> {
-        let mut command = Command::new("qemu-system-x86_64");
+        let mut command = qemu::bare(hardware.choice.accelerator, hardware.memory_mib);
         command
-            .args([
-                "-nodefaults",
-                "-no-user-config",
-                "-display",
-                "none",
-                "-M",
-                "q35",
-                "-cpu",
-                "max",
-                "-smp",
-                "1",
-            ])
-            .args(["-m", &hardware.memory_mib.to_string(), "-accel", hardware.choice.accelerator.option()])
-            .args(["-serial", "stdio", "-device", "virtio-rng-pci"])
-            .arg("-drive")
+            .args(["-serial", "stdio", "-drive"])
             .arg(drive(hardware)?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

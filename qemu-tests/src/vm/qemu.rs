@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::PORT;
-use super::accelerator::Choice;
+use super::accelerator::{Accelerator, Choice};
 use super::channel::{Channel, ChannelError, FirstWord};
 use super::console::{Console, ConsoleError};
 use super::firmware::Firmware;
@@ -25,6 +25,16 @@ const BOOT_LIMIT: Duration = Duration::from_mins(3);
 
 /// Where a machine that starts from its disk keeps the program that is its agent; `/flash` executes nothing.
 pub const AGENT: &str = "/tmp/lab";
+
+/// The command of a machine of one processor without network, disk or any port, with a source of random numbers.
+pub(super) fn bare(accelerator: Accelerator, memory_mib: u32) -> Command {
+    let mut command = Command::new("qemu-system-x86_64");
+    command
+        .args(["-nodefaults", "-no-user-config", "-display", "none"])
+        .args(["-M", "q35", "-cpu", "max", "-smp", "1", "-m", &memory_mib.to_string()])
+        .args(["-accel", accelerator.option(), "-device", "virtio-rng-pci"]);
+    command
+}
 
 /// What a machine starts from.
 #[derive(Clone, Debug)]
@@ -181,11 +191,8 @@ impl Start<'_> {
 
     fn command(&self) -> Result<Command, StartError> {
         let parts = self.parts;
-        let mut command = Command::new("qemu-system-x86_64");
-        command
-            .args(["-name", self.name, "-nodefaults", "-no-user-config", "-display", "none"])
-            .args(["-M", "q35", "-cpu", "max", "-smp", "1", "-m", &parts.memory_mib.to_string()])
-            .args(["-accel", parts.choice.accelerator.option()]);
+        let mut command = bare(parts.choice.accelerator, parts.memory_mib);
+        command.args(["-name", self.name]);
         let console = self.folder.join(CONSOLE);
         match &parts.boot {
             Boot::Kernel { kernel, initramfs } => {
@@ -210,7 +217,7 @@ impl Start<'_> {
         }
         command
             .args(["-chardev", "stdio,id=qmp,signal=off", "-mon", "chardev=qmp,mode=control"])
-            .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
+            .args(["-device", "virtio-serial-pci"])
             .args(["-chardev", &format!("socket,id=agent,abstract=on,path={}", self.port_name(PORT))])
             .args(["-device", &format!("virtserialport,chardev=agent,name={PORT}")]);
         for at in 0..self.place.ports().len() {
