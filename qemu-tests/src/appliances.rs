@@ -24,17 +24,13 @@ use image::bundle::signature_of;
 use image::disk::Loader;
 
 use crate::error::LabError;
+use crate::machines::AGENT;
 use crate::node::Kind;
 use crate::pair::{self, Keys};
 use crate::topology::Topology;
 use crate::vm::firmware::Firmware;
 use crate::vm::machine::Disk;
 
-/// Memory of an appliance in MiB.
-pub const MEMORY_MIB: u32 = 256;
-
-/// The lab's program on `/flash`.
-const AGENT: &str = "lab";
 /// The configuration on `/flash`, for the boot stack.
 const CONFIGURATION: &str = "/srp/srpd.toml";
 /// What `/flash` has room for beyond what lies there at first.

@@ -1,43 +1,115 @@
-//! Chassis as QEMU machines: the image is built from the static programs, then a factory boots it.
+//! Chassis as QEMU machines: what cargo has built, the image that is made of it, and what boots it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use image::{Compression, Image, Program, Recipe};
 
 use crate::error::LabError;
 use crate::vm::machine::{Boot, Parts};
 use crate::vm::{Factory, accelerator};
 
-/// Memory of a chassis.
-const MEMORY_MIB: u32 = 256;
-/// Where `scripts/build-static` puts programs, below the target folder.
-pub const STATIC: &str = "static/x86_64-unknown-linux-gnu/release";
+/// Memory of a chassis in MiB.
+pub const MEMORY_MIB: u32 = 256;
+/// The programs of a chassis, with the lab's own, which is its agent.
+pub const PROGRAMS: [&str; 3] = ["srpd", "srpctl", AGENT];
+/// The lab's own program.
+pub const AGENT: &str = "lab";
 
-/// Builds the image in `out` from the static programs below the target folder `target`, and returns what boots it and
-/// what there is to say about it.
-pub fn factory(target: &Path, out: &Path) -> Result<(Factory, String), LabError> {
-    let mut programs = Vec::new();
-    for name in ["srpd", "srpctl", "lab"] {
-        let file = target.join(STATIC).join(name);
-        if !file.exists() {
-            return Err(LabError::ToolMissing {
-                tool: file.display().to_string(),
-                remedy: "scripts/build-static".to_owned(),
-            });
-        }
-        programs.push(image::Program { name: name.to_owned(), file });
+/// Where `scripts/build-static` puts programs, below cargo's target folder.
+const STATIC: &str = "static/x86_64-unknown-linux-gnu/release";
+const BUILD_STATIC: &str = "scripts/build-static";
+
+/// What cargo has built of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// Cargo's target folder.
+    target: PathBuf,
+}
+
+impl Built {
+    /// That of the repository `root`: in `CARGO_TARGET_DIR`, or in its folder `target`.
+    pub fn of(root: &Path) -> Self {
+        let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        Self { target: named.unwrap_or_else(|| root.join("target")) }
     }
-    let recipe = image::Recipe {
-        programs,
-        compression: image::Compression::None,
-        cache: target.join("image-cache"),
-        out: out.to_owned(),
-    };
-    let image = image::build(&recipe).map_err(|error| LabError::Answer {
-        command: "the builder of the image".to_owned(),
-        reason: error.to_string(),
-    })?;
-    let choice = accelerator::choose(&image.kernel, &image.initramfs);
-    let said = format!("initramfs of {} KiB; {choice}", image.manifest.initramfs.octets / 1024);
-    let boot = Boot::Kernel { kernel: image.kernel, initramfs: image.initramfs };
-    let parts = Parts { boot, choice, memory_mib: MEMORY_MIB };
+
+    /// The same, after [`build_static`].
+    pub fn anew(root: &Path) -> Result<Self, LabError> {
+        build_static(root, &[]).map(|_| Self::of(root))
+    }
+
+    /// The static program called `name`; one that is not there is an error that says how to build it.
+    pub fn program(&self, name: &str) -> Result<Program, LabError> {
+        let file = self.target.join(STATIC).join(name);
+        if !file.exists() {
+            let (tool, remedy) = (file.display().to_string(), BUILD_STATIC.to_owned());
+            return Err(LabError::ToolMissing { tool, remedy });
+        }
+        Ok(Program { name: name.to_owned(), file })
+    }
+
+    /// Several of them.
+    pub fn programs<const COUNT: usize>(&self, names: [&str; COUNT]) -> Result<[Program; COUNT], LabError> {
+        let found = names.into_iter().map(|name| self.program(name)).collect::<Result<Vec<_>, _>>()?;
+        found.try_into().map_err(|_| LabError::Answer {
+            command: "the list of programs".to_owned(),
+            reason: "it has another length than its names".to_owned(),
+        })
+    }
+
+    /// Where packages are kept between builds.
+    pub fn cache(&self) -> PathBuf {
+        self.target.join("image-cache")
+    }
+
+    /// The development image with `programs`, made in the folder `out`.
+    pub fn image(&self, programs: Vec<Program>, out: &Path) -> Result<Image, LabError> {
+        let (compression, cache, out) = (Compression::None, self.cache(), out.to_owned());
+        let built = image::build(&Recipe { programs, compression, cache, out });
+        built.map_err(|error| LabError::Answer {
+            command: "the builder of the image".to_owned(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+/// Runs `scripts/build-static` of the repository `root`; what it prints.
+pub fn build_static(root: &Path, arguments: &[&str]) -> Result<String, LabError> {
+    let script = root.join(BUILD_STATIC);
+    let output =
+        Command::new(&script).args(arguments).output().map_err(LabError::file("starting", &script))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let command = format!("{} {}", script.display(), arguments.join(" "));
+    Err(LabError::Answer { command, reason: String::from_utf8_lossy(&output.stderr).into_owned() })
+}
+
+/// What a machine is made of that boots `image`.
+pub fn parts(image: &Image, memory_mib: u32) -> Parts {
+    let (kernel, initramfs) = (image.kernel.clone(), image.initramfs.clone());
+    let choice = accelerator::choose(&kernel, &initramfs);
+    Parts { boot: Boot::Kernel { kernel, initramfs }, choice, memory_mib }
+}
+
+/// Builds the image of a chassis in `out`, and returns what boots it and what there is to say about it.
+pub fn factory(built: &Built, out: &Path) -> Result<(Factory, String), LabError> {
+    let image = built.image(built.programs(PROGRAMS)?.to_vec(), out)?;
+    let parts = parts(&image, MEMORY_MIB);
+    let said = format!("initramfs of {} KiB; {}", image.manifest.initramfs.octets / 1024, parts.choice);
     Ok((Factory::new(parts), said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_not_built_is_told_with_what_builds_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let built = Built { target: folder.path().to_owned() };
+        let error = built.programs(PROGRAMS).expect_err("nothing is there").to_string();
+        assert!(error.contains("release/srpd") && error.contains(BUILD_STATIC), "{error}");
+    }
 }

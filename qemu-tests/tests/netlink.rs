@@ -4,14 +4,13 @@
 //! Needs root, qemu-system-x86_64 and Debian's package lists (`apt-get update`); fails naming what is missing.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use lab::machines::{AGENT, Built, build_static, parts};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Node};
-use lab::vm::machine::{Boot, Parts};
+use lab::vm::Machine;
 use lab::vm::place::Place;
-use lab::vm::{Machine, accelerator};
 
 /// Longest run of one test program. The slowest puts 20,000 routes in and out, several times over, under emulation.
 const LIMIT: Duration = Duration::from_mins(4);
@@ -22,18 +21,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
 }
 
-/// What `scripts/build-static` prints.
-fn build_static(arguments: &[&str]) -> String {
-    let script = root().join("scripts/build-static");
-    let built = Command::new(script).args(arguments).output().expect("scripts/build-static starts");
-    let said = String::from_utf8_lossy(&built.stderr);
-    assert!(built.status.success(), "scripts/build-static {}: {said}", arguments.join(" "));
-    String::from_utf8(built.stdout).expect("paths are text")
-}
-
 /// The test programs of the crate: `netlink-learned` is tests/learned.rs, `netlink-netlink` what stands beside the code itself.
 fn test_programs() -> Vec<image::Program> {
-    let files = build_static(&["--tests", "netlink"]);
+    let files = build_static(&root(), &["--tests", "netlink"]).unwrap_or_else(|error| panic!("{error}"));
     let program = |line: &str| {
         let file = PathBuf::from(line);
         let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
@@ -46,21 +36,12 @@ fn test_programs() -> Vec<image::Program> {
 
 /// A machine with these programs and no interface but its loopback.
 fn machine(programs: &[image::Program], folder: &Path) -> Machine {
-    build_static(&[]);
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let agent =
-        image::Program { name: "lab".to_owned(), file: target.join(lab::machines::STATIC).join("lab") };
-    let recipe = image::Recipe {
-        programs: programs.iter().cloned().chain([agent]).collect(),
-        compression: image::Compression::None,
-        cache: target.join("image-cache"),
-        out: folder.join("image"),
-    };
-    let image = image::build(&recipe).unwrap_or_else(|error| panic!("{error}"));
-    let choice = accelerator::choose(&image.kernel, &image.initramfs);
-    println!("{choice}; {} octets of initramfs", image.manifest.initramfs.octets);
-    let boot = Boot::Kernel { kernel: image.kernel, initramfs: image.initramfs };
-    let parts = Parts { boot, choice, memory_mib: 1024 };
+    let built = Built::anew(&root()).unwrap_or_else(|error| panic!("{error}"));
+    let agent = built.program(AGENT).unwrap_or_else(|error| panic!("{error}"));
+    let programs = programs.iter().cloned().chain([agent]).collect();
+    let image = built.image(programs, &folder.join("image")).unwrap_or_else(|error| panic!("{error}"));
+    let parts = parts(&image, 1024);
+    println!("{}; {} octets of initramfs", parts.choice, image.manifest.initramfs.octets);
     let netns =
         Netns::create(format!("{}nl", next_prefix())).expect("a namespace; tests of machines need root");
     let place = Place::new(netns, Vec::new(), 1).expect("a place");

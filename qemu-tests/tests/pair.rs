@@ -2,11 +2,11 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use lab::clock::Time;
 use lab::lab::Machines;
+use lab::machines::Built;
 use lab::node::Job;
 use lab::probe::gaps::Outcome;
 use lab::routing::Software;
@@ -49,12 +49,9 @@ fn the_whole_demonstration_passes_with_routers_that_run_gobgp() {
 #[test]
 fn the_whole_demonstration_passes_on_machines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let built =
-        Command::new(root.join("scripts/build-static")).output().expect("scripts/build-static starts");
-    assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let built = Built::anew(&root).unwrap_or_else(|error| panic!("{error}"));
     let image = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pair-image");
-    let (factory, said) = machines::factory(&target, &image).expect("the image is built");
+    let (factory, said) = machines::factory(&built, &image).expect("the image is built");
     println!("{said}");
     demonstrate(Topology::pair(), Some(&factory));
 }

@@ -2,62 +2,49 @@
 //!
 //! Needs root, qemu-system-x86_64 and Debian's package lists (`apt-get update`); fails naming what is missing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use lab::clock::Time;
+use lab::error::LabError;
 use lab::lab::{Lab, Machines, Plan};
-use lab::machines::STATIC;
+use lab::machines::{self, Built, MEMORY_MIB, PROGRAMS};
 use lab::namespace::{Port, Programs};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Kind, Node, NodeError, Program, Signal};
 use lab::pair::{self, Srpd};
 use lab::scenario::stage::{Settings, Stage};
 use lab::topology::{End, Link, Topology, Wire};
-use lab::vm::machine::{Boot, Parts};
+use lab::vm::machine::Parts;
 use lab::vm::{Accelerator, Factory, Machine, accelerator};
 use lab::wait::until_true;
 
 const LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(5);
 
-fn target() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
-/// The image with our own programs in it, built once for all tests of a process.
-fn built() -> &'static image::Image {
-    static IMAGE: OnceLock<image::Image> = OnceLock::new();
-    IMAGE.get_or_init(|| {
+/// Our own programs, and the image with them in it, built once for all tests of a process.
+fn built() -> &'static (Built, image::Image) {
+    static BUILT: OnceLock<(Built, image::Image)> = OnceLock::new();
+    let build = || {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository");
-        let built =
-            Command::new(root.join("scripts/build-static")).output().expect("scripts/build-static starts");
-        assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
-        let program =
-            |name: &str| image::Program { name: name.to_owned(), file: target().join(STATIC).join(name) };
-        let recipe = image::Recipe {
-            programs: ["srpd", "srpctl", "lab"].map(program).to_vec(),
-            compression: image::Compression::None,
-            cache: target().join("image-cache"),
-            out: Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm-image"),
-        };
-        let image = image::build(&recipe).unwrap_or_else(|error| panic!("{error}"));
+        let built = Built::anew(&root)?;
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm-image");
+        let image = built.image(built.programs(PROGRAMS)?.to_vec(), &out)?;
         println!("initramfs: {} octets", image.manifest.initramfs.octets);
-        image
-    })
+        Ok::<_, LabError>((built, image))
+    };
+    BUILT.get_or_init(|| build().unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// What machines are made of here.
 fn parts() -> Parts {
     static PARTS: OnceLock<Parts> = OnceLock::new();
     let choose = || {
-        let (kernel, initramfs) = (built().kernel.clone(), built().initramfs.clone());
-        let choice = accelerator::choose(&kernel, &initramfs);
-        println!("{choice}");
-        Parts { boot: Boot::Kernel { kernel, initramfs }, choice, memory_mib: 256 }
+        let parts = machines::parts(&built().1, MEMORY_MIB);
+        println!("{}", parts.choice);
+        parts
     };
     PARTS.get_or_init(choose).clone()
 }
@@ -147,7 +134,8 @@ impl Bench {
 
 #[test]
 fn a_probe_machine_comes_to_its_end_under_emulation_and_is_given_up_where_it_does_not() {
-    let (kernel, initramfs) = (&built().kernel, &built().initramfs);
+    let image = &built().1;
+    let (kernel, initramfs) = (&image.kernel, &image.initramfs);
     let took = accelerator::probe(Accelerator::Tcg, kernel, initramfs, LIMIT).expect("TCG always runs");
     println!("a probe machine under TCG took {} ms", took.as_millis());
     let why = accelerator::probe(Accelerator::Tcg, kernel, initramfs, Duration::from_millis(100));
@@ -286,8 +274,8 @@ fn carriers_go_and_come_on_both_sides() {
 fn a_chassis_comes_up_from_no_power_to_established_sessions() {
     let parts = parts();
     let folder = tempfile::tempdir().expect("a folder");
-    let program = |name: &str| target().join(STATIC).join(name);
-    let programs = Programs { srpd: program("srpd"), srpctl: program("srpctl"), lab: program("lab") };
+    let [srpd, srpctl, lab] = built().0.programs(PROGRAMS).expect("were built").map(|program| program.file);
+    let programs = Programs { srpd, srpctl, lab };
     let topology = Topology::pair();
     let configurations = topology.chassis().into_iter().map(|name| {
         (name.to_owned(), pair::configuration(name, Kind::Machine).expect("is built in").to_owned())

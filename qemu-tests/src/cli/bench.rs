@@ -14,12 +14,12 @@ use lab::error::LabError;
 use lab::folder;
 use lab::interrupt;
 use lab::lab::Lab;
-use lab::machines;
+use lab::machines::Built;
 use lab::node::Kind;
 use lab::topology::{Topology, Watch};
 use lab::variant::LinkTimers;
 
-use super::demo::{Places, target};
+use super::demo::Places;
 
 /// Hello, dead interval and BFD with the peer where none is named: the recommended fast setting, the same with BFD as its
 /// faster detector, and the setting for machines on which it was measured.
@@ -175,8 +175,8 @@ fn of_switchovers(
 ) -> Result<switchovers::Switchovers, LabError> {
     let out = out.join("switchovers");
     let (plan, settings) = arguments.places.plan(Topology::pair(), Kind::Namespace, None, &out)?;
-    let built = target().join(machines::STATIC).join("srpd");
-    let srpd = if built.exists() { built } else { plan.programs.srpd.clone() };
+    let built = Built::of(Path::new("")).program("srpd");
+    let srpd = built.map_or_else(|_| plan.programs.srpd.clone(), |program| program.file);
     let lab = Lab::build(plan, None)?;
     switchovers::run(&lab, settings, &srpd, arguments.planned, arguments.power, said)
 }

@@ -12,7 +12,7 @@ use lab::folder;
 use lab::interrupt;
 use lab::lab::{Lab, Machines, Plan};
 use lab::look;
-use lab::machines;
+use lab::machines::{self, Built};
 use lab::namespace::Programs;
 use lab::node::Kind;
 use lab::pair;
@@ -103,7 +103,7 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     settings.leave_running = arguments.keep;
     let _claim = folder::claim(&plan.out)?;
     let machines = if arguments.vm {
-        let (factory, said) = machines::factory(&target(), &plan.out.join("image"))?;
+        let (factory, said) = machines::factory(&Built::of(Path::new("")), &plan.out.join("image"))?;
         println!("{said}");
         Some(factory)
     } else {
@@ -125,11 +125,6 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
         look_around(&lab, &report)?;
     }
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Cargo's target folder.
-pub fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 /// Writes the report in all its forms.

@@ -10,11 +10,12 @@ use lab::keeper::holder::{self, Order};
 use lab::keeper::state::State;
 use lab::keeper::talk::{self, Reply, Request};
 use lab::keeper::{end, end::Ended};
+use lab::machines::Built;
 use lab::namespace::Programs;
 use lab::report;
 use lab::topology_file;
 
-use super::demo::{program, target};
+use super::demo::program;
 
 /// The folder of a lab that is left up.
 #[derive(Args)]
@@ -100,7 +101,7 @@ pub fn hold(arguments: &Up) -> Result<ExitCode, LabError> {
         lab: own,
     };
     let (folder, file) = (arguments.folder.folder.clone(), arguments.file.clone());
-    holder::run(&Order { folder, file, programs, target: target() }, std::io::stdout())?;
+    holder::run(&Order { folder, file, programs, built: Built::of(Path::new("")) }, std::io::stdout())?;
     Ok(ExitCode::SUCCESS)
 }
 

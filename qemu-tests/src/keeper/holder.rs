@@ -15,13 +15,14 @@ use super::state::State;
 use super::talk::{self, Reply, Request};
 use crate::error::LabError;
 use crate::lab::{Lab, Machines, Plan};
+use crate::machines::{self, Built};
 use crate::namespace::Programs;
 use crate::node::Kind;
 use crate::report::{self, Report};
 use crate::scenario::stage::{Settings, Stage};
 use crate::scenario::{self, catalogue, stage, steps};
 use crate::topology_file::{self, Wanted};
-use crate::{cleanup, derive, folder, interrupt, look, machines};
+use crate::{cleanup, derive, folder, interrupt, look};
 
 /// How often an idle holder looks for a signal to end.
 const LOOK_MS: u16 = 100;
@@ -37,8 +38,8 @@ pub struct Order {
     pub file: PathBuf,
     /// The programs of this repository.
     pub programs: Programs,
-    /// Cargo's target folder, for the image of machines.
-    pub target: PathBuf,
+    /// What cargo has built, for the image of machines.
+    pub built: Built,
 }
 
 /// Holds a lab until SIGTERM or SIGINT. `starter` hears how it comes up, up to [`Reply::Done`] or [`Reply::Failed`]; when it goes
@@ -83,7 +84,7 @@ fn bring_up(
     let machines = match wanted.kind {
         Kind::Namespace => None,
         Kind::Machine => {
-            let (factory, what) = machines::factory(&order.target, &folder.join("image"))?;
+            let (factory, what) = machines::factory(&order.built, &folder.join("image"))?;
             tell(&said(what))?;
             Some(factory)
         }

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use lab::appliances::{self, Disks, MEMORY_MIB};
+use lab::appliances::{self, Disks};
 use lab::error::LabError;
 use lab::lab::{Lab, Plan};
+use lab::machines::{MEMORY_MIB, PROGRAMS};
 use lab::namespace::Programs;
 use lab::node::{Job, Node};
 use lab::report::{self, Step};
@@ -39,22 +40,19 @@ impl Site {
         let prepared = Prepared::get();
         let image = out.join("srp.bin");
         release(&prepared.parts, &prepared.key, "test", &image);
-        let (topology, srpctl) = (appliances::topology(), prepared.programs.join("srpctl"));
+        let topology = appliances::topology();
+        let [srpd, srpctl, agent] = done(prepared.built.programs(PROGRAMS)).map(|program| program.file);
         let disks = Disks {
             topology: &topology,
             image: &image,
             loader: &prepared.loader,
             srpctl: &srpctl,
-            lab: &prepared.programs.join("lab"),
+            lab: &agent,
             out: &out.join("disks"),
         };
         let disks = done(disks.make(prepare));
         let factory = Factory::of_disks(disks, prepared.choice, MEMORY_MIB);
-        let programs = Programs {
-            srpd: prepared.programs.join("srpd"),
-            srpctl: srpctl.clone(),
-            lab: env!("CARGO_BIN_EXE_lab").into(),
-        };
+        let programs = Programs { srpd, srpctl: srpctl.clone(), lab: env!("CARGO_BIN_EXE_lab").into() };
         let settings = Settings {
             srpctl,
             configurations: ["east", "west"].map(|name| (name.to_owned(), String::new())).into(),

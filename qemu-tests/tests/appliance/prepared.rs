@@ -2,15 +2,13 @@
 //! makes these and leaves them in a folder that is named after everything they depend on.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use image::Program;
 use image::appliance::Parts;
 use image::bundle::{self, Version};
 use image::disk::{DEBIAN_MODULES, Disk, Loader};
 use image::signature::{KeyFiles, SigningKey, keygen};
-use lab::machines::STATIC;
+use lab::machines::Built;
 use lab::vm::Choice;
 use lab::vm::accelerator;
 use nix::fcntl::{Flock, FlockArg};
@@ -26,20 +24,14 @@ pub struct Prepared {
     pub key: SigningKey,
     pub choice: Choice,
     pub loader: Loader,
-    /// Where `scripts/build-static` puts programs.
-    pub programs: PathBuf,
+    pub built: Built,
 }
 
 impl Prepared {
     pub fn get() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository");
-        let built =
-            Command::new(root.join("scripts/build-static")).output().expect("scripts/build-static starts");
-        assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        let program = |name: &str| Program { name: name.to_owned(), file: target.join(STATIC).join(name) };
-        let folder_of_programs = target.join(STATIC);
-        let programs = ["srpd", "srpctl", "srp-boot"].map(program);
+        let built = done(Built::anew(&root));
+        let programs = done(built.programs(["srpd", "srpctl", "srp-boot"]));
 
         let mut digest = Sha256::new();
         let own = std::env::current_exe().expect("own path");
@@ -61,8 +53,8 @@ impl Prepared {
             }
             done(keygen(&folder, "test", 1));
             let [srpd, srpctl, srp_boot] = &programs;
-            let (programs, cache) = ([srpd.clone(), srpctl.clone()], target.join("image-cache"));
-            done(Parts::development(&folder, &cache, &programs, srp_boot, &files.public));
+            let programs = [srpd.clone(), srpctl.clone()];
+            done(Parts::development(&folder, &built.cache(), &programs, srp_boot, &files.public));
             fs::write(folder.join("done"), "").expect("written");
         }
         let parts = Parts::in_folder(&folder);
@@ -70,7 +62,7 @@ impl Prepared {
         println!("{choice}");
         Self {
             parts,
-            programs: folder_of_programs,
+            built,
             key: done(SigningKey::read(&files)),
             choice,
             loader: done(Loader::build(&files.public, Path::new(DEBIAN_MODULES))),

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use lab::frr::{Files, Frr};
 use lab::lab::Machines;
-use lab::machines::STATIC;
+use lab::machines::{AGENT, Built, MEMORY_MIB, parts};
 use lab::namespace::{Namespace, Port, Programs};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Node, Output};
 use lab::topology::{End, Link, Wire};
-use lab::vm::machine::{Boot, Parts};
-use lab::vm::{Factory, Machine, accelerator};
+use lab::vm::machine::Parts;
+use lab::vm::{Factory, Machine};
 use lab::wait::{Seen, until};
 use serde_json::Value;
 
@@ -39,27 +39,13 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
 }
 
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
-}
-
 /// A machine with nothing of ours but the agent through which it is typed on.
-fn bare(out: &Path) -> Parts {
-    let built = Command::new(repository().join("scripts/build-static")).output();
-    let built = built.expect("scripts/build-static starts");
-    assert!(built.status.success(), "scripts/build-static: {}", String::from_utf8_lossy(&built.stderr));
-    let agent = image::Program { name: "lab".to_owned(), file: target().join(STATIC).join("lab") };
-    let recipe = image::Recipe {
-        programs: vec![agent],
-        compression: image::Compression::None,
-        cache: target().join("image-cache"),
-        out: out.to_owned(),
-    };
-    let image = image::build(&recipe).unwrap_or_else(|error| panic!("{error}"));
-    let choice = accelerator::choose(&image.kernel, &image.initramfs);
-    println!("{choice}");
-    let boot = Boot::Kernel { kernel: image.kernel, initramfs: image.initramfs };
-    Parts { boot, choice, memory_mib: 256 }
+fn bare(built: &Built, out: &Path) -> Parts {
+    let agent = built.program(AGENT).expect("was built");
+    let image = built.image(vec![agent], out).unwrap_or_else(|error| panic!("{error}"));
+    let parts = parts(&image, MEMORY_MIB);
+    println!("{}", parts.choice);
+    parts
 }
 
 fn wire(a: (&str, &str), b: (&str, &str), at_b: &[&str]) -> Link {
@@ -75,7 +61,8 @@ impl Site {
     /// Cables and power, and nothing else: no address, no program.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let factory = Factory::new(bare(&folder.path().join("image")));
+        let built = Built::anew(&repository()).unwrap_or_else(|error| panic!("{error}"));
+        let factory = Factory::new(bare(&built, &folder.path().join("image")));
         let netns =
             Netns::create(format!("{}r1", next_prefix())).expect("a namespace; tests of machines need root");
         let links = [
@@ -120,9 +107,9 @@ impl Site {
         for name in ["Makefile", "srp", "scripts"] {
             symlink(repository.join(name), folder.join(name)).expect("a link");
         }
-        for name in ["srpd", "srpctl"] {
-            let program = target().join(STATIC).join(name);
-            symlink(&program, folder.join("target/release").join(name)).expect("a link");
+        let programs = Built::of(&repository).programs(["srpd", "srpctl"]).expect("were built");
+        for program in programs {
+            symlink(&program.file, folder.join("target/release").join(&program.name)).expect("a link");
         }
         let line = format!("{} CARGO=true", self.here(line));
         let output = Command::new("sh").args(["-e", "-c", &line]).current_dir(&folder).output();
