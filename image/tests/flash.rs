@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use image::appliance::Parts;
 use image::boot::{Block, BootFile, FlashPath, Priority};
 use image::bundle::{self, Version, signature_of};
+use image::disk::{Volume, read_as_loader};
 use image::flash::{At, Entered, Flash, FlashError, NewEntry, Step};
 use image::signature::{Keys, SigningKey, keygen};
 
@@ -67,12 +68,9 @@ impl Drop for Disk {
 struct Blind(tempfile::NamedTempFile);
 
 impl Blind {
-    /// A file as the loader reads it: `debugfs` replays no journal either.
+    /// A file as the loader reads it.
     fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let out = tempfile::NamedTempFile::new().expect("a file");
-        let request = format!("dump {path} {}", text(out.path()));
-        run("debugfs", "e2fsprogs", &["-R", &request, text(self.0.path())]);
-        Some(fs::read(out.path()).expect("dumped")).filter(|octets| !octets.is_empty())
+        read_as_loader(self.0.path(), Volume::Whole, path).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// What the loader would find in the boot stack.

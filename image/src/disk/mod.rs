@@ -19,9 +19,11 @@ use crate::error::ImageError;
 use crate::tool::Tool;
 
 mod loader;
+mod look;
 mod qcow2;
 
 pub use loader::{DEBIAN_MODULES, Loader};
+pub use look::{Volume, read_as_loader};
 pub use qcow2::write_qcow2;
 
 const GENIMAGE: Tool = Tool::new("genimage", "genimage");

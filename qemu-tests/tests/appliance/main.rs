@@ -16,14 +16,13 @@ mod verdict;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use image::appliance::Parts;
 use image::boot::{Block, BootFile, Entry, FlashPath, Priority, Stack, Why};
 use image::bundle::signature_of;
 use image::cpio::Tree;
-use image::disk::FLASH_OFFSET;
+use image::disk::{FLASH_OFFSET, Volume, read_as_loader};
 use lab::netns::Netns;
 use lab::vm::appliance::{Appliance, Firmware, Hardware};
 use prepared::{Prepared, done, release, strange_key};
@@ -112,13 +111,20 @@ impl Bench {
         [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 
-    /// The boot stack as it is on the disk, read as the loader reads it: without the journal.
+    /// The boot stack as it is on the disk, as the loader reads it.
     fn stack(&self) -> Stack {
-        let device = format!("{}?offset={FLASH_OFFSET}", self.disk().display());
-        let output = Command::new("debugfs").args(["-R", "cat /boot/boot.sys", &device]).output();
-        let output = output.expect("debugfs is missing: install the Debian package e2fsprogs");
-        Block::decode(&output.stdout).expect("a whole block").stack
+        stack_for_the_loader(&self.disk())
     }
+}
+
+/// A file on a disk as the loader reads it.
+fn for_the_loader(disk: &Path, path: &str) -> Vec<u8> {
+    done(read_as_loader(disk, Volume::Flash, path)).unwrap_or_else(|| panic!("GRUB finds no {path}"))
+}
+
+/// The boot stack of a disk as the loader reads it.
+fn stack_for_the_loader(disk: &Path) -> Stack {
+    Block::decode(&for_the_loader(disk, "/boot/boot.sys")).expect("a whole boot stack").stack
 }
 
 /// A boot stack with these images in this order.

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-use image::boot::{Block, BootFile, Stack};
+use image::boot::{BootFile, Stack};
 use image::bundle::{Version, examine, signature_of};
 use image::disk::FLASH_OFFSET;
 use image::signature::Keys;
@@ -17,32 +17,25 @@ use lab::vm::writes::{self, Write};
 
 use crate::first_boot::{log_in, run};
 use crate::prepared::{done, release};
-use crate::{Bench, entered, hear};
+use crate::{Bench, entered, for_the_loader, hear, stack_for_the_loader};
 
 const OLD: &str = "/old.bin";
 const NEW: &str = "/images/new.bin";
 /// How a boot stack begins.
 const BEGIN: &[u8] = b"# GRUB Environment Block\n";
 
-/// A file on a disk, read by the loader's own code; empty if it is not there.
-fn read(disk: &Path, path: &str) -> Vec<u8> {
-    let place = format!("(loop0,gpt3){path}");
-    let output = Command::new("grub-fstest").arg(disk).args(["cat", &place]).output();
-    output.expect("grub-fstest is missing: install the Debian package grub-common").stdout
-}
-
 fn images(stack: &Stack) -> Vec<String> {
     stack.entries().iter().map(|entry| entry.image.to_string()).collect()
 }
 
 /// What the loader finds in the stack; every image of it has to be whole where the loader looks.
-fn for_the_loader(disk: &Path, keys: &Keys) -> Vec<String> {
-    let images = images(&Block::decode(&read(disk, "/boot/boot.sys")).expect("a whole boot stack").stack);
+fn entered_for_the_loader(disk: &Path, keys: &Keys) -> Vec<String> {
+    let images = images(&stack_for_the_loader(disk));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("image.bin");
     for image in &images {
         for (from, to) in [(image.clone(), file.clone()), (format!("{image}.sig"), signature_of(&file))] {
-            fs::write(to, read(disk, &from)).expect("written");
+            fs::write(to, for_the_loader(disk, &from)).expect("written");
         }
         let report = examine(&file, keys, Version::ours());
         assert!(report.loader_boots(), "{image}: {:?}", report.faults);
@@ -51,7 +44,7 @@ fn for_the_loader(disk: &Path, keys: &Keys) -> Vec<String> {
 }
 
 /// What Linux finds there after a replay of the journal; every image has to be there.
-fn for_linux(disk: &Path) -> Vec<String> {
+fn entered_for_linux(disk: &Path) -> Vec<String> {
     let copy = tempfile::NamedTempFile::new().expect("a file");
     fs::copy(disk, copy.path()).expect("copied");
     let place = tempfile::tempdir().expect("a folder");
@@ -103,7 +96,7 @@ fn the_plug_is_pulled_at_every_step_of_an_installation_and_what_is_entered_is_wh
     let (old, new) = (vec![OLD.to_owned()], vec![NEW.to_owned(), OLD.to_owned()]);
     let mut expected = &old;
     let (mut flushes, mut turns) = (0, 0);
-    assert_eq!((&for_the_loader(&moment, &keys), &for_linux(&moment)), (expected, expected));
+    assert_eq!((&entered_for_the_loader(&moment, &keys), &entered_for_linux(&moment)), (expected, expected));
     for (at, write) in installation.iter().enumerate() {
         let turn = write.data.starts_with(BEGIN);
         if turn {
@@ -115,10 +108,15 @@ fn the_plug_is_pulled_at_every_step_of_an_installation_and_what_is_entered_is_wh
             expected = &new;
             turns += 1;
         }
-        assert_eq!(&for_the_loader(&moment, &keys), expected, "after write {at} of {}", installation.len());
+        assert_eq!(
+            &entered_for_the_loader(&moment, &keys),
+            expected,
+            "after write {at} of {}",
+            installation.len()
+        );
         // At the same moment for both: a stack that only one of them sees is one that the next start takes back.
         if turn || write.flush {
-            assert_eq!(&for_linux(&moment), expected, "after write {at} of {}", installation.len());
+            assert_eq!(&entered_for_linux(&moment), expected, "after write {at} of {}", installation.len());
             flushes += usize::from(turns == 0);
         }
     }
