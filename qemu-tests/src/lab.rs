@@ -206,7 +206,8 @@ fn settings(role: &Role) -> Vec<(&'static str, &'static str)> {
         Role::Chassis { .. } | Role::Router { .. } => {
             settings.extend([("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")]);
         }
-        Role::Client => {}
+        // Root may ask for ICMP echoes as everybody may ask by UDP.
+        Role::Client => settings.push(("ipv4/ping_group_range", "0 0")),
     }
     settings
 }

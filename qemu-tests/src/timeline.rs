@@ -69,7 +69,10 @@ pub fn routers(observations: &[Observation]) -> Vec<Moment> {
                 match last {
                     Some(group) if group.via == via => {
                         group.last = one.at;
-                        group.prefixes.push(prefix.to_string());
+                        let prefix = prefix.to_string();
+                        if !group.prefixes.contains(&prefix) {
+                            group.prefixes.push(prefix);
+                        }
                     }
                     Some(_) | None => groups.push(Group {
                         first: one.at,
@@ -180,13 +183,23 @@ pub fn bands(lane: &Lane, changes: &[(Time, String)], zero: Time, from: Time, to
     bands
 }
 
+/// What a packet's fate is called whose answer does not say whose it is.
+pub const ANSWERED: &str = "answered";
+
+/// What a chassis is called while it restarts.
+pub const RESTART: &str = "restart";
+
 /// How a stream's packets fared over time: who answered, or `lost`, by the time of sending.
 pub fn fates(stream: &Stream, record: &Record) -> Vec<(Time, String)> {
     let mut fates: Vec<(Time, String)> = Vec::new();
     for packet in &stream.packets {
         let Some(sent) = packet.sent else { continue };
-        let who = packet.answered.and(packet.reached).and_then(|index| record.responders.get(index));
-        let fate = who.map_or("lost", String::as_str);
+        let who = packet.reached.and_then(|index| record.responders.get(index));
+        let fate = match (packet.answered, who) {
+            (Some(_), Some(who)) => who.as_str(),
+            (Some(_), None) => ANSWERED,
+            (None, _) => "lost",
+        };
         if fates.last().is_none_or(|(_, last)| last != fate) {
             fates.push((sent, fate.to_owned()));
         }

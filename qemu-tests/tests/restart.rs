@@ -9,6 +9,7 @@ use lab::lab::Lab;
 use lab::node::Node;
 use lab::probe::gaps::Outcome;
 use lab::probe::run::Running;
+use lab::probe::send::Ask;
 use lab::routing::Software;
 use lab::scenario::measure::STEADY;
 use lab::scenario::stage::{LIMIT, Settings, Stage, View};
@@ -57,7 +58,7 @@ fn start(lab: &Lab, settings: Settings) -> Stage<'_> {
 /// Runs `act` under probes: the packets that were lost, those that the host itself dropped, and an account of them.
 fn lost(stage: &mut Stage<'_>, at_the_end: &str, act: impl FnOnce(&mut Stage<'_>)) -> (u64, u64, String) {
     let dropped = backlog::dropped();
-    let probe = Running::start(stage.lab, "restart").expect("the probe starts");
+    let probe = Running::start(stage.lab, "restart", Ask::Responder).expect("the probe starts");
     probe.flows(STEADY, Some("east"), LIMIT).expect("flows before");
     act(stage);
     probe.flows(STEADY, Some(at_the_end), LIMIT).expect("flows after");

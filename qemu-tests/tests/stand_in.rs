@@ -12,6 +12,7 @@ use lab::namespace::Programs;
 use lab::node::{Job, Node};
 use lab::probe::gaps::Outcome;
 use lab::probe::run::{self, Running};
+use lab::probe::send::Ask;
 use lab::topology::Topology;
 use lab::wait::{self, Seen};
 
@@ -68,7 +69,7 @@ fn the_probe_measures_a_takeover_between_two_stand_ins() {
     }
     prefer(&lab, "east");
 
-    let probe = Running::start(&lab, "takeover").expect("starts");
+    let probe = Running::start(&lab, "takeover", Ask::Responder).expect("starts");
     probe.flows(500, Some("east"), LIMIT).expect("flows by east");
     let steady = Time::now();
     let begins = lab.chassis("east").expect("is there").power_off().expect("goes off");

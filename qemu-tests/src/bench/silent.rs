@@ -19,6 +19,7 @@ use crate::lab::Lab;
 use crate::node::Node;
 use crate::probe::gaps::Outcome;
 use crate::probe::run::Running;
+use crate::probe::send::Ask;
 use crate::report::Host;
 use crate::scenario::stage::{self, LIMIT, Settings, Stage};
 use crate::scenario::steps;
@@ -102,7 +103,7 @@ fn cut(
     to: &str,
     dead_ms: f64,
 ) -> Result<Result<Split, String>, LabError> {
-    let probe = Running::start(stage.lab, &format!("silent-{number}"))?;
+    let probe = Running::start(stage.lab, &format!("silent-{number}"), Ask::Responder)?;
     probe.flows(STEADY, Some(from), LIMIT)?;
     let zero = stage.lab.chassis(from)?.power_off()?;
     stage.forget(from);

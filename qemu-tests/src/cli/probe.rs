@@ -9,8 +9,8 @@ use lab::error::LabError;
 use lab::interrupt;
 use lab::probe::gaps::Outcome;
 use lab::probe::respond::Responder;
-use lab::probe::send::{Sender, StreamSpec};
-use lab::probe::{INTERVAL, PORT};
+use lab::probe::send::{Ask, Sender, StreamSpec};
+use lab::probe::{ECHO_INTERVAL, INTERVAL, PORT};
 
 /// The two sides of the probe.
 #[derive(Subcommand)]
@@ -47,6 +47,9 @@ pub struct Send {
     /// UDP port of the responders.
     #[arg(long, default_value_t = PORT)]
     port: u16,
+    /// Have the kernel of whichever chassis is Active answer, by ICMP echo, instead of its responder; a packet every 5 ms.
+    #[arg(long)]
+    echo: bool,
     /// Packets per stream at most.
     #[arg(long, default_value_t = 120_000)]
     count: u32,
@@ -92,8 +95,9 @@ fn send(arguments: &Send) -> Result<ExitCode, LabError> {
     interrupt::install();
     let sender = Sender {
         streams: arguments.streams.clone(),
+        ask: if arguments.echo { Ask::Kernel } else { Ask::Responder },
         port: arguments.port,
-        interval: INTERVAL,
+        interval: if arguments.echo { ECHO_INTERVAL } else { INTERVAL },
         count: arguments.count,
     };
     let record = sender.run(&arguments.status, &interrupt::came).map_err(|error| LabError::Answer {

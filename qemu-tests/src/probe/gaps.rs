@@ -8,8 +8,8 @@
 
 use crate::clock::Time;
 
-use super::INTERVAL;
 use super::record::{Packet, Record, Stream};
+use super::{ECHO_INTERVAL, INTERVAL};
 
 /// A time without arrivals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Outcome {
     pub lost_there: usize,
     /// Answers lost on the way to the client.
     pub lost_back: usize,
-    /// Longest time without a request at any chassis.
+    /// Longest time without a request at any chassis; not known where whoever answers does not say when a packet reached him.
     pub gap_there: Option<Gap>,
     /// Longest time without an answer at the client.
     pub gap_back: Option<Gap>,
@@ -88,7 +88,11 @@ impl Outcome {
             sent: sent.len(),
             lost_there: unanswered().filter(|packet| packet.reached.is_none()).count(),
             lost_back: unanswered().filter(|packet| packet.reached.is_some()).count(),
-            gap_there: longest_between(first, &arrivals(|packet| packet.reached_at), last),
+            gap_there: if mute(&sent) {
+                None
+            } else {
+                longest_between(first, &arrivals(|packet| packet.reached_at), last)
+            },
             gap_back: longest_between(first, &arrivals(|packet| packet.answered), last),
             gap_back_net_ms: net(&sent),
             outage: outage(&sent, first, last),
@@ -96,6 +100,11 @@ impl Outcome {
             answered_by: changes(&sent, record),
         }
     }
+}
+
+/// Whether answers came of which nobody said who gave them.
+fn mute(sent: &[&Packet]) -> bool {
+    sent.iter().any(|packet| packet.answered.is_some() && packet.reached.is_none())
 }
 
 /// The longest gap between neighbours of `times`, which are in order.
@@ -114,12 +123,13 @@ fn longest_between(first: Time, times: &[Time], last: Time) -> Option<Gap> {
 }
 
 fn net(sent: &[&Packet]) -> f64 {
+    let interval = if mute(sent) { ECHO_INTERVAL } else { INTERVAL };
     // How much later than planned each packet left, all pauses so far added up.
     let mut paused = vec![0.0];
     let mut total = 0.0;
     for pair in sent.windows(2) {
         if let (Some(before), Some(after)) = (pair[0].sent, pair[1].sent) {
-            total += (after.millis_since(before) - INTERVAL.as_secs_f64() * 1000.0).max(0.0);
+            total += (after.millis_since(before) - interval.as_secs_f64() * 1000.0).max(0.0);
         }
         paused.push(total);
     }
@@ -180,7 +190,8 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// A packet per millisecond; each letter says what became of it: `e`ast or `w`est answered, lost `t`here, lost `b`ack.
+    /// A packet per millisecond; each letter says what became of it: `e`ast or `w`est answered, lost `t`here, lost `b`ack,
+    /// answered by a `k`ernel that does not say whose it is.
     fn outcome(story: &str) -> Outcome {
         let packet = |(index, letter): (usize, char)| {
             let sent = Time(index as u64 * MS);
@@ -189,6 +200,7 @@ mod tests {
                 'e' => (Some(0), Some(at), Some(back)),
                 'w' => (Some(1), Some(at), Some(back)),
                 'b' => (Some(0), None, None),
+                'k' => (None, None, Some(back)),
                 _ => (None, None, None),
             };
             Packet { sent: Some(sent), reached, reached_at, answered }
@@ -213,6 +225,13 @@ mod tests {
         assert_eq!((outcome.lost_there, outcome.lost_back), (3, 2));
         let outage = outcome.outage.expect("packets were lost");
         assert_eq!((outage.from, outage.to), (Time(5 * MS), Time(9 * MS)));
+    }
+
+    #[test]
+    fn a_kernel_that_answers_tells_of_no_gap_there() {
+        let outcome = outcome("kkktkk");
+        assert_eq!((outcome.lost(), outcome.gap_there, outcome.answered_by.len()), (1, None, 0));
+        assert!((outcome.gap_back.expect("arrivals").millis() - 2.0).abs() < 1e-6);
     }
 
     #[test]

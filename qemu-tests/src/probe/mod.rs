@@ -6,6 +6,8 @@
 //! told to be lost on the way there or on the way back. [`record`] is what a run leaves, one line per packet; [`gaps`]
 //! reads loss and gaps out of it.
 //!
+//! Where nothing of ours can run on a chassis all the time, because it restarts, its kernel answers instead ([`send::Ask`]).
+//!
 //! Arrival times are the kernel's (`SO_TIMESTAMPNS`), so that a late reader does not look like a slow network. Both
 //! programs ask for `SCHED_FIFO` and locked memory; without the right to either they go on and say so.
 
@@ -15,7 +17,7 @@ pub mod record;
 pub mod respond;
 pub mod run;
 pub mod send;
-mod udp;
+mod socket;
 
 use std::time::Duration;
 
@@ -23,3 +25,5 @@ use std::time::Duration;
 pub const PORT: u16 = 7007;
 /// Time between two packets of a stream.
 pub const INTERVAL: Duration = Duration::from_millis(1);
+/// The same where a kernel answers: it goes on for minutes, while emulated machines copy and verify images.
+pub const ECHO_INTERVAL: Duration = Duration::from_millis(5);

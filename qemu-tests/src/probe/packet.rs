@@ -13,6 +13,8 @@ use std::fmt;
 pub const WINDOW: usize = 1024;
 /// Octets of a responder's name.
 pub const NAME: usize = 16;
+/// Octets of the header of an ICMP echo.
+const ECHO: usize = 8;
 const REQUEST: [u8; 4] = *b"SRPB";
 const REPLY: [u8; 4] = *b"SRPR";
 
@@ -59,6 +61,25 @@ impl Request {
     pub fn decode(octets: &[u8]) -> Option<Self> {
         (octets.len() == Self::LEN).then_some(())?;
         Self::decode_with(octets, REQUEST)
+    }
+
+    /// As an ICMP echo request that carries these octets; number and checksum are the kernel's to put in.
+    ///
+    /// ```text
+    /// type (1) | code (1) | checksum (2) | identifier (2) | sequence (2) | request        RFC 792, RFC 4443 section 4.1
+    /// ```
+    pub fn encode_echo(&self, v6: bool) -> [u8; ECHO + Self::LEN] {
+        let mut octets = [0; ECHO + Self::LEN];
+        octets[0] = if v6 { 128 } else { 8 };
+        octets[6..8].copy_from_slice(&self.sequence.to_be_bytes()[2..]);
+        octets[ECHO..].copy_from_slice(&self.encode());
+        octets
+    }
+
+    /// From an ICMP echo reply, which brings back what was sent; `None` if it is no such reply.
+    pub fn decode_echo(octets: &[u8]) -> Option<Self> {
+        let (header, content) = octets.split_first_chunk::<ECHO>()?;
+        matches!(header[0], 0 | 129).then(|| Self::decode(content))?
     }
 
     fn encode_with(&self, magic: [u8; 4]) -> [u8; Self::LEN] {
@@ -227,6 +248,18 @@ mod tests {
         assert_eq!(Reply::decode(&octets), None);
         assert_eq!(Request::decode(&octets[..20]), None);
         assert_eq!(Request::decode(b"SRPR"), None);
+    }
+
+    #[test]
+    fn an_echo_brings_the_request_back_and_a_request_for_one_is_no_answer() {
+        for (v6, answer) in [(false, 0), (true, 129)] {
+            let mut octets = request(70_000).encode_echo(v6);
+            assert_eq!(octets[6..8], 4464_u16.to_be_bytes());
+            assert_eq!(Request::decode_echo(&octets), None);
+            octets[0] = answer;
+            assert_eq!(Request::decode_echo(&octets), Some(request(70_000)));
+            assert_eq!(Request::decode_echo(&octets[..20]), None);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::packet::{Memory, Reply, Request, name_octets};
-use super::udp::Udp;
+use super::socket::Datagrams;
 use crate::realtime;
 
 /// Streams that are remembered at most; the table starts anew when a stranger fills it.
@@ -32,7 +32,7 @@ impl Responder {
         let sockets = self
             .addresses
             .iter()
-            .map(|address| Udp::bind(SocketAddr::new(*address, self.port)))
+            .map(|address| Datagrams::bind(SocketAddr::new(*address, self.port)))
             .collect::<io::Result<Vec<_>>>()?;
         ready(&realtime::precede(realtime::RESPONDER));
         let name = name_octets(&self.name);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::record::Record;
-use super::send::{Status, StreamSpec, StreamStatus};
+use super::send::{Ask, Status, StreamSpec, StreamStatus};
 use crate::error::LabError;
 use crate::lab::Lab;
 use crate::node::{Job, Node, ProcessId, Program, Signal};
@@ -14,6 +14,10 @@ use crate::topology::Topology;
 use crate::wait::{self, Seen};
 
 const START: Duration = Duration::from_secs(10);
+/// The record of a long run has millions of lines.
+const WRITTEN: Duration = Duration::from_mins(1);
+/// Packets of a stream that lasts as long as chassis take to restart: half an hour.
+const LONG: &str = "360000";
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The streams of a topology: IPv4 by every router, IPv6 by the first one, each where there is a loopback of that
@@ -74,8 +78,8 @@ pub struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Starts all streams of the topology; files are named after `name`.
-    pub fn start(lab: &'a Lab, name: &str) -> Result<Self, LabError> {
+    /// Starts all streams of the topology, which `ask` answers; files are named after `name`.
+    pub fn start(lab: &'a Lab, name: &str, ask: Ask) -> Result<Self, LabError> {
         let client = &lab.client;
         let folder = lab.out.join("probes");
         std::fs::create_dir_all(&folder).map_err(LabError::file("making", &folder))?;
@@ -85,6 +89,9 @@ impl<'a> Running<'a> {
         for stream in streams(&lab.topology)? {
             args.push("--stream".to_owned());
             args.push(format!("{}={}@{}", stream.name, stream.source, stream.destination));
+        }
+        if ask == Ask::Kernel {
+            args.extend(["--echo", "--count", LONG].map(str::to_owned));
         }
         for (option, path) in [("--record", &record), ("--status", &status)] {
             // The files of an earlier run of this name would be taken for this one's.
@@ -155,7 +162,7 @@ impl<'a> Running<'a> {
     pub fn stop(self) -> Result<Record, LabError> {
         let client = &self.lab.client;
         client.signal(self.process, Signal::Terminate)?;
-        wait::until_true("the record of the probe", START, LOOK, || Ok(!client.is_running(self.process)?))?;
+        wait::until_true("the record of the probe", WRITTEN, LOOK, || Ok(!client.is_running(self.process)?))?;
         let text = std::fs::read_to_string(&self.record).map_err(LabError::file("reading", &self.record))?;
         let mut record = Record::from_csv(&text).map_err(|error| LabError::Answer {
             command: "lab probe send".to_owned(),

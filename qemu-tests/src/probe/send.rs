@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::packet::{NAME, Reply, Request, WINDOW, name_text};
 use super::record::{Packet, Record, Stream};
-use super::udp::Udp;
+use super::socket::Datagrams;
 use crate::clock::Time;
 use crate::realtime;
 
@@ -40,11 +40,23 @@ pub struct StreamSpec {
     pub destination: IpAddr,
 }
 
+/// Who answers probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// The responder on each chassis: it says who it is, and which packets reached it.
+    Responder,
+    /// The kernel of whichever chassis is Active, by ICMP echo: nothing has to run on one that restarts, and nobody says who
+    /// answers, nor on which way a packet was lost.
+    Kernel,
+}
+
 /// What a sender is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// The streams, at most 255.
     pub streams: Vec<StreamSpec>,
+    /// Who answers.
+    pub ask: Ask,
     /// Port of the responders.
     pub port: u16,
     /// Time between two packets of a stream.
@@ -120,7 +132,10 @@ impl Sender {
         let sockets = self
             .streams
             .iter()
-            .map(|stream| Udp::bind(SocketAddr::new(stream.source, 0)))
+            .map(|stream| match self.ask {
+                Ask::Responder => Datagrams::bind(SocketAddr::new(stream.source, 0)),
+                Ask::Kernel => Datagrams::echo(stream.source),
+            })
             .collect::<io::Result<Vec<_>>>()?;
         let tables: Vec<Table> = self.streams.iter().map(|_| Table::new(self.count)).collect();
         let names = Names((0..RESPONDERS).map(|_| std::sync::OnceLock::new()).collect());
@@ -130,7 +145,7 @@ impl Sender {
         std::thread::scope(|scope| -> io::Result<()> {
             let receiver = scope.spawn(|| {
                 realtime::precede(realtime::SENDER);
-                receive(&sockets, &tables, &names, run, &ended)
+                receive(self.ask, &sockets, &tables, &names, run, &ended)
             });
             let sender = scope.spawn(|| {
                 // Nobody is left to tell when the receiver of this message is gone.
@@ -156,7 +171,7 @@ impl Sender {
         Ok(self.record(&tables, &names))
     }
 
-    fn send(&self, sockets: &[Udp], tables: &[Table], run: u32, stop: &(dyn Fn() -> bool + Sync)) {
+    fn send(&self, sockets: &[Datagrams], tables: &[Table], run: u32, stop: &(dyn Fn() -> bool + Sync)) {
         let mut due = Time::now() + self.interval;
         for sequence in 0..self.count {
             if stop() {
@@ -170,7 +185,15 @@ impl Sender {
                 let stream = u8::try_from(index).unwrap_or(u8::MAX);
                 let request = Request { run, stream, sequence, sent_ns: now.0 };
                 // A packet that the kernel refuses (no route just now) is a lost packet.
-                let _ = socket.send_to(&request.encode(), SocketAddr::new(spec.destination, self.port));
+                let _ = match self.ask {
+                    Ask::Responder => {
+                        socket.send_to(&request.encode(), SocketAddr::new(spec.destination, self.port))
+                    }
+                    Ask::Kernel => socket.send_to(
+                        &request.encode_echo(spec.destination.is_ipv6()),
+                        SocketAddr::new(spec.destination, 0),
+                    ),
+                };
                 table.sent.store(sequence + 1, Relaxed);
             }
             due = due + self.interval;
@@ -248,7 +271,14 @@ struct Progress {
     told: [u32; RESPONDERS],
 }
 
-fn receive(sockets: &[Udp], tables: &[Table], names: &Names, run: u32, ended: &AtomicBool) -> io::Result<()> {
+fn receive(
+    ask: Ask,
+    sockets: &[Datagrams],
+    tables: &[Table],
+    names: &Names,
+    run: u32,
+    ended: &AtomicBool,
+) -> io::Result<()> {
     let mut progress = vec![Progress::default(); tables.len()];
     let mut buffer = [0; 2048];
     let look = PollTimeout::from(20_u8); // milliseconds between looks at `ended`
@@ -261,11 +291,19 @@ fn receive(sockets: &[Udp], tables: &[Table], names: &Names, run: u32, ended: &A
         }
         for ((socket, table), progress) in sockets.iter().zip(tables).zip(&mut progress) {
             while let Some(got) = socket.receive(&mut buffer)? {
-                match Reply::decode(&buffer[..got.len]) {
-                    Some(reply) if reply.request.run == run => {
-                        take(&reply, got.at_ns, table, names, progress);
+                let octets = &buffer[..got.len];
+                // An answer to an earlier life of ours, or a stranger's packet, is none.
+                match ask {
+                    Ask::Responder => {
+                        if let Some(reply) = Reply::decode(octets).filter(|reply| reply.request.run == run) {
+                            take(&reply, got.at_ns, table, names, progress);
+                        }
                     }
-                    Some(_) | None => {} // an answer to an earlier life of ours, or a stranger's packet
+                    Ask::Kernel => {
+                        if let Some(request) = Request::decode_echo(octets).filter(|one| one.run == run) {
+                            answered(request.sequence, got.at_ns, table, progress);
+                        }
+                    }
                 }
             }
         }
@@ -273,25 +311,27 @@ fn receive(sockets: &[Udp], tables: &[Table], names: &Names, run: u32, ended: &A
     Ok(())
 }
 
-fn take(reply: &Reply, at_ns: u64, table: &Table, names: &Names, progress: &mut Progress) {
-    let sequence = reply.request.sequence;
-    let (Some(slot), Some(number)) = (table.slots.get(sequence as usize), names.number(&reply.name)) else {
-        return;
-    };
-    if slot.answered.load(Relaxed) != 0 {
-        return; // doubled on the way
-    }
+/// Notes the first answer to a packet; its place in the table. `None` for one that was doubled on the way.
+fn answered<'a>(sequence: u32, at_ns: u64, table: &'a Table, progress: &mut Progress) -> Option<&'a Slot> {
+    let slot = table.slots.get(sequence as usize).filter(|slot| slot.answered.load(Relaxed) == 0)?;
     slot.answered.store(at_ns, Relaxed);
-    slot.reached_at.store(reply.reached_ns, Relaxed);
-    slot.reached.store(number, Relaxed);
     table.answered.fetch_add(1, Relaxed);
     let row = match progress.newest {
         Some(newest) if sequence == newest + 1 => table.in_a_row.load(Relaxed) + 1,
         Some(_) | None => 1,
     };
     table.in_a_row.store(row, Relaxed);
-    table.newest.store(number, Relaxed);
     progress.newest = Some(progress.newest.map_or(sequence, |newest| newest.max(sequence)));
+    Some(slot)
+}
+
+fn take(reply: &Reply, at_ns: u64, table: &Table, names: &Names, progress: &mut Progress) {
+    let sequence = reply.request.sequence;
+    let Some(number) = names.number(&reply.name) else { return };
+    let Some(slot) = answered(sequence, at_ns, table, progress) else { return };
+    slot.reached_at.store(reply.reached_ns, Relaxed);
+    slot.reached.store(number, Relaxed);
+    table.newest.store(number, Relaxed);
     // Packets since this responder's last answer: which of them did he see?
     let told = &mut progress.told[usize::from(number) - 1];
     let window = u32::try_from(WINDOW).unwrap_or(u32::MAX);

@@ -7,6 +7,7 @@ use crate::backlog;
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::probe::run::Running;
+use crate::probe::send::Ask;
 
 /// Answers in a row, per stream, before a step and after it.
 pub const STEADY: u32 = 500;
@@ -19,9 +20,21 @@ pub fn step<'a>(
     zero_is: &str,
     act: impl FnOnce(&mut Stage<'a>, &mut Notes, &Running<'a>) -> Result<Time, LabError>,
 ) -> Result<Measured, LabError> {
+    step_asking(Ask::Responder, stage, id, title, zero_is, act)
+}
+
+/// The same under probes that `ask` answers.
+pub fn step_asking<'a>(
+    ask: Ask,
+    stage: &mut Stage<'a>,
+    id: &str,
+    title: &str,
+    zero_is: &str,
+    act: impl FnOnce(&mut Stage<'a>, &mut Notes, &Running<'a>) -> Result<Time, LabError>,
+) -> Result<Measured, LabError> {
     let before = Before::now(stage)?;
     let dropped = backlog::dropped();
-    let probe = Running::start(stage.lab, id)?;
+    let probe = Running::start(stage.lab, id, ask)?;
     probe.flows(STEADY, None, LIMIT)?;
     let steady = Time::now() - LEAD;
     let mut notes = Notes::default();

@@ -1,4 +1,4 @@
-//! A UDP socket whose packets carry the kernel's arrival time.
+//! A socket, of UDP or of ICMP echo, whose packets carry the kernel's arrival time.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Receive buffer: enough for what queues up while a reader waits for the processor.
 const BUFFER: usize = 4 << 20;
 
-pub struct Udp {
+pub struct Datagrams {
     socket: Socket,
 }
 
@@ -28,11 +28,22 @@ pub struct Received {
     pub at_ns: u64,
 }
 
-impl Udp {
+impl Datagrams {
     /// Binds to `address`, which need not be there yet (`IP_FREEBIND`): it may come and go under the socket.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        Self::of(Protocol::UDP, address)
+    }
+
+    /// For ICMP echo requests from `source`, and the replies to them alone (icmp(7)): the kernel puts number and checksum in. The
+    /// namespace's `ping_group_range` has to allow it.
+    pub fn echo(source: IpAddr) -> io::Result<Self> {
+        let protocol = if source.is_ipv6() { Protocol::ICMPV6 } else { Protocol::ICMPV4 };
+        Self::of(protocol, SocketAddr::new(source, 0))
+    }
+
+    fn of(protocol: Protocol, address: SocketAddr) -> io::Result<Self> {
         let domain = if address.is_ipv6() { Domain::IPV6 } else { Domain::IPV4 };
-        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        let socket = Socket::new(domain, Type::DGRAM, Some(protocol))?;
         match address.ip() {
             IpAddr::V4(_) => socket.set_freebind_v4(true)?,
             IpAddr::V6(_) => socket.set_freebind_v6(true)?,
@@ -74,7 +85,7 @@ impl Udp {
     }
 }
 
-impl AsFd for Udp {
+impl AsFd for Datagrams {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
