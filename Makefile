@@ -1,6 +1,6 @@
 # Names for the things one does here. `make help` lists them; there is one way to do each.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz lint fmt build install static image disk bench clean
+.PHONY: help setup demo demo-upgrade test fuzz lint fmt build install static image disk bench clean
 
 OUT ?= out
 DESTDIR ?=
@@ -11,7 +11,7 @@ CARGO ?= cargo
 export SRP_OUT := $(OUT)
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing from Debian's packages (root)
 	@scripts/setup
@@ -20,6 +20,11 @@ demo: setup ## two chassis, two FRR routers, four faults, one report (root); ROU
 	$(CARGO) build --release --locked -p srpd -p srpctl -p lab
 	$(if $(VM),scripts/build-static,@true)
 	target/release/lab demo --routers $(ROUTERS) --out $(OUT)/demo $(if $(VM),--vm) $(if $(KEEP),--keep)
+
+demo-upgrade: setup ## two appliances from signed disks beside two FRR routers, upgrade of both, way back, one report (root); KEEP=1
+	$(CARGO) build --release --locked -p srpd -p srpctl -p lab
+	scripts/build-static
+	target/release/lab demo --upgrade --routers $(ROUTERS) --out $(OUT)/demo-upgrade $(if $(KEEP),--keep)
 
 test: ## set-up and all tests: unit, property, scenario, namespace labs, VM boot (root)
 	@scripts/setup --tests

@@ -20,28 +20,29 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::boot::{Block, BootFile, FlashPath, Priority, Stack};
-use image::bundle::signature_of;
+use image::bundle::{Version, signature_of};
 use image::disk::Loader;
 
 use crate::error::LabError;
-use crate::machines::AGENT;
-use crate::node::Kind;
-use crate::pair::{self, Keys};
+use crate::machines::{AGENT, Built, MEMORY_MIB};
+use crate::pair::Keys;
+use crate::reach::Reach;
+use crate::scenario::stage::Appliances;
 use crate::topology::Topology;
+use crate::vm::Factory;
 use crate::vm::firmware::Firmware;
 use crate::vm::machine::Disk;
+use crate::works::Works;
 
 /// The configuration on `/flash`, for the boot stack.
 const CONFIGURATION: &str = "/srp/srpd.toml";
 /// What `/flash` has room for beyond what lies there at first.
 const ROOM_MIB: u64 = 96;
 
-/// The demonstration pair with the interfaces that a machine has: `eth0` is the SRP link, `eth1` leads to r1, `eth2` to r2.
-///
-/// # Panics
-/// Never: [`Topology::pair`] does not.
-pub fn topology() -> Topology {
-    let mut topology = Topology { name: "appliances".to_owned(), ..Topology::pair() };
+/// `site` with the interfaces that a machine has: of the demonstration pair `eth0` is the SRP link, `eth1` leads to r1, `eth2` to r2.
+#[must_use]
+pub fn topology(site: Topology) -> Topology {
+    let mut topology = Topology { name: "appliances".to_owned(), ..site };
     let chassis: Vec<String> = topology.chassis().into_iter().map(str::to_owned).collect();
     for name in chassis {
         let ends = topology.links.iter_mut().flat_map(|link| [&mut link.a, &mut link.b]);
@@ -52,10 +53,55 @@ pub fn topology() -> Topology {
     topology
 }
 
+/// Makes the disks of a pair in the folder `out`, and what boots them: on each an image of this release, on the first also one of the
+/// next, to upgrade to. `prepare` as of [`Disks::make`].
+pub fn pair(
+    works: &Works,
+    built: &Built,
+    topology: &Topology,
+    configurations: &BTreeMap<String, String>,
+    out: &Path,
+    prepare: &mut dyn FnMut(&str, &Path) -> Result<(), LabError>,
+) -> Result<(Factory, Appliances), LabError> {
+    fs::create_dir_all(out).map_err(LabError::file("making", out))?;
+    let (image, next) = (out.join("srp.bin"), next_release());
+    works.image(Version::ours(), "this", &image)?;
+    let next_name = format!("srp-{next}.bin");
+    let [srpctl, lab] = built.programs(["srpctl", AGENT])?.map(|program| program.file);
+    let reach = Reach::make(&out.join("ssh"))?;
+    let disks = Disks {
+        topology,
+        configurations,
+        image: &image,
+        loader: &works.loader,
+        srpctl: &srpctl,
+        lab: &lab,
+        out: &out.join("disks"),
+    };
+    let mut first = true;
+    let disks = disks.make(&mut |name, flash| {
+        if std::mem::take(&mut first) {
+            works.image(next, "next", &flash.join(&next_name))?;
+        }
+        reach.prepare(topology, name, flash)?;
+        prepare(name, flash)
+    })?;
+    let factory = Factory::of_disks(disks, works.choice.clone(), MEMORY_MIB);
+    Ok((factory, Appliances { reach, next: format!("/flash/{next_name}") }))
+}
+
+/// The release that follows this one.
+fn next_release() -> Version {
+    let ours = Version::ours();
+    Version { minor: ours.minor + 1, patch: 0, ..ours }
+}
+
 /// What the disks of a pair are made of.
 pub struct Disks<'a> {
     /// Whose chassis they are for.
     pub topology: &'a Topology,
+    /// What `srpd` reads, by chassis, but for the interfaces.
+    pub configurations: &'a BTreeMap<String, String>,
     /// A signed image; its signature lies beside it.
     pub image: &'a Path,
     /// The loader that knows who signs.
@@ -98,6 +144,11 @@ impl Disks<'_> {
             .collect()
     }
 
+    fn text(&self, name: &str) -> Result<&str, LabError> {
+        let text = self.configurations.get(name).map(String::as_str);
+        text.ok_or_else(|| answer(&format!("the configuration of {name}"), "there is none".to_owned()))
+    }
+
     /// What lies on the `/flash` of `name`.
     fn fill(&self, name: &str, names: &[&str], keys: &Path, flash: &Path) -> Result<(), LabError> {
         for folder in ["boot", "etc", "srp/keys"] {
@@ -116,7 +167,7 @@ impl Disks<'_> {
         put(&flash.join("etc/system.conf"), format!("hostname = {name}\n").as_bytes())?;
         put(
             &flash.join(CONFIGURATION.trim_start_matches('/')),
-            configuration(self.topology, name)?.as_bytes(),
+            configuration(self.topology, name, self.text(name)?)?.as_bytes(),
         )?;
         let stack = stack(&image).map_err(|reason| answer("the boot stack", reason))?;
         put(&BootFile::path(flash), &stack)
@@ -135,11 +186,10 @@ fn stack(image: &str) -> Result<Vec<u8>, String> {
     block.encode().map(|octets| octets.to_vec()).map_err(|error| error.to_string())
 }
 
-/// The configuration of an appliance of the pair: that of a machine, with the interfaces that `topology` gives it, and with its
-/// control socket where the appliance's own scripts look for it.
-pub fn configuration(topology: &Topology, chassis: &str) -> Result<String, LabError> {
+/// The configuration of an appliance: `text`, that of a machine, with the interfaces that `topology` gives it, and with its control
+/// socket where the appliance's own scripts look for it.
+pub fn configuration(topology: &Topology, chassis: &str, text: &str) -> Result<String, LabError> {
     let wrong = |reason: &str| answer(&format!("the configuration of {chassis}"), reason.to_owned());
-    let text = pair::configuration(chassis, Kind::Appliance).ok_or_else(|| wrong("there is none"))?;
     let socket = format!("[control]\nsocket = \"run/{chassis}.sock\"\n\n");
     let (before, behind) = text.split_once(&socket).ok_or_else(|| wrong("no table [control]"))?;
     let mut text = format!("{before}{behind}");
@@ -190,10 +240,14 @@ fn answer(command: &str, reason: String) -> LabError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::derive;
+    use crate::node::Kind;
+    use crate::pair;
+    use crate::variant::LinkTimers;
 
     #[test]
     fn interfaces_are_called_as_the_kernel_of_a_machine_calls_them() {
-        let topology = topology();
+        let topology = topology(Topology::pair());
         topology.check().expect("sound");
         for chassis in ["east", "west"] {
             let ends: Vec<_> =
@@ -208,7 +262,16 @@ mod tests {
 
     #[test]
     fn a_configuration_names_the_interfaces_and_leaves_the_socket_where_scripts_look_for_it() {
-        let text = configuration(&topology(), "west").expect("there is one");
+        let topology = topology(Topology::pair());
+        let written = pair::configuration("west", Kind::Appliance).expect("there is one");
+        let derived =
+            derive::configuration(&topology, "west", &LinkTimers::new("1s", "3s")).expect("derived");
+        for text in [written, &derived] {
+            is_of_an_appliance(&configuration(&topology, "west", text).expect("there is one"));
+        }
+    }
+
+    fn is_of_an_appliance(text: &str) {
         let table: toml::Table = text.parse().expect("TOML");
         assert!(!table.contains_key("control"));
         let contexts = table["context"].as_array().expect("contexts");

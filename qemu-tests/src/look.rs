@@ -6,7 +6,12 @@ use crate::error::LabError;
 use crate::lab::{Lab, Router};
 use crate::node::{Kind, Node, Program};
 
-/// Five commands that work on this host. The control socket of a machine is inside it.
+/// What shows what a machine's console has said and says.
+pub fn console(lab: &Lab, chassis: &str) -> String {
+    format!("tail -f {}", lab.out.join("nodes").join(chassis).join("console.log").display())
+}
+
+/// Up to five commands that work on this host. The control socket of a machine is inside it.
 pub fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
     let loopback = lab.topology.loopback(false).or_else(|_| lab.topology.loopback(true))?;
     let socket = active.folder().join(format!("run/{}.sock", active.name()));
@@ -33,8 +38,9 @@ pub fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
                 let [_, summary] = asked(router);
                 summary
             }));
-            let console = lab.out.join("nodes").join(active.name()).join("console.log");
-            commands.push(format!("tail -f {}", console.display()));
+            if active.kind() == Kind::Machine {
+                commands.push(console(lab, active.name()));
+            }
         }
     }
     commands.push(ping);

@@ -1,13 +1,19 @@
 //! Chassis as QEMU machines: what cargo has built, the image that is made of it, and what boots it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use image::{Compression, Image, Program, Recipe};
 
+use crate::appliances;
 use crate::error::LabError;
+use crate::node::Kind;
+use crate::scenario::stage::Appliances;
+use crate::topology::Topology;
 use crate::vm::machine::{Boot, Parts};
 use crate::vm::{Factory, accelerator};
+use crate::works::Works;
 
 /// Memory of a chassis in MiB.
 pub const MEMORY_MIB: u32 = 256;
@@ -99,6 +105,42 @@ pub fn factory(built: &Built, out: &Path) -> Result<(Factory, String), LabError>
     let parts = parts(&image, MEMORY_MIB);
     let said = format!("initramfs of {} KiB; {}", image.manifest.initramfs.octets / 1024, parts.choice);
     Ok((Factory::new(parts), said))
+}
+
+/// What the chassis of a lab are made of that are not namespaces.
+#[derive(Default)]
+pub struct Made {
+    /// What starts them.
+    pub factory: Option<Factory>,
+    /// What there is besides for appliances.
+    pub appliances: Option<Appliances>,
+    /// What there is to say about them.
+    pub said: Option<String>,
+}
+
+/// Makes what chassis of a kind are made of, in the lab's folder.
+pub fn made(
+    kind: Kind,
+    built: &Built,
+    topology: &Topology,
+    configurations: &BTreeMap<String, String>,
+    folder: &Path,
+) -> Result<Made, LabError> {
+    match kind {
+        Kind::Namespace => Ok(Made::default()),
+        Kind::Machine => {
+            let (factory, said) = factory(built, &folder.join("image"))?;
+            Ok(Made { factory: Some(factory), appliances: None, said: Some(said) })
+        }
+        Kind::Appliance => {
+            let works = Works::on(&built.target.join("appliance"), built)?;
+            let out = folder.join("appliances");
+            let (factory, appliances) =
+                appliances::pair(&works, built, topology, configurations, &out, &mut |_, _| Ok(()))?;
+            let said = format!("images and disks are in {}; {}", out.display(), works.choice);
+            Ok(Made { factory: Some(factory), appliances: Some(appliances), said: Some(said) })
+        }
+    }
 }
 
 #[cfg(test)]

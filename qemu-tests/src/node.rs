@@ -13,6 +13,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::clock::Time;
+use crate::vm::Machine;
 
 /// What a node is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,6 +245,11 @@ pub trait Node: Send + Sync {
 
     /// By how many nanoseconds the node's `CLOCK_MONOTONIC` is ahead of the host's (negative: behind).
     fn clock_ahead(&self) -> Result<i64, NodeError>;
+
+    /// The machine that it is, where it is one.
+    fn machine(&self) -> Option<&Machine> {
+        None
+    }
 
     /// As [`Node::run`], but an exit code other than zero is an error that carries what the job said.
     fn run_ok(&self, job: &Job, limit: Duration) -> Result<Output, NodeError> {

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use ipnetwork::IpNetwork;
 use serde::Deserialize;
 
+use crate::appliances;
 use crate::error::LabError;
 use crate::node::Kind;
 use crate::routing::Software;
@@ -88,16 +89,21 @@ pub fn parse(text: &str, file: &Path) -> Result<Wanted, LabError> {
     let kind = match raw.chassis.made_of {
         MadeOf::Namespaces => Kind::Namespace,
         MadeOf::Machines => Kind::Machine,
+        MadeOf::Appliances => Kind::Appliance,
     };
-    if kind == Kind::Machine && topology.links.iter().any(|link| link.wire == Wire::Bridge) {
+    if kind != Kind::Namespace && topology.links.iter().any(|link| link.wire == Wire::Bridge) {
         let reason = "a machine's links are cables: silent deaths are for namespaces";
         return Err(place.wrong(
             "chassis.made-of",
-            "machines",
+            if kind == Kind::Machine { "machines" } else { "appliances" },
             reason,
             "leave `wire = \"bridge\"` out of all links",
         ));
     }
+    let topology = match kind {
+        Kind::Namespace | Kind::Machine => topology,
+        Kind::Appliance => place.cards(topology, &raw.link)?,
+    };
     Ok(Wanted { timers: place.timers(&raw.chassis, kind)?, topology, kind, configurations })
 }
 
@@ -130,6 +136,7 @@ enum MadeOf {
     #[default]
     Namespaces,
     Machines,
+    Appliances,
 }
 
 #[derive(Default, Deserialize)]
@@ -266,6 +273,23 @@ impl Place<'_> {
             RawWire::Bridge => Wire::Bridge,
         };
         Ok(Link { a: end("a", &link.a, &link.b)?, b: end("b", &link.b, &link.a)?, wire })
+    }
+
+    /// The kernel of an appliance calls its cards eth0, eth1 and so on, in the order of the links; the SRP link comes first.
+    fn cards(self, mut topology: Topology, links: &[RawLink]) -> Result<Topology, LabError> {
+        let chassis: Vec<String> = topology.chassis().into_iter().map(str::to_owned).collect();
+        let named = links.iter().enumerate().flat_map(|(at, link)| [(at, "a", &link.a), (at, "b", &link.b)]);
+        for (at, side, end) in named {
+            if let Some(name) = end.name.as_ref().filter(|_| chassis.contains(&end.node)) {
+                let reason = "a card of an appliance is called by its kernel: eth0 is the SRP link, then in the order of the links";
+                let key = format!("link[{at}].{side}.name");
+                return Err(self.wrong(&key, name, reason, "leave it out"));
+            }
+        }
+        topology
+            .links
+            .sort_by_key(|link| !(chassis.contains(&link.a.node) && chassis.contains(&link.b.node)));
+        Ok(Topology { name: topology.name.clone(), ..appliances::topology(topology) })
     }
 
     fn watch(self, raw: &RawRouters) -> Result<Watch, LabError> {
@@ -436,6 +460,18 @@ mod tests {
             let text = refused(&PAIR.replacen(right, wrong, 1));
             assert!(text.contains("my.toml") && text.contains("line ") && text.contains(told), "{text}");
         }
+    }
+
+    #[test]
+    fn cards_of_appliances_are_called_by_their_kernel() {
+        let text = include_str!("../labs/pair-appliances.toml");
+        let wanted = parse(text, Path::new("a.toml")).expect("whole");
+        let topology =
+            Topology { name: wanted.topology.name.clone(), ..appliances::topology(Topology::pair()) };
+        assert_eq!((wanted.kind, wanted.topology), (Kind::Appliance, topology));
+        let text =
+            refused(&text.replacen("a = { node = \"east\",", "a = { node = \"east\", name = \"srp\",", 1));
+        assert!(text.contains("link[0].a.name = srp") && text.contains("leave it out"), "{text}");
     }
 
     #[test]

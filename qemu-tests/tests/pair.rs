@@ -21,7 +21,7 @@ fn demonstrate(topology: Topology, machines: Option<&dyn Machines>) {
     let out = tempfile::tempdir().expect("a folder");
     let (lab, settings) = build(topology, out.path(), machines);
     let mut number = 0;
-    let report = scenario::demo(&lab, settings, &mut |_, step| {
+    let report = scenario::demo(&lab, settings, &steps::ALL, &mut |_, step| {
         number += 1;
         print!("{}", report::text::step(number, step));
     })

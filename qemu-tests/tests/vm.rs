@@ -284,6 +284,7 @@ fn a_chassis_comes_up_from_no_power_to_established_sessions() {
         srpctl: programs.srpctl.clone(),
         configurations: configurations.collect(),
         leave_running: false,
+        appliances: None,
     };
     let plan = Plan { topology, out: folder.path().to_owned(), programs };
     let lab = Lab::build(plan, Some(&Factory::new(parts))).unwrap_or_else(|error| panic!("{error}"));

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use lab::appliances;
 use lab::cleanup;
 use lab::error::LabError;
 use lab::folder;
@@ -18,7 +19,7 @@ use lab::node::Kind;
 use lab::pair;
 use lab::report::{self, Report};
 use lab::routing::Software;
-use lab::scenario::{self, stage::Settings};
+use lab::scenario::{self, stage::Settings, steps, upgrade};
 use lab::topology::Topology;
 use lab::variant::{self, LinkTimers};
 
@@ -47,6 +48,9 @@ pub struct Demo {
     /// Chassis as QEMU machines instead of namespaces.
     #[arg(long)]
     vm: bool,
+    /// Chassis as appliances, which start from their own disks: start, upgrade of both to the next release, way back.
+    #[arg(long, conflicts_with = "vm")]
+    upgrade: bool,
     /// What the routers run.
     #[arg(long, value_enum, default_value_t = Software::Frr)]
     routers: Software,
@@ -87,7 +91,8 @@ impl Places {
             let text = variant::fitted(&text, &topology, timers)?;
             configurations.insert(chassis.to_owned(), text);
         }
-        let settings = Settings { srpctl: programs.srpctl.clone(), configurations, leave_running: false };
+        let srpctl = programs.srpctl.clone();
+        let settings = Settings { srpctl, configurations, leave_running: false, appliances: None };
         Ok((Plan { topology, out: out.to_owned(), programs }, settings))
     }
 }
@@ -96,22 +101,25 @@ impl Places {
 pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     interrupt::install();
     cleanup::on_abort();
-    let kind = if arguments.vm { Kind::Machine } else { Kind::Namespace };
-    let places = &arguments.places;
-    let (plan, mut settings) =
-        places.plan(Topology::pair().with_routers(arguments.routers), kind, None, &places.out)?;
-    settings.leave_running = arguments.keep;
-    let _claim = folder::claim(&plan.out)?;
-    let machines = if arguments.vm {
-        let (factory, said) = machines::factory(&Built::of(Path::new("")), &plan.out.join("image"))?;
-        println!("{said}");
-        Some(factory)
-    } else {
-        None
+    let topology = Topology::pair().with_routers(arguments.routers);
+    let (kind, topology, acts) = match (arguments.vm, arguments.upgrade) {
+        (false, false) => (Kind::Namespace, topology, &steps::ALL[..]),
+        (true, _) => (Kind::Machine, topology, &steps::ALL[..]),
+        (false, true) => (Kind::Appliance, appliances::topology(topology), &upgrade::ALL[..]),
     };
-    let lab = Lab::build(plan, machines.as_ref().map(|factory| factory as &dyn Machines))?;
+    let places = &arguments.places;
+    let (plan, mut settings) = places.plan(topology, kind, None, &places.out)?;
+    settings.leave_running = arguments.keep || kind == Kind::Appliance;
+    let _claim = folder::claim(&plan.out)?;
+    let built = Built::of(Path::new(""));
+    let made = machines::made(kind, &built, &plan.topology, &settings.configurations, &plan.out)?;
+    if let Some(said) = made.said {
+        println!("{said}");
+    }
+    settings.appliances = made.appliances;
+    let lab = Lab::build(plan, made.factory.as_ref().map(|factory| factory as &dyn Machines))?;
     let mut number = 0;
-    let report = scenario::demo(&lab, settings, &mut |report, step| {
+    let report = scenario::demo(&lab, settings, acts, &mut |report, step| {
         if number == 0 {
             print!("{}", report::text::header(report));
         }
@@ -120,7 +128,7 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     })?;
     write(&report, &lab.out)?;
     print!("{}", report::text::verdict(&report));
-    println!("report.json, report.svg, a picture per step and all logs are in {}", lab.out.display());
+    println!("report.html, report.json, a picture per step and all logs are in {}", lab.out.display());
     if arguments.keep {
         look_around(&lab, &report)?;
     }
@@ -130,6 +138,8 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
 /// Writes the report in all its forms.
 pub fn write(report: &Report, out: &Path) -> Result<(), LabError> {
     report::json::write(report, &out.join("report.json"))?;
+    let page = out.join("report.html");
+    std::fs::write(&page, report::html::page(report)).map_err(LabError::file("writing", &page))?;
     report::svg::write(report, out)
 }
 
@@ -143,7 +153,7 @@ fn look_around(lab: &Lab, report: &Report) -> Result<(), LabError> {
             reason: "no chassis to look at".to_owned(),
         })?,
     };
-    println!("\nThe lab is up until Ctrl-C. Five commands to look around with, in another terminal as root:");
+    println!("\nThe lab is up until Ctrl-C. To look around, in another terminal as root:");
     for command in look::commands(lab, chassis.as_ref())? {
         println!("  {command}");
     }

@@ -17,7 +17,6 @@ use crate::error::LabError;
 use crate::lab::{Lab, Machines, Plan};
 use crate::machines::{self, Built};
 use crate::namespace::Programs;
-use crate::node::Kind;
 use crate::report::{self, Report};
 use crate::scenario::stage::{Settings, Stage};
 use crate::scenario::{self, catalogue, stage, steps};
@@ -81,27 +80,16 @@ fn bring_up(
     let mut tell =
         |reply: &Reply| talk::say(starter, reply).map_err(LabError::file("telling who started", folder));
     let said = |text: String| Reply::Said(text);
-    let machines = match wanted.kind {
-        Kind::Namespace => None,
-        Kind::Machine => {
-            let (factory, what) = machines::factory(&order.built, &folder.join("image"))?;
-            tell(&said(what))?;
-            Some(factory)
-        }
-        Kind::Appliance => {
-            return Err(LabError::Refused {
-                reason: "a lab from a file has no disks to start appliances from".to_owned(),
-                remedy: "made-of = \"machines\"".to_owned(),
-            });
-        }
-    };
+    let configurations = configurations(wanted)?;
     let topology = wanted.topology.clone();
+    let machines::Made { factory: machines, appliances, said: what } =
+        machines::made(wanted.kind, &order.built, &topology, &configurations, folder)?;
+    if let Some(what) = what {
+        tell(&said(what))?;
+    }
     let plan = Plan { topology, out: folder.to_owned(), programs: order.programs.clone() };
-    let settings = Settings {
-        srpctl: order.programs.srpctl.clone(),
-        configurations: configurations(wanted)?,
-        leave_running: true,
-    };
+    let settings =
+        Settings { srpctl: order.programs.srpctl.clone(), configurations, leave_running: true, appliances };
     let lab = Lab::build(plan, machines.as_ref().map(|factory| factory as &dyn Machines))?;
     tell(&said("nodes, links and routers are there; srpd starts on both chassis".to_owned()))?;
     let mut held = Held { stage: Stage::new(&lab, settings)?, report: scenario::begun(&lab)? };
@@ -112,6 +100,15 @@ fn bring_up(
     tell(&Reply::Begun(Box::new(held.report.clone())))?;
     let passed = step.passed;
     tell(&Reply::Step(1, Box::new(step)))?;
+    let mut ways_in = Vec::new();
+    if let Ok(appliances) = held.stage.appliances() {
+        tell(&said("the chassis learn to know each other by SSH".to_owned()))?;
+        appliances.reach.acquaint(&lab)?;
+        for name in held.stage.names() {
+            ways_in.push(appliances.reach.command(&lab, &name)?);
+            ways_in.push(look::console(&lab, &name));
+        }
+    }
     if !passed {
         return Err(LabError::Refused {
             reason: "the pair did not come up as it should".to_owned(),
@@ -124,6 +121,7 @@ fn bring_up(
         Some(chassis) => look::commands(&lab, chassis.as_ref())?,
         None => Vec::new(),
     };
+    state.commands.extend(ways_in);
     state.write(folder)?;
     tell(&Reply::Done(true))?;
     held.serve(&lab, &listener)
@@ -189,7 +187,10 @@ impl Held<'_> {
                 self.status(&mut tell);
                 Ok(true)
             }
-            Ok(Request::Run(name)) => self.scenario(lab, &name, &mut tell),
+            Ok(Request::Run { scenario, image }) => {
+                self.stage.image = image;
+                self.scenario(lab, &scenario, &mut tell)
+            }
             Err(error) => {
                 Err(LabError::Answer { command: "a command".to_owned(), reason: error.to_string() })
             }

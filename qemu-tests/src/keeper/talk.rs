@@ -19,8 +19,13 @@ const SOCKET: &str = "control.sock";
 pub enum Request {
     /// How the chassis stand.
     Status,
-    /// Run the scenario of this name.
-    Run(String),
+    /// Run the scenario of this name, an upgrade to this file of the host.
+    Run {
+        /// Its name.
+        scenario: String,
+        /// The image, where it is not the lab's own.
+        image: Option<PathBuf>,
+    },
 }
 
 /// What the holder says to it. [`Reply::Done`] and [`Reply::Failed`] are the last words.
@@ -141,10 +146,12 @@ mod tests {
             line
         });
         let mut heard = Vec::new();
-        let passed = ask(&deep, &Request::Run("demo".to_owned()), |reply| heard.push(format!("{reply:?}")));
+        let passed = ask(&deep, &Request::Run { scenario: "demo".to_owned(), image: None }, |reply| {
+            heard.push(format!("{reply:?}"));
+        });
         assert!(!passed.expect("an answer"));
         assert_eq!(heard, ["Said(\"at it\")"]);
-        assert_eq!(holder.join().expect("ends"), "{\"run\":\"demo\"}\n");
+        assert_eq!(holder.join().expect("ends"), "{\"run\":{\"scenario\":\"demo\",\"image\":null}}\n");
     }
 
     #[test]

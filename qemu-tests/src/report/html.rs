@@ -85,7 +85,7 @@ fn one(html: &mut String, number: usize, step: &Step) {
         verdict(step.passed)
     );
     if !step.bands.is_empty() {
-        let (canvas, height) = svg::draw(number, step);
+        let (canvas, height) = svg::draw(step, None);
         html.push_str(&canvas.finish(svg::WIDTH, height));
     }
     html.push_str("<table>\n");

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Lane, LaneKind, Phases, Probe, Report, Step};
 
 /// Lines of a step's timeline at most; a step with more (a chassis that starts) is shortened in the middle.
-const LINES: usize = 40;
+const LINES: usize = 60;
 
 /// What the run is about, before its first step.
 pub fn header(report: &Report) -> String {

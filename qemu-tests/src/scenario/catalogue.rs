@@ -6,7 +6,9 @@ use srp_core::types::ChassisState;
 
 use super::stage::{Stage, View, tell};
 use super::steps::{self, Act};
+use super::{faults, stage, upgrade};
 use crate::error::LabError;
+use crate::node::Kind;
 
 /// A scenario.
 #[derive(Clone, Copy)]
@@ -17,6 +19,8 @@ pub struct Scenario {
     pub says: &'static str,
     /// How the pair must stand.
     pub needs: Standing,
+    /// What the chassis may be made of.
+    pub kinds: &'static [Kind],
     /// Its steps.
     pub acts: &'static [Act],
 }
@@ -38,45 +42,82 @@ const SWITCHOVER: Act = Act { id: steps::PLANNED, run: steps::planned_now };
 const POWER_OFF: Act = Act { id: "power-off", run: steps::power_off };
 const POWER_ON: Act = Act { id: "power-on", run: steps::power_on };
 const CUT: Act = Act { id: "cut-srp-link", run: steps::cut_srp_link };
+const IMPAIR: Act = Act { id: "impaired-srp-link", run: faults::impaired_and_mended };
+const PULL: Act = Act { id: "disk-pulled", run: faults::disk_of_active_pulled };
+const ANY: &[Kind] = &[Kind::Namespace, Kind::Machine, Kind::Appliance];
 const HEAL: Act = Act { id: "heal-srp-link", run: steps::heal_srp_link };
 
 /// All scenarios.
-pub const ALL: [Scenario; 6] = [
+pub const ALL: [Scenario; 10] = [
     Scenario {
         name: steps::PLANNED,
         says: "the Active hands over to the Standby; no probe may be lost",
         needs: Standing::Settled,
+        kinds: ANY,
         acts: &[SWITCHOVER],
     },
     Scenario {
         name: "power-off",
         says: "the Active loses its power; the Standby takes over",
         needs: Standing::Settled,
+        kinds: ANY,
         acts: &[POWER_OFF],
     },
     Scenario {
         name: "power-on",
         says: "the chassis without power comes back, and must not pre-empt",
         needs: Standing::OneOff,
+        kinds: ANY,
         acts: &[POWER_ON],
     },
     Scenario {
         name: "cut-srp-link",
         says: "the link between the chassis is cut; both are Active, routers stay with the former one",
         needs: Standing::Settled,
+        kinds: ANY,
         acts: &[CUT],
     },
     Scenario {
         name: "heal-srp-link",
         says: "the link is mended; one Active again, the right one",
         needs: Standing::BothActive,
+        kinds: ANY,
         acts: &[HEAL],
     },
     Scenario {
         name: "demo",
         says: "all of these in a row, with a switchover there and back first",
         needs: Standing::Settled,
+        kinds: ANY,
         acts: &[SWITCHOVER, SWITCHOVER, POWER_OFF, POWER_ON, CUT, HEAL],
+    },
+    Scenario {
+        name: "impaired-srp-link",
+        says: "the SRP link delays and loses frames for a minute, then it is mended; nobody may take over",
+        needs: Standing::Settled,
+        kinds: &[Kind::Machine, Kind::Appliance],
+        acts: &[IMPAIR],
+    },
+    Scenario {
+        name: "disk-pulled",
+        says: "the disk of the Active goes; it serves on (power-off and power-on bring the disk back)",
+        needs: Standing::Settled,
+        kinds: &[Kind::Appliance],
+        acts: &[PULL],
+    },
+    Scenario {
+        name: "upgrade",
+        says: "the first chassis upgrades both by one command, to the next release or --image; no ping may be lost",
+        needs: Standing::Settled,
+        kinds: &[Kind::Appliance],
+        acts: &[upgrade::UPGRADE],
+    },
+    Scenario {
+        name: "rollback",
+        says: "the first chassis takes both back to what ran before; no ping may be lost",
+        needs: Standing::Settled,
+        kinds: &[Kind::Appliance],
+        acts: &[upgrade::ROLLBACK],
     },
 ];
 
@@ -91,6 +132,11 @@ pub fn find(name: &str) -> Result<&'static Scenario, LabError> {
 impl Scenario {
     /// Says why it cannot be run as the pair stands.
     pub fn check(&self, stage: &Stage<'_>) -> Result<(), LabError> {
+        self.takes(stage.lab.chassis.first().map_or(Kind::Namespace, |node| node.kind()))?;
+        if stage.image.is_some() && self.name != upgrade::UPGRADE.id {
+            let (reason, remedy) = (format!("{} takes no image", self.name), "leave --image out".to_owned());
+            return Err(LabError::Refused { reason, remedy });
+        }
         let views = stage.views()?;
         let off: Vec<&str> =
             stage.lab.chassis.iter().filter(|node| !node.is_on()).map(|node| node.name()).collect();
@@ -101,6 +147,17 @@ impl Scenario {
             seen.push_str(" without power");
         }
         self.fits(standing(&views, off.len()), &seen)
+    }
+
+    fn takes(&self, kind: Kind) -> Result<(), LabError> {
+        if self.kinds.contains(&kind) {
+            return Ok(());
+        }
+        let kinds: Vec<_> = self.kinds.iter().map(|kind| format!("\"{}\"", stage::made_of(*kind))).collect();
+        Err(LabError::Refused {
+            reason: format!("{} cannot be run where chassis are {}", self.name, stage::made_of(kind)),
+            remedy: format!("take a lab with chassis.made-of = {}", kinds.join(" or ")),
+        })
     }
 
     fn fits(&self, now: Standing, seen: &str) -> Result<(), LabError> {
@@ -179,6 +236,17 @@ mod tests {
                 None => assert_eq!(said, None),
             }
         }
+        let said =
+            |name: &str, kind| find(name).expect("is there").takes(kind).err().map(|error| error.to_string());
+        assert_eq!(
+            (said("upgrade", Kind::Appliance), said("impaired-srp-link", Kind::Machine)),
+            (None, None)
+        );
+        let told = said("disk-pulled", Kind::Namespace).expect("refused");
+        assert!(
+            told.contains("chassis are namespaces") && told.contains("made-of = \"appliances\""),
+            "{told}"
+        );
         let error = find("earthquake").err().expect("unknown").to_string();
         assert!(error.contains("planned-switchover, power-off"), "{error}");
     }

@@ -32,12 +32,19 @@ impl Notes {
     /// Notes something that the lab did or saw at `at`.
     pub fn did(&mut self, at: Time, event: &str, detail: impl Into<String>) {
         let (event, detail) = (event.to_owned(), detail.into());
-        self.moments.push(Moment { at, lane: lane(LaneKind::Lab, "lab"), event, detail });
+        self.saw(Moment { at, lane: lane(LaneKind::Lab, "lab"), event, detail });
+    }
+
+    /// Notes what a node did.
+    pub fn saw(&mut self, moment: Moment) {
+        self.moments.push(moment);
     }
 }
 
 /// How things stood before a step.
 pub struct Before {
+    /// Chassis that were at work before the lab asked them anything.
+    at_work: Vec<String>,
     views: BTreeMap<String, View>,
     leanings: BTreeMap<String, Vec<(IpNetwork, Option<String>)>>,
 }
@@ -45,7 +52,9 @@ pub struct Before {
 impl Before {
     /// How things stand now.
     pub fn now(stage: &Stage<'_>) -> Result<Self, LabError> {
-        Ok(Self { views: stage.views()?, leanings: stage.leanings() })
+        let own = stage.lab.chassis.iter().filter(|node| node.kind() == Kind::Appliance && node.is_on());
+        let at_work = own.map(|node| node.name().to_owned()).collect();
+        Ok(Self { at_work, views: stage.views()?, leanings: stage.leanings() })
     }
 }
 
@@ -175,7 +184,9 @@ fn bands(
 ) {
     step.lanes.push(lane(LaneKind::Lab, "lab"));
     for name in stage.names() {
-        let first = before.views.get(&name).map_or_else(|| "off".to_owned(), |view| view.state.to_string());
+        let later = after.get(&name).filter(|_| before.at_work.contains(&name));
+        let first = before.views.get(&name).or(later);
+        let first = first.map_or_else(|| "off".to_owned(), |view| view.state.to_string());
         let mut changes = vec![(window.from, first)];
         changes.extend(states(&name, moments));
         changes.sort_by_key(|(at, _)| *at);
@@ -193,10 +204,14 @@ fn bands(
 
 /// The states that a chassis took, from its journal and from the lab's power switch.
 fn states(chassis: &str, moments: &[Moment]) -> Vec<(Time, String)> {
+    let own = |moment: &Moment| moment.lane == lane(LaneKind::Chassis, chassis);
     let state = |moment: &Moment| match moment.event.as_str() {
         "power-off" if moment.detail == chassis => Some("off".to_owned()),
         "srpd-started" if moment.detail == chassis => Some("Init".to_owned()),
-        STATE_CHANGED if moment.lane == lane(LaneKind::Chassis, chassis) => {
+        "upgrade-reload" if own(moment) => Some(timeline::RESTART.to_owned()),
+        "upgrade-running" if own(moment) => Some("Standby".to_owned()),
+        "upgrade-take-over" => Some(if own(moment) { "Active" } else { "Standby" }.to_owned()),
+        STATE_CHANGED if own(moment) => {
             // "Standby -> Pending-Active: cause"
             let (_, after) = moment.detail.split_once("-> ")?;
             Some(after.split([':', ' ']).next().unwrap_or(after).to_owned())
@@ -227,6 +242,23 @@ fn read(name: &str, outcome: &Outcome, zero: Time) -> Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn states_follow_the_steps_of_an_upgrade() {
+        let moment = |at, name: &str, event: &str| Moment {
+            at: Time(at),
+            lane: lane(LaneKind::Chassis, name),
+            event: format!("upgrade-{event}"),
+            detail: String::new(),
+        };
+        let moments =
+            [moment(1, "west", "reload"), moment(2, "west", "running"), moment(3, "west", "take-over")];
+        let told = |name| states(name, &moments).into_iter().map(|(_, what)| what).collect::<Vec<_>>();
+        assert_eq!(
+            (told("west").join(" "), told("east").join(" ")),
+            ("restart Standby Active".into(), "Standby".into())
+        );
+    }
 
     #[test]
     fn states_follow_the_journal_and_the_power_switch() {

@@ -64,6 +64,22 @@ pub fn impaired_srp_link(
     Ok(measured.judged())
 }
 
+/// The SRP link is bad for a minute, and is mended.
+pub fn impaired_and_mended(stage: &mut Stage<'_>) -> Result<Step, LabError> {
+    let step = impaired_srp_link(stage, Impairment { delay_ms: 100, loss_percent: 5 }, 60_000);
+    let link = stage.lab.topology.srp_link()?;
+    for chassis in &stage.lab.chassis {
+        chassis.run_ok(&Job::new("tc", ["qdisc", "del", "dev", link, "root"]), LIMIT)?;
+    }
+    step
+}
+
+/// The disk of the chassis that is Active goes.
+pub fn disk_of_active_pulled(stage: &mut Stage<'_>) -> Result<Step, LabError> {
+    let machine = stage.machine(&active(stage)?)?;
+    disk_pulled(stage, machine)
+}
+
 /// How many frames the scheduler of `link` has dropped since it was set.
 fn dropped(node: &dyn Node, link: &str) -> Result<u64, LabError> {
     let job = Job::new("tc", ["-s", "-j", "qdisc", "show", "dev", link, "root"]);

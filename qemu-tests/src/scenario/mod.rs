@@ -8,6 +8,7 @@
 //! - [`steps`]: the steps themselves
 //! - [`faults`]: steps for machines alone: a bad SRP link, a disk that goes
 //! - [`judge`]: what must hold after a step
+//! - [`upgrade`]: upgrade and way back of two appliances
 //! - [`phases`]: how the time of an unplanned takeover was spent
 
 pub mod catalogue;
@@ -18,6 +19,7 @@ pub mod measure;
 pub mod phases;
 pub mod stage;
 pub mod steps;
+pub mod upgrade;
 
 use crate::clock::Time;
 use crate::error::LabError;
@@ -27,17 +29,18 @@ use crate::report::{FORMAT, Host, Report, Step};
 use crate::timeline;
 use stage::{Settings, Stage};
 
-/// Runs all steps on `lab` and returns the report; `shown` sees each finished step, and the report so far.
+/// Runs `acts` on `lab`, the first of which starts the pair, and returns the report; `shown` sees each finished step, and the report so far.
 /// A step that fails ends the run: what follows would start from an unknown state.
 pub fn demo(
     lab: &Lab,
     settings: Settings,
+    acts: &[steps::Act],
     shown: &mut dyn FnMut(&Report, &Step),
 ) -> Result<Report, LabError> {
     let mut report = begun(lab)?;
     let leave_running = settings.leave_running;
     let mut stage = Stage::new(lab, settings)?;
-    for act in steps::ALL {
+    for act in acts {
         let done = act.taken(&mut stage)?;
         report.timers = stage.timers;
         shown(&report, &done);

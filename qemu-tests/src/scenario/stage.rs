@@ -16,9 +16,11 @@ use crate::node::{Kind, Node};
 use crate::observe::Observer;
 use crate::pair::{Keys, Srpd};
 use crate::probe;
+use crate::reach::Reach;
 use crate::report::{Preference, Timers};
 use crate::timeline;
 use crate::topology::Watch;
+use crate::vm::Machine;
 use crate::wait::{self, Seen};
 
 /// How long anything may take that a working pair does within seconds.
@@ -37,6 +39,17 @@ pub struct Settings {
     pub configurations: BTreeMap<String, String>,
     /// The daemons run on after the last step, for somebody who wants to look around.
     pub leave_running: bool,
+    /// What there is besides where chassis are appliances.
+    pub appliances: Option<Appliances>,
+}
+
+/// What a lab has for its appliances.
+#[derive(Clone, Debug)]
+pub struct Appliances {
+    /// The way in.
+    pub reach: Reach,
+    /// An image on the first chassis' `/flash` to upgrade to, as a path there.
+    pub next: String,
 }
 
 /// A chassis as it says it is.
@@ -60,6 +73,8 @@ pub struct Stage<'a> {
     pub observer: Observer,
     /// Timers, once a chassis told them.
     pub timers: Option<Timers>,
+    /// A file of this host to upgrade to, instead of the image that lies on the first chassis.
+    pub image: Option<PathBuf>,
     settings: Settings,
     keys: Keys,
     srpd: BTreeMap<String, Srpd<'a>>,
@@ -74,7 +89,15 @@ impl<'a> Stage<'a> {
             return Err(LabError::Topology { topology: lab.topology.name.clone(), reason });
         }
         let keys = Keys::make(&settings.srpctl, &lab.out.join("keys"), &names)?;
-        Ok(Self { lab, observer: Observer::start(lab)?, timers: None, settings, keys, srpd: BTreeMap::new() })
+        Ok(Self {
+            lab,
+            observer: Observer::start(lab)?,
+            timers: None,
+            image: None,
+            settings,
+            keys,
+            srpd: BTreeMap::new(),
+        })
     }
 
     /// Names of both chassis, in the topology's order.
@@ -130,6 +153,22 @@ impl<'a> Stage<'a> {
         let srpd = Srpd::start(killed.node(), configuration, &self.keys, &self.peer_of(chassis))?;
         self.srpd.insert(chassis.to_owned(), srpd);
         Ok(())
+    }
+
+    /// What there is for appliances.
+    pub fn appliances(&self) -> Result<&Appliances, LabError> {
+        self.settings.appliances.as_ref().ok_or_else(|| LabError::Refused {
+            reason: format!("the chassis of this lab are {}", kind(self.lab)),
+            remedy: "this takes `made-of = \"appliances\"`".to_owned(),
+        })
+    }
+
+    /// A chassis that is a machine.
+    pub fn machine(&self, chassis: &str) -> Result<&'a Machine, LabError> {
+        self.lab.chassis(chassis)?.machine().ok_or_else(|| LabError::Refused {
+            reason: format!("{chassis} is no machine"),
+            remedy: "this takes `made-of = \"machines\"` or \"appliances\"".to_owned(),
+        })
     }
 
     /// `srpd` of a chassis.
@@ -363,10 +402,15 @@ impl<'a> Stage<'a> {
 
 /// What the chassis of a lab are made of, for the report.
 pub fn kind(lab: &Lab) -> &'static str {
-    match lab.chassis.first().map(|node| node.kind()) {
-        Some(Kind::Machine) => "machines",
-        Some(Kind::Appliance) => "appliances",
-        Some(Kind::Namespace) | None => "namespaces",
+    made_of(lab.chassis.first().map_or(Kind::Namespace, |node| node.kind()))
+}
+
+/// What chassis of a kind are called together.
+pub fn made_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Namespace => "namespaces",
+        Kind::Machine => "machines",
+        Kind::Appliance => "appliances",
     }
 }
 

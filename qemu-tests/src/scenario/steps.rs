@@ -46,10 +46,11 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let [first, second] = stage.names();
     let before = Before::now(stage)?;
     let mut notes = Notes::default();
+    let of_themselves = stage.lab.chassis(&first)?.kind() == Kind::Appliance;
     let zero = Time::now();
     for chassis in [&first, &second] {
         stage.start(chassis)?;
-        notes.did(Time::now(), "srpd-started", chassis.clone());
+        notes.did(Time::now(), if of_themselves { "reached" } else { "srpd-started" }, chassis.clone());
     }
     let info = stage.srpd(&first)?.answers()?;
     stage.srpd(&second)?.answers()?;
@@ -73,7 +74,8 @@ pub fn start(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     }
     let mut measured = collect(stage, &before, zero, notes, &Record::default())?;
     "start".clone_into(&mut measured.step.id);
-    "srpd is started on both".clone_into(&mut measured.step.zero);
+    let zero_is = if of_themselves { "both have started" } else { "srpd is started on both" };
+    zero_is.clone_into(&mut measured.step.zero);
     measured.step.title = format!("start of both chassis: {active} becomes Active, {standby} Standby");
     measured.serves(stage, &active);
     Ok(measured.judged())

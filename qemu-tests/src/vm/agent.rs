@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -89,7 +89,7 @@ impl Agent {
                 Request::Signal { process, number } => self.signal(process, number).map(plain),
                 Request::PutFile { path, mode } => self.put_file(&path, mode, &body).map(plain),
                 Request::GetFile { path } => fs::read(self.folder.join(path)).map(|file| (Reply::File, file)),
-                Request::Clock => Ok(plain(Reply::Clock { nanos: Time::now().0 })),
+                Request::Clock => Ok(plain(Reply::Clock { nanos: Time::now().0, wall_us: wall_us() })),
                 Request::PowerOff => power_off().map(plain),
             };
             let (reply, body) = answer.unwrap_or_else(|error| plain(failed(&error)));
@@ -237,6 +237,11 @@ fn pid(process: u32) -> Pid {
 
 fn lock(port: &Mutex<File>) -> MutexGuard<'_, File> {
     port.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wall_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

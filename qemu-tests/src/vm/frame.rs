@@ -107,6 +107,8 @@ pub enum Reply {
     Clock {
         /// Nanoseconds since the machine's start.
         nanos: u64,
+        /// Microseconds since 1970.
+        wall_us: u64,
     },
     /// It could not be done.
     Failed {

@@ -377,6 +377,10 @@ impl Node for Machine {
         self.running().is_some()
     }
 
+    fn machine(&self) -> Option<&Machine> {
+        Some(self)
+    }
+
     fn clock_ahead(&self) -> Result<i64, NodeError> {
         let doing = "read its clock";
         let mut best = None;
@@ -384,7 +388,7 @@ impl Node for Machine {
             let before = Time::now();
             let (reply, _) = self.ask(doing, &Request::Clock, &[], ANSWER_LIMIT)?;
             let after = Time::now();
-            let Reply::Clock { nanos } = reply else { return Err(self.misfit(doing, &reply)) };
+            let Reply::Clock { nanos, .. } = reply else { return Err(self.misfit(doing, &reply)) };
             let took = after.0 - before.0;
             let middle = before.0 + took / 2;
             if best.is_none_or(|(quickest, _)| took < quickest) {
@@ -396,6 +400,17 @@ impl Node for Machine {
 }
 
 impl Machine {
+    /// By how many microseconds its wall clock (since 1970) is ahead of the host's `CLOCK_MONOTONIC`. A machine sets it anew, to a
+    /// second, when it starts.
+    pub fn wall_ahead(&self) -> Result<i64, NodeError> {
+        let doing = "read its wall clock";
+        let before = Time::now();
+        let (reply, _) = self.ask(doing, &Request::Clock, &[], ANSWER_LIMIT)?;
+        let Reply::Clock { wall_us, .. } = reply else { return Err(self.misfit(doing, &reply)) };
+        let middle_us = (before.0 + (Time::now().0 - before.0) / 2) / 1000;
+        Ok(wall_us.cast_signed() - middle_us.cast_signed())
+    }
+
     /// Notes that the agent has spoken; a machine whose agent does not is switched off.
     fn waited(&self, spoken: Result<(), NodeError>) -> Result<(), NodeError> {
         match spoken {

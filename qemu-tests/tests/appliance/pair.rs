@@ -5,19 +5,20 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use lab::appliances::{self, Disks};
+use lab::appliances;
 use lab::error::LabError;
 use lab::lab::{Lab, Plan};
-use lab::machines::{MEMORY_MIB, PROGRAMS};
 use lab::namespace::Programs;
-use lab::node::{Job, Node};
+use lab::node::{Job, Kind, Node};
+use lab::pair;
 use lab::report::{self, Step};
 use lab::scenario::stage::{Settings, Stage};
 use lab::scenario::{faults, steps};
+use lab::topology::Topology;
 use lab::vm::{Factory, Machine};
 use serde_json::Value;
 
-use crate::prepared::{Prepared, done, release};
+use crate::prepared::{Prepared, done};
 
 const LIMIT: Duration = Duration::from_mins(2);
 /// A VLAN on the card of the SRP link.
@@ -31,33 +32,26 @@ pub struct Site {
 }
 
 impl Site {
-    fn start(out: &Path) -> Self {
+    pub fn start(out: &Path) -> Self {
         Self::start_with(out, &mut |_, _| Ok(()))
     }
 
     /// `prepare` as of [`Disks::make`].
     pub fn start_with(out: &Path, prepare: &mut dyn FnMut(&str, &Path) -> Result<(), LabError>) -> Self {
         let prepared = Prepared::get();
-        let image = out.join("srp.bin");
-        release(&prepared.parts, &prepared.key, "test", &image);
-        let topology = appliances::topology();
-        let [srpd, srpctl, agent] = done(prepared.built.programs(PROGRAMS)).map(|program| program.file);
-        let disks = Disks {
-            topology: &topology,
-            image: &image,
-            loader: &prepared.loader,
-            srpctl: &srpctl,
-            lab: &agent,
-            out: &out.join("disks"),
-        };
-        let disks = done(disks.make(prepare));
-        let factory = Factory::of_disks(disks, prepared.choice, MEMORY_MIB);
+        let topology = appliances::topology(Topology::pair());
+        let configurations = ["east", "west"]
+            .map(|name| {
+                (name.to_owned(), pair::configuration(name, Kind::Appliance).expect("it is built in"))
+            })
+            .map(|(name, text)| (name, text.to_owned()))
+            .into();
+        let (works, built) = (&prepared.works, &prepared.built);
+        let (factory, appliances) =
+            done(appliances::pair(works, built, &topology, &configurations, out, prepare));
+        let [srpd, srpctl] = done(built.programs(["srpd", "srpctl"])).map(|program| program.file);
         let programs = Programs { srpd, srpctl: srpctl.clone(), lab: env!("CARGO_BIN_EXE_lab").into() };
-        let settings = Settings {
-            srpctl,
-            configurations: ["east", "west"].map(|name| (name.to_owned(), String::new())).into(),
-            leave_running: true,
-        };
+        let settings = Settings { srpctl, configurations, leave_running: true, appliances: Some(appliances) };
         let plan = Plan { topology, out: out.to_owned(), programs };
         let lab = done(Lab::build(plan, Some(&factory)));
         Self { lab, settings, factory }

@@ -51,7 +51,8 @@ pub fn build(topology: Topology, out: &Path, machines: Option<&dyn Machines>) ->
             (name.to_owned(), variant::fitted(text, &topology, None).expect("fits"))
         })
         .collect();
-    let settings = Settings { srpctl: programs.srpctl.clone(), configurations, leave_running: false };
+    let srpctl = programs.srpctl.clone();
+    let settings = Settings { srpctl, configurations, leave_running: false, appliances: None };
     let plan = Plan { topology, out: out.to_owned(), programs };
     (Lab::build(plan, machines).expect("the lab comes up"), settings)
 }

@@ -26,7 +26,7 @@ pub fn picture(report: &Report) -> Option<String> {
     }
     let mut canvas = Canvas::default();
     let title = style(12.0, INK, true, Anchor::Start);
-    canvas.text(LOST.0, 20.0, "lost probes, there and back (one each millisecond)", title);
+    canvas.text(LOST.0, 20.0, "lost probes, there and back", title);
     canvas.text(GAP.0, 20.0, "longest time without an answer, ms", title);
     let mut y = HEAD;
     for (index, step) in groups {

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use super::{Band, Event, Lane, LaneKind, Report, Step};
 use crate::error::LabError;
+use crate::timeline::{ANSWERED, RESTART};
 use canvas::{Anchor, Canvas, Style};
 use scale::Scale;
 
@@ -24,7 +25,7 @@ const BAND: f64 = 20.0;
 /// Markers closer than this share a label.
 const CLUSTER: f64 = 26.0;
 /// Events in the list at most.
-const LISTED: usize = 30;
+const LISTED: usize = 60;
 const INK: &str = "#111827";
 const GREY: &str = "#6b7280";
 const RED: &str = "#dc2626";
@@ -40,7 +41,7 @@ pub fn write(report: &Report, folder: &Path) -> Result<(), LabError> {
     let mut all = Canvas::default();
     let mut down = 0.0;
     for (number, step) in report.steps.iter().enumerate().filter(|(_, step)| !step.bands.is_empty()) {
-        let (picture, height) = draw(number + 1, step);
+        let (picture, height) = draw(step, Some(number + 1));
         let path = folder.join(format!("{}-{}.svg", number + 1, step.id));
         std::fs::write(&path, picture.finish(WIDTH, height)).map_err(LabError::file("writing", &path))?;
         all.place(&picture, down);
@@ -50,15 +51,18 @@ pub fn write(report: &Report, folder: &Path) -> Result<(), LabError> {
     std::fs::write(&path, all.finish(WIDTH, down.max(1.0))).map_err(LabError::file("writing", &path))
 }
 
-/// One step and the height of its picture.
-pub fn draw(number: usize, step: &Step) -> (Canvas, f64) {
+/// One step and the height of its picture, with a title where it has a number.
+pub fn draw(step: &Step, number: Option<usize>) -> (Canvas, f64) {
     let mut canvas = Canvas::default();
     let scale = focus(step);
     let lanes: Vec<&Lane> = step.lanes.iter().filter(|lane| lane.kind != LaneKind::Lab).collect();
-    let verdict = if step.passed { ("PASS", "#15803d") } else { ("FAIL", RED) };
-    canvas.text(14.0, 30.0, &format!("{number}. {}", step.title), style(17.0, INK, true, Anchor::Start));
-    canvas.text(WIDTH - 14.0, 30.0, verdict.0, style(17.0, verdict.1, true, Anchor::End));
-    let top = 62.0;
+    let mut top = 32.0;
+    if let Some(number) = number {
+        let verdict = if step.passed { ("PASS", "#15803d") } else { ("FAIL", RED) };
+        canvas.text(14.0, 30.0, &format!("{number}. {}", step.title), style(17.0, INK, true, Anchor::Start));
+        canvas.text(WIDTH - 14.0, 30.0, verdict.0, style(17.0, verdict.1, true, Anchor::End));
+        top += 30.0;
+    }
     #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
     let bottom = top + ROW * lanes.len() as f64;
     axis(&mut canvas, scale, step, top, bottom);
@@ -68,7 +72,7 @@ pub fn draw(number: usize, step: &Step) -> (Canvas, f64) {
         row(&mut canvas, scale, step, lane, &listed, y);
         y += ROW;
     }
-    y = spent(&mut canvas, scale, step, bottom + 26.0);
+    y = spent(&mut canvas, scale, step, bottom + 32.0);
     y = legend(&mut canvas, step, y);
     let height = list(&mut canvas, &listed, step.events.len(), y);
     (canvas, height)
@@ -161,7 +165,8 @@ fn paint(step: &Step, band: &Band) -> (&'static str, &'static str) {
     };
     match (band.lane.kind, band.what.as_str()) {
         (_, "lost") => (RED, "#ffffff"),
-        (_, "off") => ("url(#off)", INK),
+        (_, "off" | RESTART) => ("url(#off)", INK),
+        (LaneKind::Probe, ANSWERED) => ("#0d9488", "#ffffff"),
         (_, "none" | "mixed" | "Init") => ("#d1d5db", INK),
         (LaneKind::Chassis, "Active") => (colours(&band.lane.name).0, "#ffffff"),
         (LaneKind::Chassis, "Standby") => (colours(&band.lane.name).1, INK),
@@ -251,7 +256,16 @@ fn legend(canvas: &mut Canvas, step: &Step, y: f64) -> f64 {
         entry(format!("{0} Active, preferred, answering", lane.name), strong);
         entry(format!("{} Standby", lane.name), pale);
     }
-    entry("Pending".to_owned(), "#a78bfa");
+    let shown = |what: &str| step.bands.iter().any(|band| band.what == what);
+    if step.bands.iter().any(|band| band.what.starts_with("Pending")) {
+        entry("Pending".to_owned(), "#a78bfa");
+    }
+    if shown("off") || shown(RESTART) {
+        entry("off, or on its way up".to_owned(), "url(#off)");
+    }
+    if shown(ANSWERED) {
+        entry("answered by a kernel".to_owned(), "#0d9488");
+    }
     entry("probe lost".to_owned(), RED);
     y + 14.0
 }
@@ -354,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_step_is_drawn_with_its_rows_losses_and_parts() {
-        let (canvas, height) = draw(3, &step());
+        let (canvas, height) = draw(&step(), Some(3));
         let text = canvas.finish(WIDTH, height);
         for part in
             ["3. power cut of east", "240 of 1000 lost", "detection 150.0 ms", "a &lt; b", RED, "url(#off)"]
