@@ -62,8 +62,9 @@ pub fn upgrade(stage: &mut Stage<'_>) -> Result<Step, LabError> {
 /// The first chassis takes both back to what ran before its upgrade.
 pub fn rollback(stage: &mut Stage<'_>) -> Result<Step, LabError> {
     let [first, _] = stage.names();
-    let title = format!("{first} takes both chassis back to what ran before");
-    walk(stage, "rollback", &title, &["upgrade", "rollback"])
+    let title =
+        format!("{first} takes both chassis back to what ran before, and service comes back to where it was");
+    walk(stage, "rollback", &title, &["upgrade", "rollback", "--switch-back"])
 }
 
 /// Brings an image and its signature from the host onto a chassis; its path there.
