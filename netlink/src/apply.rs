@@ -234,12 +234,8 @@ impl Hands {
     }
 }
 
-/// The request for a dump of the main table of one family.
-pub(crate) fn main_table_request(v6: bool) -> RouteNetlinkMessage {
-    table_request(TableId::MAIN, v6)
-}
-
-fn table_request(table: TableId, v6: bool) -> RouteNetlinkMessage {
+/// The request for a dump of a table of one family.
+pub(crate) fn table_request(table: TableId, v6: bool) -> RouteNetlinkMessage {
     let mut request = routes_request(v6);
     request.attributes.push(RouteAttribute::Table(table.get()));
     RouteNetlinkMessage::GetRoute(request)

@@ -11,7 +11,7 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressProtocol, AddressScope,
 };
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{InfoData, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteNextHop, RouteNextHopFlags,
     RouteProtocol, RouteScope, RouteType, RouteVia,
@@ -366,9 +366,11 @@ pub(crate) fn found_link(message: &LinkMessage) -> Option<Link> {
     if message.header.interface_family != AddressFamily::Unspec {
         return None;
     }
-    let (mut name, mut mac) = (None, None);
+    let (mut name, mut mac, mut master, mut vrf_table) = (None, None, None, None);
     for attribute in &message.attributes {
         match attribute {
+            LinkAttribute::Controller(index) => master = LinkIndex::new(*index),
+            LinkAttribute::LinkInfo(info) => vrf_table = found_vrf_table(info),
             LinkAttribute::IfName(text) => name = text.parse().ok(),
             LinkAttribute::Address(octets) => mac = <[u8; 6]>::try_from(octets.as_slice()).ok(),
             _ => {}
@@ -380,7 +382,19 @@ pub(crate) fn found_link(message: &LinkMessage) -> Option<Link> {
         mac: mac.filter(|octets| *octets != [0; 6]).map(Mac),
         admin_up: message.header.flags.contains(LinkFlags::Up),
         carrier: message.header.flags.contains(LinkFlags::LowerUp),
+        master,
+        vrf_table,
         addresses: std::collections::BTreeSet::new(),
+    })
+}
+
+fn found_vrf_table(info: &[LinkInfo]) -> Option<TableId> {
+    info.iter().find_map(|info| match info {
+        LinkInfo::Data(InfoData::Vrf(data)) => data.iter().find_map(|data| match data {
+            InfoVrf::TableId(table) => TableId::new(*table),
+            _ => None,
+        }),
+        _ => None,
     })
 }
 

@@ -6,11 +6,12 @@ use std::vec::IntoIter;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
-use crate::apply::{Hands, main_table_request};
+use crate::apply::{Hands, table_request};
 use crate::compare::{Findings, Reading, Reads};
 use crate::kernel::RequestError;
 use crate::ledger::Book;
 use crate::lookup::Question;
+use crate::names::TableId;
 use crate::plan::Op;
 use crate::report::{CompareCause, KernelEvent, Report};
 use crate::socket::{Dump, DumpSocket, DumpStep};
@@ -34,6 +35,8 @@ enum Task {
     SetSrp(Section),
     /// Changes of learned routes still to make.
     Learned(IntoIter<RouteChange>),
+    /// The learned routes of one table, into another.
+    MoveLearned(TableId, TableId),
     Sweep,
     RemoveAll,
     /// Deletions still to make, of a sweep or of a removal.
@@ -86,6 +89,10 @@ impl Job {
         Self::new(Task::Learned(changes.into_iter()), Some(answer), taken)
     }
 
+    pub(crate) fn move_learned(from: TableId, to: TableId, answer: Answer, taken: Instant) -> Self {
+        Self::new(Task::MoveLearned(from, to), Some(answer), taken)
+    }
+
     pub(crate) fn sweep(answer: Answer, taken: Instant) -> Self {
         Self::new(Task::Sweep, Some(answer), taken)
     }
@@ -118,6 +125,10 @@ impl Job {
             Task::Learned(mut changes) => {
                 worker.change_learned(changes.by_ref().take(SLICE), &mut errand.report);
                 if changes.len() == 0 { errand.finish() } else { errand.again(Task::Learned(changes)) }
+            }
+            Task::MoveLearned(from, to) => {
+                let changes = worker.ledger.learned.moving(from, to);
+                errand.again(Task::Learned(changes.into_iter()))
             }
             Task::Sweep => {
                 worker.ledger.learned.sweep();
@@ -182,14 +193,15 @@ impl Job {
     }
 }
 
-/// Shows the next part of the main table to the search; `None` once it has seen everything.
+/// Shows the next part of the table to the search; `None` once it has seen everything.
 fn look(
     worker: &mut Worker,
     search: &mut Search,
     dump: Option<(Dump, bool)>,
 ) -> io::Result<Option<(Dump, bool)>> {
     let Hands { reader, mark, .. } = &mut worker.hands;
-    let ask = |reader: &mut DumpSocket, v6| Ok(Some((reader.start(main_table_request(v6))?, v6)));
+    let table = search.table();
+    let ask = |reader: &mut DumpSocket, v6| Ok(Some((reader.start(table_request(table, v6))?, v6)));
     let Some((mut dump, v6)) = dump else { return ask(reader, false) };
     match reader.next(&mut dump)? {
         DumpStep::Some(messages) => {

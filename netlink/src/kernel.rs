@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::left_over::LeftOver;
 use crate::links::{Links, SharedLinks};
 use crate::lookup::ADDRESSES;
-use crate::names::{LinkName, Mac};
+use crate::names::{LinkName, Mac, TableId};
 use crate::report::{KernelEvent, Report};
 use crate::settings::{Settings, SettingsError};
 use crate::types::{RouteChange, Section};
@@ -94,6 +94,11 @@ impl Kernel {
         self.ask(|answer| Request::UpdateLearned(changes, answer)).await
     }
 
+    /// Brings the learned routes of one table into another, as when a VRF is made again with another table.
+    pub async fn move_learned(&self, from: TableId, to: TableId) -> Result<Report, RequestError> {
+        self.ask(|answer| Request::MoveLearned(from, to, answer)).await
+    }
+
     /// Removes learned routes of an earlier life that nobody has set again: call it when BGP has converged
     /// (End-of-RIB from all peers, or the restart timer).
     pub async fn sweep_learned(&self) -> Result<Report, RequestError> {
@@ -111,15 +116,19 @@ impl Kernel {
         self.ask(Request::Compare).await
     }
 
-    /// How each address is reached by the routes of others in the main table, in the order of the question.
+    /// How each address is reached by the routes of others in the main table, or in that of a VRF; in the order of the question.
     ///
     /// From then on [`KernelEvent::RoutesChanged`] tells when an answer may have changed by a route; that a link or an
     /// address did is told by their own events.
-    pub async fn ways(&self, addresses: &[IpAddr]) -> Result<Vec<Result<Way, NoWay>>, RequestError> {
+    pub async fn ways(
+        &self,
+        vrf: Option<&LinkName>,
+        addresses: &[IpAddr],
+    ) -> Result<Vec<Result<Way, NoWay>>, RequestError> {
         let mut ways = Vec::with_capacity(addresses.len());
         for addresses in addresses.chunks(ADDRESSES) {
             let (answer, answered) = oneshot::channel();
-            self.requests.send(Request::Ways(addresses.to_vec(), answer))?;
+            self.requests.send(Request::Ways(vrf.cloned(), addresses.to_vec(), answer))?;
             ways.extend(answered.await.unwrap_or(Err(RequestError::Stopped))?);
         }
         Ok(ways)

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::links::Links;
+use crate::names::TableId;
 use crate::plan::{self, Held, HeldTarget, Op, Plan, RouteKey};
-use crate::types::{RouteChange, RouteTarget};
+use crate::types::{Route, RouteChange, RouteTarget};
 
 /// All learned routes.
 #[derive(Debug)]
@@ -57,6 +58,17 @@ impl LearnedBook {
     }
 
     /// Wants nothing any more, and keeps nothing of an earlier life.
+    /// What brings the wanted routes of one table into another.
+    pub(crate) fn moving(&self, from: TableId, to: TableId) -> Vec<RouteChange> {
+        let wanted = self.routes.iter().filter(|(key, _)| key.table == from);
+        let wanted = wanted.filter_map(|(key, entry)| Some((key.prefix, entry.want.clone()?)));
+        let moved = wanted.flat_map(|(prefix, target)| {
+            let there = Route::new(to, prefix, target).ok().map(RouteChange::Set);
+            [Some(RouteChange::Remove { table: from, prefix }), there]
+        });
+        moved.flatten().collect()
+    }
+
     pub(crate) fn want_nothing(&mut self) {
         self.swept = true;
         self.wanted = 0;
@@ -204,8 +216,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::names::TableId;
-    use crate::types::{NextHop, Route};
+    use crate::types::NextHop;
 
     const METRIC: u32 = 83;
 
@@ -270,6 +281,22 @@ mod tests {
         let (_, plan) = read(&[(1, 1), (1, 1), (1, 9), (2, 1), (3, 1), (4, 1)], true);
         let delete = || Op::DeleteRoute(key(1));
         assert_eq!(plan.ops, [delete(), delete(), delete(), Op::AddRoute(key(1), target(1))]);
+    }
+
+    #[test]
+    fn routes_of_a_table_move_whole_and_those_of_others_stay() {
+        let (book, _) = read(&[(1, 1), (2, 1), (3, 1), (4, 1)], true);
+        let to = TableId::new(1001).unwrap();
+        let moved = book.moving(TableId::MAIN, to);
+        assert_eq!(moved.len(), 8);
+        assert_eq!(
+            moved[..2],
+            [
+                RouteChange::Remove { table: TableId::MAIN, prefix: key(1).prefix },
+                RouteChange::Set(Route::new(to, key(1).prefix, target(1)).unwrap())
+            ]
+        );
+        assert_eq!(book.moving(to, TableId::MAIN), []);
     }
 
     #[test]

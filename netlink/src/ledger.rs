@@ -164,7 +164,7 @@ impl Ledger {
 fn book_of_object(object: &Object, learned_metric: u32) -> Book {
     match object {
         Object::Route { metric, .. } if *metric == learned_metric => Book::Learned,
-        Object::Route { .. } | Object::Address { .. } => Book::Srp,
+        Object::Route { .. } | Object::RouteOfVrf { .. } | Object::Address { .. } => Book::Srp,
     }
 }
 

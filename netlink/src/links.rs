@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::names::{LinkIndex, LinkName, Mac};
+use crate::names::{LinkIndex, LinkName, Mac, TableId};
 
 /// One link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub struct Link {
     pub admin_up: bool,
     /// Has carrier (`IFF_LOWER_UP`).
     pub carrier: bool,
+    /// The link that it belongs to (`IFLA_MASTER`): a VRF, a bridge, a bond.
+    pub master: Option<LinkIndex>,
+    /// It is a VRF, and this is its routing table (`IFLA_VRF_TABLE`).
+    pub vrf_table: Option<TableId>,
     /// The addresses on it, ours among them.
     pub addresses: BTreeSet<LinkAddress>,
 }
@@ -61,6 +65,20 @@ impl Links {
     /// The link with that name.
     pub fn by_name(&self, name: &LinkName) -> Option<&Link> {
         self.iter().find(|link| link.name == *name)
+    }
+
+    /// The VRF that packets of the link are in: itself, or the link that it belongs to. `None` for the main one.
+    pub fn vrf_of(&self, link: &Link) -> Option<&Link> {
+        if link.vrf_table.is_some() {
+            return self.by_index(link.index);
+        }
+        self.by_index(link.master?).filter(|master| master.vrf_table.is_some())
+    }
+
+    /// Index and routing table of the VRF with that name; `None` where there is no such link or it is none.
+    pub fn vrf(&self, name: &LinkName) -> Option<(LinkIndex, TableId)> {
+        let link = self.by_name(name)?;
+        Some((link.index, link.vrf_table?))
     }
 
     /// The link that holds the address.

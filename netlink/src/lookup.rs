@@ -1,7 +1,7 @@
 //! The worker's answers to "how is this address reached", and its watch over them.
 //!
 //! The kernel answers a question in microseconds, so questions, which are short ([`ADDRESSES`]), are answered at once. Only
-//! where a route of ours hides what others say, the main table is read, as work in slices like any other ([`crate::job`]).
+//! where a route of ours hides what others say, the table is read, as work in slices like any other ([`crate::job`]).
 //!
 //! What was asked about is watched by a socket of its own, opened with the first question: its filter lets only routes of
 //! others pass, and nobody pays for a full table of ours. One change is told, then nothing is watched until the owner asks
@@ -16,9 +16,10 @@ use tokio::sync::oneshot;
 
 use crate::job::Job;
 use crate::kernel::RequestError;
+use crate::names::LinkName;
 use crate::report::KernelEvent;
 use crate::socket::{EventSocket, Heard};
-use crate::way::{self, NoWay, Search, Verdict, Way};
+use crate::way::{self, NoWay, Search, Verdict, Way, Where};
 use crate::worker::Worker;
 
 /// Addresses to one question, so that nothing more urgent waits for long.
@@ -67,9 +68,10 @@ impl Watch {
     }
 }
 
-/// A question whose answer waits for a reading of the main table.
+/// A question whose answer waits for a reading of the table.
 pub(crate) struct Question {
     addresses: Vec<IpAddr>,
+    at: Where,
     ways: Vec<Result<Way, NoWay>>,
     answer: WaysAnswer,
 }
@@ -95,17 +97,23 @@ impl Question {
 
 impl Worker {
     /// Answers a question, and watches over the answer from now on.
-    pub(crate) fn find_ways(&mut self, addresses: Vec<IpAddr>, answer: WaysAnswer) {
+    pub(crate) fn find_ways(&mut self, vrf: Option<&LinkName>, addresses: Vec<IpAddr>, answer: WaysAnswer) {
         // The watch begins before the look: what changes in between is heard of.
         let begun = self.watch_routes();
         self.watch.add(&addresses);
-        let mut question = Question { addresses, ways: Vec::new(), answer };
+        let vrf_of = |name| self.links.vrf(name).map(|(index, table)| Where { table, vrf: Some(index) });
+        let Some(at) = vrf.map_or(Some(Where::MAIN), vrf_of) else {
+            // Whoever asked may have gone.
+            let _ = answer.send(Ok(vec![Err(NoWay::NoVrf); addresses.len()]));
+            return;
+        };
+        let mut question = Question { addresses, at, ways: Vec::new(), answer };
         if let Err(error) = begun {
             return question.fail(error);
         }
         let mut hidden = BTreeSet::new();
         for address in &question.addresses {
-            match self.look_up(*address) {
+            match self.look_up(*address, question.at) {
                 Ok(Verdict::Others(way)) => question.ways.push(way),
                 Ok(Verdict::Hides) => {
                     hidden.insert(*address);
@@ -115,15 +123,17 @@ impl Worker {
             }
         }
         if hidden.is_empty() {
-            question.settle(Search::new([]));
+            question.settle(Search::new(at.table, []));
         } else {
-            self.put_off(Job::search(question, Search::new(hidden)));
+            self.put_off(Job::search(question, Search::new(at.table, hidden)));
         }
     }
 
-    fn look_up(&mut self, address: IpAddr) -> io::Result<Verdict> {
-        Ok(match self.hands.writer.ask(way::question(address))? {
-            Ok(RouteNetlinkMessage::NewRoute(route)) => way::judge(&route, self.hands.mark, &self.links),
+    fn look_up(&mut self, address: IpAddr, at: Where) -> io::Result<Verdict> {
+        Ok(match self.hands.writer.ask(way::question(address, at.vrf))? {
+            Ok(RouteNetlinkMessage::NewRoute(route)) => {
+                way::judge(&route, self.hands.mark, at.table, &self.links)
+            }
             Ok(_) => Verdict::Others(Err(NoWay::NoRoute)),
             Err(refusal) => Verdict::Others(Err(way::refused(refusal.errno))),
         })

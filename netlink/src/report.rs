@@ -30,6 +30,13 @@ pub enum Object {
         /// Its metric.
         metric: u32,
     },
+    /// A route of a VRF that is not there, so that its table is not known.
+    RouteOfVrf {
+        /// The VRF.
+        vrf: LinkName,
+        /// Its destination.
+        prefix: Prefix,
+    },
 }
 
 impl fmt::Display for Object {
@@ -39,6 +46,7 @@ impl fmt::Display for Object {
             Self::Route { table, prefix, metric } => {
                 write!(f, "route {prefix} table {table} metric {metric}")
             }
+            Self::RouteOfVrf { vrf, prefix } => write!(f, "route {prefix} of VRF {vrf}"),
         }
     }
 }
@@ -55,6 +63,9 @@ pub enum RefuseReason {
     /// The link does not exist now; tried again when it appears.
     #[error("there is no link {0}: create it, or correct the name")]
     NoSuchLink(LinkName),
+    /// There is no VRF of this name now; tried again when it appears.
+    #[error("there is no VRF {0}: `ip link add {0} type vrf table NUMBER`, or correct the name")]
+    NoSuchVrf(LinkName),
     /// The kernel said no; tried again at each comparison.
     #[error("the kernel refused: {} ({errno}){}", errno.desc(), said(message.as_deref()))]
     Kernel {
@@ -150,6 +161,9 @@ pub enum KernelEvent {
         name: LinkName,
         /// Why.
         cause: LinkDownCause,
+        /// The VRF that it was in until then: that of its packets. A link that goes to another VRF is told as down in the one and up in
+        /// the other.
+        vrf: Option<LinkName>,
         /// The addresses that it had until then: the kernel takes those of IPv6 away with a link that is set down, and all of
         /// them with one that is deleted.
         addresses: BTreeSet<LinkAddress>,
@@ -167,6 +181,8 @@ pub enum KernelEvent {
     AddressRemoved {
         /// The link it was on.
         index: LinkIndex,
+        /// The VRF of that link.
+        vrf: Option<LinkName>,
         /// The address.
         ip: IpAddr,
         /// Its prefix length in bits.

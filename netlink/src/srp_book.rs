@@ -78,6 +78,17 @@ impl SrpBook {
             let key = RouteKey { table: *table, prefix: *prefix, metric: self.metric };
             want.routes.insert(key, usable(target, links));
         }
+        for ((vrf, prefix), target) in section.vrf_routes() {
+            if let Some((_, table)) = links.vrf(vrf) {
+                let key = RouteKey { table, prefix: *prefix, metric: self.metric };
+                want.routes.insert(key, usable(target, links));
+            } else {
+                missing.push(Refused {
+                    object: Object::RouteOfVrf { vrf: vrf.clone(), prefix: *prefix },
+                    reason: RefuseReason::NoSuchVrf(vrf.clone()),
+                });
+            }
+        }
         (plan::plan(&want, have), missing)
     }
 

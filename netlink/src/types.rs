@@ -256,6 +256,7 @@ impl Route {
 pub struct Section {
     addresses: BTreeSet<Address>,
     routes: BTreeMap<(TableId, Prefix), RouteTarget>,
+    vrf_routes: BTreeMap<(LinkName, Prefix), RouteTarget>,
 }
 
 impl Section {
@@ -273,6 +274,23 @@ impl Section {
         self
     }
 
+    /// The section with one more pool in the table of a VRF, whichever that is and whenever it is made.
+    #[must_use]
+    pub fn with_vrf_route(mut self, vrf: LinkName, prefix: Prefix, target: RouteTarget) -> Self {
+        self.vrf_routes.insert((vrf, prefix), target);
+        self
+    }
+
+    /// How many objects it has.
+    pub fn len(&self) -> usize {
+        self.addresses.len() + self.routes.len() + self.vrf_routes.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The loopback addresses.
     pub fn addresses(&self) -> &BTreeSet<Address> {
         &self.addresses
@@ -281,6 +299,11 @@ impl Section {
     /// The routes, one per table and prefix.
     pub fn routes(&self) -> &BTreeMap<(TableId, Prefix), RouteTarget> {
         &self.routes
+    }
+
+    /// The routes whose table is that of a VRF, one per VRF and prefix.
+    pub fn vrf_routes(&self) -> &BTreeMap<(LinkName, Prefix), RouteTarget> {
+        &self.vrf_routes
     }
 }
 

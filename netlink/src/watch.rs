@@ -13,7 +13,7 @@ use netlink_packet_route::route::RouteMessage;
 
 use crate::codec;
 use crate::links::{Link, LinkAddress, Links};
-use crate::names::LinkIndex;
+use crate::names::{LinkIndex, LinkName};
 use crate::report::{CompareCause, KernelEvent, LinkDownCause};
 use crate::socket::Heard;
 use crate::worker::Worker;
@@ -102,14 +102,24 @@ impl Worker {
     fn link_told(&mut self, link: Link) {
         let (index, name, up) = (link.index, link.name.clone(), link.is_up());
         let cause = if link.admin_up { LinkDownCause::Carrier } else { LinkDownCause::Admin };
+        let vrf_before = self.links.by_index(index).and_then(|link| vrf_name(&self.links, link));
         let before = self.links.put(link);
+        let vrf = self.links.by_index(index).and_then(|link| vrf_name(&self.links, link));
         let was_up = before.as_ref().is_some_and(Link::is_up);
         let renamed = before.as_ref().is_none_or(|before| before.name != name);
         match (was_up, up) {
             (false, true) => self.outlet.tell(KernelEvent::LinkUp { index, name }),
             (true, false) => {
                 let addresses = before.map(|before| before.addresses).unwrap_or_default();
-                self.outlet.tell(KernelEvent::LinkDown { index, name, cause, addresses });
+                let vrf = vrf_before;
+                self.outlet.tell(KernelEvent::LinkDown { index, name, cause, vrf, addresses });
+            }
+            // What it carried is elsewhere now: the kernel takes it down and up again behind this.
+            (true, true) if vrf_before != vrf => {
+                let addresses = before.map(|before| before.addresses).unwrap_or_default();
+                let (cause, vrf) = (LinkDownCause::Removed, vrf_before);
+                self.outlet.tell(KernelEvent::LinkDown { index, name: name.clone(), cause, vrf, addresses });
+                self.outlet.tell(KernelEvent::LinkUp { index, name });
             }
             (true, true) | (false, false) if !renamed => return,
             (true, true) | (false, false) => {}
@@ -119,8 +129,10 @@ impl Worker {
     }
 
     fn link_gone(&mut self, index: LinkIndex) {
+        let vrf = self.links.by_index(index).and_then(|link| vrf_name(&self.links, link));
         if let Some(Link { name, addresses, .. }) = self.links.remove(index) {
-            self.outlet.tell(KernelEvent::LinkDown { index, name, cause: LinkDownCause::Removed, addresses });
+            let cause = LinkDownCause::Removed;
+            self.outlet.tell(KernelEvent::LinkDown { index, name, cause, vrf, addresses });
             self.want_compare(CompareCause::LinkChanged);
         }
     }
@@ -154,8 +166,11 @@ impl Worker {
                 self.want_compare(CompareCause::ObjectChanged);
             }
         } else if known {
+            let link = self.links.by_index(found.key.link);
+            let vrf = link.and_then(|link| vrf_name(&self.links, link));
             self.outlet.tell(KernelEvent::AddressRemoved {
                 index: found.key.link,
+                vrf,
                 ip: address.ip,
                 prefix_len: address.prefix_len,
             });
@@ -188,4 +203,8 @@ impl Worker {
         }
         self.links = fresh;
     }
+}
+
+fn vrf_name(links: &Links, link: &Link) -> Option<LinkName> {
+    links.vrf_of(link).map(|vrf| vrf.name.clone())
 }

@@ -3,8 +3,10 @@
 //! A next hop of BGP need not be on a subnet of ours, and Linux takes no gateway that it could only reach by another one.
 //! So the route by which the kernel itself would send to the next hop is looked up, and its gateways are used instead.
 //!
+//! The table is main, or that of a VRF ([`Where`]).
+//!
 //! What never counts: a default route (it leads to everything, so it proves nothing), routes of ours (they may be the very
-//! ones whose next hop it is), routes in other tables than main, routes that drop, and hops on links without carrier.
+//! ones whose next hop it is), routes in other tables than the one that is asked about, routes that drop, and hops on links without carrier.
 //! Sources: RFC 4271 sections 5.1.3 and 9.1.2.1.
 
 use std::net::IpAddr;
@@ -15,7 +17,7 @@ use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, Rout
 use nix::errno::Errno;
 
 use crate::codec::{self, Mark};
-use crate::names::TableId;
+use crate::names::{LinkIndex, TableId};
 use crate::prefix::{Prefix, max_len};
 use crate::types::{NextHop, NextHops};
 use crate::{Link, Links};
@@ -84,6 +86,9 @@ pub enum NoWay {
     /// It is an address of this machine, or one for many.
     #[error("not another machine's address")]
     NotAway,
+    /// The VRF that was asked about does not exist now.
+    #[error("no such VRF")]
+    NoVrf,
     /// All links of the route are down or have no carrier.
     #[error("a route by links without carrier")]
     NoCarrier,
@@ -92,17 +97,30 @@ pub enum NoWay {
     Wrapped,
 }
 
+/// Where is looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Where {
+    /// The table that counts.
+    pub(crate) table: TableId,
+    /// The VRF whose table it is.
+    pub(crate) vrf: Option<LinkIndex>,
+}
+
+impl Where {
+    pub(crate) const MAIN: Self = Self { table: TableId::MAIN, vrf: None };
+}
+
 /// What one route says about the way to an address that it covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The route is ours or in another table than main, and hides what others say in main.
+    /// The route is ours or in another table, and hides what others say in the table that counts.
     Hides,
     /// There is this way, or none.
     Others(Result<Way, NoWay>),
 }
 
 /// What the kernel's answer says.
-pub(crate) fn judge(message: &RouteMessage, mark: Mark, links: &Links) -> Verdict {
+pub(crate) fn judge(message: &RouteMessage, mark: Mark, table: TableId, links: &Links) -> Verdict {
     let protocol = u8::from(message.header.protocol);
     // What the local table has is nobody's route: it says which addresses are the machine's.
     match message.header.kind {
@@ -114,7 +132,7 @@ pub(crate) fn judge(message: &RouteMessage, mark: Mark, links: &Links) -> Verdic
     let Some(found) = codec::found_route(message) else { return Verdict::Hides };
     // A default route hides nothing, since nothing is shorter.
     let is_ours = protocol == mark.0 && found.key.prefix.len() > 0;
-    if is_ours || found.key.table != TableId::MAIN {
+    if is_ours || found.key.table != table {
         return Verdict::Hides;
     }
     Verdict::Others(way(message, found.key.prefix, found.key.metric, links))
@@ -146,18 +164,21 @@ pub(crate) fn refused(errno: Errno) -> NoWay {
 
 /// Asks which route the kernel would take, not where that leads (`RTM_F_FIB_MATCH`), and from which table: unasked, it says
 /// main of every one.
-pub(crate) fn question(address: IpAddr) -> RouteNetlinkMessage {
+pub(crate) fn question(address: IpAddr, vrf: Option<LinkIndex>) -> RouteNetlinkMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = codec::family(address);
     message.header.destination_prefix_length = max_len(address);
     message.header.flags = RouteFlags::FibMatch | RouteFlags::LookupTable;
     message.attributes = vec![RouteAttribute::Destination(RouteAddress::from(address))];
+    // The kernel looks into the table of a VRF for what would leave by it.
+    message.attributes.extend(vrf.map(|vrf| RouteAttribute::Oif(vrf.get())));
     RouteNetlinkMessage::GetRoute(message)
 }
 
 /// The search for the routes of others that ours hide: the best seen so far for each address.
 #[derive(Debug)]
 pub(crate) struct Search {
+    table: TableId,
     wanted: Vec<(IpAddr, Option<Candidate>)>,
 }
 
@@ -169,18 +190,23 @@ struct Candidate {
 }
 
 impl Search {
-    pub(crate) fn new(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
-        Self { wanted: addresses.into_iter().map(|address| (address, None)).collect() }
+    pub(crate) fn new(table: TableId, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self { table, wanted: addresses.into_iter().map(|address| (address, None)).collect() }
     }
 
-    /// Looks at a route of the main table: the longest prefix counts, of one prefix the lowest metric.
+    /// The table to look through.
+    pub(crate) fn table(&self) -> TableId {
+        self.table
+    }
+
+    /// Looks at a route of the table: the longest prefix counts, of one prefix the lowest metric.
     pub(crate) fn see(&mut self, message: &RouteMessage, mark: Mark, links: &Links) {
         let Some(found) = codec::found_route(message) else { return };
         let (prefix, metric) = (found.key.prefix, found.key.metric);
         for (address, best) in &mut self.wanted {
             let is_better = |best: &Candidate| (prefix.len(), best.metric) > (best.prefix.len(), metric);
             if prefix.contains(*address) && best.as_ref().is_none_or(is_better) {
-                let Verdict::Others(way) = judge(message, mark, links) else { return };
+                let Verdict::Others(way) = judge(message, mark, self.table, links) else { return };
                 *best = Some(Candidate { prefix, metric, way });
             }
         }
@@ -213,7 +239,6 @@ mod tests {
     use netlink_packet_route::route::{RouteHeader, RouteProtocol};
 
     use super::*;
-    use crate::names::LinkIndex;
 
     const MARK: Mark = Mark(83);
     const OSPF: u8 = 188;
@@ -225,6 +250,8 @@ mod tests {
             mac: None,
             admin_up: true,
             carrier,
+            master: None,
+            vrf_table: None,
             addresses: std::collections::BTreeSet::new(),
         }
     }
@@ -302,14 +329,20 @@ mod tests {
             (of_kind(RouteType::Unreachable), "10.9.0.1", "a route that drops"),
             (of_kind(RouteType::Local), "10.9.0.1", "not another machine's address"),
         ];
+        let of_vrf = judge(&rows[5].0, MARK, TableId::new(100).expect("a table"), &links());
+        assert_eq!(shown(&of_vrf, "10.9.0.1"), "via 192.0.2.2 on link 1 proto ospf metric 20");
         for (message, toward, expected) in rows {
-            assert_eq!(shown(&judge(&message, MARK, &links()), toward), expected, "{message:?}");
+            assert_eq!(
+                shown(&judge(&message, MARK, TableId::MAIN, &links()), toward),
+                expected,
+                "{message:?}"
+            );
         }
     }
 
     #[test]
     fn search_looks_below_routes_of_ours_for_the_longest_of_others() {
-        let mut search = Search::new([ip("10.1.0.1"), ip("10.2.0.1"), ip("172.16.0.1")]);
+        let mut search = Search::new(TableId::MAIN, [ip("10.1.0.1"), ip("10.2.0.1"), ip("172.16.0.1")]);
         for message in [
             route("10.0.0.0/8", OSPF, 30, Some("192.0.2.3"), 1),
             route("10.0.0.0/8", OSPF, 20, Some("192.0.2.2"), 1),

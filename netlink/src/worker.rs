@@ -25,6 +25,7 @@ use crate::ledger::{self, Book, Ledger};
 use crate::left_over::LeftOver;
 use crate::links::{Links, SharedLinks};
 use crate::lookup::{Watch, WaysAnswer};
+use crate::names::{LinkName, TableId};
 use crate::plan::Op;
 use crate::report::{CompareCause, KernelEvent, Refused, Report};
 use crate::settings::Settings;
@@ -48,7 +49,8 @@ pub(crate) enum Request {
     SweepLearned(Answer),
     RemoveAllOurs(Answer),
     Compare(Answer),
-    Ways(Vec<IpAddr>, WaysAnswer),
+    MoveLearned(TableId, TableId, Answer),
+    Ways(Option<LinkName>, Vec<IpAddr>, WaysAnswer),
 }
 
 /// The way in: a channel, and a socket that wakes the worker from its wait.
@@ -254,7 +256,10 @@ impl Worker {
             }
             Request::SweepLearned(answer) => self.jobs.push_back(Job::sweep(answer, taken)),
             Request::RemoveAllOurs(answer) => self.jobs.push_back(Job::remove_all(answer, taken)),
-            Request::Ways(addresses, answer) => self.find_ways(addresses, answer),
+            Request::MoveLearned(from, to, answer) => {
+                self.jobs.push_back(Job::move_learned(from, to, answer, taken));
+            }
+            Request::Ways(vrf, addresses, answer) => self.find_ways(vrf.as_ref(), addresses, answer),
             Request::Compare(answer) => {
                 self.jobs.push_back(Job::compare(CompareCause::Requested, Some(answer), taken));
             }

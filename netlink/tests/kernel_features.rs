@@ -8,8 +8,8 @@ use std::net::{SocketAddr, UdpSocket};
 
 use common::{Namespace, event, prefix, start};
 use netlink::{
-    Address, KernelEvent, NextHop, Port, PortAddress, Ports, Route, RouteChange, RouteTarget, Section,
-    TableId,
+    Address, KernelEvent, LinkName, NextHop, Object, Port, PortAddress, Ports, Route, RouteChange,
+    RouteTarget, Section, TableId, Way,
 };
 
 /// Names the environment variable that makes a missing feature a failure.
@@ -174,5 +174,70 @@ fn a_vlan_goes_down_with_its_parent_and_its_routes_come_back_with_it() {
         while namespace.our_routes() != before {
             event(&mut events, |event| matches!(event, KernelEvent::Repaired { .. })).await;
         }
+    });
+}
+
+#[test]
+fn a_vrf_has_next_hops_pools_and_learned_routes_by_its_name_whatever_table_it_has() {
+    let namespace = Namespace::with_veth();
+    if !can(&namespace, "VRF", "link add blue type vrf table 1000", "next hops and routes of a VRF") {
+        return;
+    }
+    namespace.ip("link set blue up");
+    namespace.ip("link set east master blue");
+    namespace.ip("route add 10.9.0.0/16 via 192.0.2.7 proto ospf metric 20 vrf blue");
+    let blue: LinkName = "blue".parse().unwrap();
+    namespace.run(|| async {
+        let (kernel, mut events) = start();
+        let ways = async |vrf: Option<&LinkName>| {
+            let asked = ["10.9.0.1", "192.0.2.2", "172.16.0.1"].map(|ip| ip.parse().unwrap());
+            let ways = kernel.ways(vrf, &asked).await.unwrap();
+            ways.iter().map(|way| way.as_ref().map_err(ToString::to_string).map(Way::metric)).collect::<Vec<_>>()
+        };
+        let none = || Err("no route".to_owned());
+        assert_eq!(ways(None).await, [none(), none(), none()]);
+        assert_eq!(ways(Some(&blue)).await, [Ok(20), Ok(0), none()]);
+        assert_eq!(ways(Some(&"red".parse().unwrap())).await[0], Err("no such VRF".to_owned()));
+
+        let pool = prefix("10.10.0.0/16");
+        let want = Section::default().with_vrf_route(blue.clone(), pool, RouteTarget::Blackhole);
+        assert_eq!(kernel.set_srp(want.clone()).await.unwrap().added, 1);
+        let table = kernel.links().vrf(&blue).unwrap().1;
+        let east = kernel.links().by_name(&"east".parse().unwrap()).unwrap().index;
+        let hop = NextHop::via_link("192.0.2.2".parse().unwrap(), east);
+        let route = Route::new(table, prefix("10.1.0.0/16"), RouteTarget::Via(hop.into())).unwrap();
+        assert_eq!(kernel.update_learned(vec![RouteChange::Set(route)]).await.unwrap().added, 1);
+        // Ours hides that of somebody else, which is found below it.
+        let ours = Route::new(table, prefix("10.9.0.0/24"), RouteTarget::Via(hop.into())).unwrap();
+        assert_eq!(kernel.update_learned(vec![RouteChange::Set(ours)]).await.unwrap().added, 1);
+        assert_eq!(ways(Some(&blue)).await[0], Ok(20));
+
+        // A card that leaves its VRF is down in it.
+        namespace.ip("link set east nomaster");
+        let left = |event: &KernelEvent| {
+            matches!(event, KernelEvent::LinkDown { name, vrf, .. }
+                if name.as_str() == "east" && vrf.as_ref() == Some(&blue))
+        };
+        event(&mut events, left).await;
+        // The VRF comes back with another table.
+        namespace.ip("link delete blue");
+        let gone = |event: &KernelEvent| {
+            matches!(event, KernelEvent::LinkDown { name, vrf, .. } if *name == blue && vrf.as_ref() == Some(&blue))
+        };
+        event(&mut events, gone).await;
+        let report = kernel.set_srp(want).await.unwrap();
+        let missing = Object::RouteOfVrf { vrf: blue.clone(), prefix: pool };
+        assert_eq!(report.refused.iter().map(|one| &one.object).collect::<Vec<_>>(), [&missing]);
+        namespace.ip("link add blue type vrf table 1001");
+        namespace.ip("link set blue up");
+        namespace.ip("link set east master blue");
+        let ours = |word: &str| namespace.our_routes().iter().filter(|line| line.contains(word)).count();
+        while ours("blackhole 10.10.0.0/16 table 1001") != 1 {
+            event(&mut events, |event| matches!(event, KernelEvent::Repaired { .. })).await;
+        }
+        let now = kernel.links().vrf(&blue).unwrap().1;
+        assert_eq!((table.get(), now.get()), (1000, 1001));
+        kernel.move_learned(table, now).await.unwrap();
+        assert_eq!((ours("table 1000"), ours("table 1001")), (0, 3), "{:?}", namespace.our_routes());
     });
 }

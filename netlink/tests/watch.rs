@@ -207,7 +207,7 @@ fn foreign_addresses_are_told_and_ours_are_not() {
                 KernelEvent::AddressAdded { index, ip, prefix_len } => {
                     told.push((true, index, ip, prefix_len));
                 }
-                KernelEvent::AddressRemoved { index, ip, prefix_len } => {
+                KernelEvent::AddressRemoved { index, ip, prefix_len, .. } => {
                     told.push((false, index, ip, prefix_len));
                 }
                 // IPv6 link-local addresses of the fresh links come when they like.

@@ -11,7 +11,7 @@ const DEFAULT: &str = "no route but a default route";
 /// The way to each address, as `ip route` would write it.
 async fn ways(kernel: &Kernel, addresses: &[&str]) -> Vec<String> {
     let asked: Vec<std::net::IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
-    let ways = kernel.ways(&asked).await.unwrap();
+    let ways = kernel.ways(None, &asked).await.unwrap();
     assert_eq!(ways.len(), asked.len());
     let shown = asked.iter().zip(ways).map(|(address, way)| match way {
         Err(why) => why.to_string(),

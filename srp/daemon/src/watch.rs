@@ -123,7 +123,7 @@ pub async fn kernel(
     while let Some(event) = events.recv().await {
         network.note(&event);
         match event {
-            KernelEvent::LinkDown { index, name, cause, addresses } => {
+            KernelEvent::LinkDown { index, name, cause, addresses, .. } => {
                 info!(link = %name, ?cause, "link down");
                 herald.tell(Observation::Interface { name: name.to_string(), up: false });
                 hand(&inbox, Input::LinkDown { interface: index.get() });

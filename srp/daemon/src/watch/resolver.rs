@@ -179,7 +179,7 @@ impl Resolver {
             return;
         }
         let begun = Instant::now();
-        match self.kernel.ways(&far).await {
+        match self.kernel.ways(None, &far).await {
             Ok(ways) => {
                 let table = self.table;
                 let found = far.into_iter().zip(ways);
