@@ -6,8 +6,16 @@ use sha2::{Digest, Sha256};
 
 /// How much can be read, octets, and its SHA-256 in hexadecimal.
 pub(crate) fn sha256(content: impl Read) -> io::Result<(u64, String)> {
+    sha256_of_pieces(content, |_| ())
+}
+
+/// The same, and each piece is handed to `take` on the way.
+pub(crate) fn sha256_of_pieces(content: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<(u64, String)> {
     let mut digest = Sha256::new();
-    let octets = in_pieces(content, |piece| digest.update(piece))?;
+    let octets = in_pieces(content, |piece| {
+        digest.update(piece);
+        take(piece);
+    })?;
     Ok((octets, hex(&digest.finalize())))
 }
 

@@ -5,11 +5,11 @@
 //! octet is read from the disk a second time, which may be changed, or gone, by then.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::bundle::{self, BundleError, ROOT};
-use crate::digest::sha256;
+use crate::digest::sha256_of_pieces;
 
 /// Why an image has no root that can be trusted.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +47,16 @@ pub fn copy(image: &Path, to: &Path) -> Result<(), RootError> {
         return Err(BundleError::NoImage { file: image.to_owned(), why }.into());
     };
     let copy_error = |source| RootError::Copy { to: to.to_owned(), source };
-    let mut copied = Copied { file: File::create(to).map_err(copy_error)?, failed: None };
-    let read = place.content(image).and_then(|content| sha256(Tee { content, copied: &mut copied }));
-    let result = match (read, copied.failed) {
+    let mut file = File::create(to).map_err(copy_error)?;
+    // The first one; what comes behind it is read for nothing.
+    let mut failed = None;
+    let copied = |piece: &[u8]| {
+        if failed.is_none() {
+            failed = file.write_all(piece).err();
+        }
+    };
+    let read = place.content(image).and_then(|content| sha256_of_pieces(content, copied));
+    let result = match (read, failed) {
         (_, Some(source)) => Err(copy_error(source)),
         (Err(source), None) => Err(io(source).into()),
         (Ok((_, found)), None) if found != member.sha256 => {
@@ -60,32 +67,6 @@ pub fn copy(image: &Path, to: &Path) -> Result<(), RootError> {
     // What cannot be removed is not mounted either: the caller stops here.
     let _ = fs::remove_file(to);
     result
-}
-
-/// Where the copy goes, and why it ended there.
-struct Copied {
-    file: File,
-    failed: Option<io::Error>,
-}
-
-/// Writes what is read from it into the copy.
-struct Tee<'a, R> {
-    content: R,
-    copied: &'a mut Copied,
-}
-
-impl<R: Read> Read for Tee<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.content.read(into)?;
-        match self.copied.file.write_all(&into[..count]) {
-            Ok(()) => Ok(count),
-            Err(error) => {
-                // An end, not an error: it is the copy's, and told as such.
-                self.copied.failed = Some(error);
-                Ok(0)
-            }
-        }
-    }
 }
 
 #[cfg(test)]
