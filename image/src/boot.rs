@@ -221,6 +221,11 @@ impl Stack {
         Self::default()
     }
 
+    /// One entry, as a new machine has it: not good yet, with all tries.
+    pub fn of_one(image: FlashPath, config: FlashPath) -> Self {
+        Self { entries: vec![Entry::new(Priority(Self::STEP), image, config)] }
+    }
+
     /// In the order in which the loader tries them.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

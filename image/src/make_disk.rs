@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use image::Program;
 use image::appliance::Parts;
-use image::boot::{Block, BootFile, FlashPath, Priority, Stack};
+use image::boot::{Block, BootFile, FlashPath, Stack};
 use image::bundle::{self, Version};
 use image::disk::{DEBIAN_MODULES, Disk, LEAST_FLASH_MIB, Loader, write_qcow2};
 use image::signature::{KeyFiles, SigningKey, keygen};
@@ -88,7 +88,8 @@ impl MakeDisk {
         if let Some(folder) = stack.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(&stack, first_entry(&name)?)?;
+        let entry = Stack::of_one(FlashPath::new(format!("/{name}"))?, FlashPath::new(CONFIGURATION)?);
+        fs::write(&stack, Block { stack: entry, ..Block::default() }.encode()?)?;
         let disk = self.out.join("disk.img");
         let loader = Loader::build(&files.public, &self.grub)?;
         Disk { loader: &loader, flash: flash.path(), flash_mib: self.flash_mib }.write(&disk)?;
@@ -129,12 +130,4 @@ impl MakeDisk {
         let folder = self.out.join("parts");
         Ok(Parts::development(&folder, &self.cache, &programs, &program("srp-boot"), keys)?.0)
     }
-}
-
-/// A boot stack with one entry, with all its tries.
-fn first_entry(image: &str) -> Result<[u8; Block::SIZE], Box<dyn Error>> {
-    let mut stack = Stack::new();
-    let priority = Priority::new(Stack::STEP).unwrap_or(Priority::FIRST);
-    stack.put(priority, FlashPath::new(format!("/{image}"))?, FlashPath::new(CONFIGURATION)?)?;
-    Ok(Block { stack, ..Block::default() }.encode()?)
 }

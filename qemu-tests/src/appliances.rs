@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use image::boot::{Block, BootFile, FlashPath, Priority, Stack};
+use image::boot::{Block, BootFile, FlashPath, Stack};
 use image::bundle::{Version, signature_of};
 use image::disk::Loader;
 
@@ -177,11 +177,7 @@ impl Disks<'_> {
 /// A boot stack with one entry.
 fn stack(image: &str) -> Result<Vec<u8>, String> {
     let path = |text: &str| FlashPath::new(text).map_err(|error| error.to_string());
-    let mut stack = Stack::new();
-    let priority = Priority::new(10).ok_or_else(|| "10 is no priority".to_owned())?;
-    stack
-        .put(priority, path(&format!("/{image}"))?, path(CONFIGURATION)?)
-        .map_err(|error| error.to_string())?;
+    let stack = Stack::of_one(path(&format!("/{image}"))?, path(CONFIGURATION)?);
     let block = Block { stack, ..Block::default() };
     block.encode().map(|octets| octets.to_vec()).map_err(|error| error.to_string())
 }
