@@ -108,6 +108,9 @@ pub struct State {
     pub image: String,
     /// What the image is; known once it is verified.
     pub release: Option<Release>,
+    /// Octets that it needs on `/flash`; known with `release`, unless a release wrote this that did not ask.
+    #[serde(default)]
+    pub octets: Option<u64>,
     /// Command for test calls.
     pub test: Option<String>,
     /// An older release was asked for.

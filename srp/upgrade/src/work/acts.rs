@@ -1,7 +1,5 @@
 //! Steps that are done at once.
 
-use serde_json::Value;
-
 use super::begin::{fits, is_path, of_report};
 use super::{BGP, BOOT, DIRECTORY, INFO, MONITORS, Pair, Stop, TRAPS, ask};
 use crate::facts::{Bgp, Boot, Directory, Event, Info, Monitors};
@@ -17,26 +15,18 @@ fn mib(octets: u64) -> String {
     format!("{}.{} MiB", octets >> 20, ((octets & 0xf_ffff) * 10) >> 20)
 }
 
-/// Octets that an image takes, with what stands beside its members; `None` while nobody knows.
-fn size(report: &Value) -> Option<u64> {
-    let members = report["manifest"]["members"].as_object()?;
-    let all = members.values().filter_map(|member| member["size"].as_u64()).sum::<u64>();
-    Some(all + 64 * 1024)
-}
-
 pub fn room<P: Pair>(pair: &mut P, state: &State, side: Side) -> Result<String, Stop> {
     let directory: Directory = ask(pair, side, &DIRECTORY)?;
     place(pair, state, side)?;
     let free = directory.free;
     let target = state.on_flash(side);
     // The image may lie there already, from an operator or from an attempt before.
-    if pair.ask(side, &["show", "version", &target]).is_ok() {
+    let source = side == Side::Here && state.source == target;
+    if source || pair.ask(side, &["show", "version", &target]).is_ok() {
         return Ok(format!("{} free, and the image is there", mib(free)));
     }
-    // The peer is asked before there is an image here that came from elsewhere: then its own copying says it.
-    let known = if is_path(&state.source) { Some(state.source.clone()) } else { None };
-    let report = known.map(|file| pair.ask(Side::Here, &["show", "version", &file])).transpose()?;
-    match report.as_ref().and_then(size) {
+    // One that comes from elsewhere is known once it is here: until then its copying says what is too large.
+    match state.octets {
         Some(need) if need > free => Err(Stop::doubt(format!(
             "/flash of {side} has {} free, and {} needs {}: delete files there that are not needed, see `directory /flash`",
             mib(free),
@@ -88,7 +78,7 @@ pub fn copy<P: Pair>(pair: &mut P, state: &State, side: Side) -> Result<String, 
 
 pub fn verify<P: Pair>(pair: &mut P, state: &mut State, side: Side) -> Result<String, Stop> {
     let target = state.on_flash(side);
-    let release = of_report(pair.ask(side, &["show", "version", &target])?)?;
+    let (release, octets) = of_report(pair.ask(side, &["show", "version", &target])?)?;
     match &state.release {
         Some(known) if known != &release => {
             return Err(Stop::doubt(format!("{side} has {release} as {target}, and not {known}")));
@@ -96,7 +86,7 @@ pub fn verify<P: Pair>(pair: &mut P, state: &mut State, side: Side) -> Result<St
         Some(_) => {}
         None => {
             fits(state, &release)?;
-            state.release = Some(release.clone());
+            (state.release, state.octets) = (Some(release.clone()), Some(octets));
         }
     }
     Ok(format!("{release}, sound"))

@@ -10,6 +10,9 @@ use crate::judge;
 use crate::plan::{Act, Side, Step, Wishes, rollback, upgrade};
 use crate::progress::{Before, Both, Kind, Outcome, State};
 
+/// Octets that stand in an image file, and beside it, in addition to its members.
+const BESIDE_MEMBERS: u64 = 64 * 1024;
+
 /// What an operator asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
@@ -43,11 +46,12 @@ pub struct Finding {
 /// # Errors
 /// There is no pair to upgrade, or not to this image.
 pub fn begin<P: Pair>(pair: &mut P, wish: &Wish) -> Result<State, Stop> {
-    let release = if is_path(&wish.source) {
-        Some(judged(pair, &wish.source)?)
+    let judged = if is_path(&wish.source) {
+        Some(of_report(pair.ask(Side::Here, &["show", "version", &wish.source])?)?)
     } else {
         None // known once it is here
     };
+    let (release, octets) = judged.unzip();
     let (first, before) = look(pair)?;
     let state = State {
         id: wish.id.clone(),
@@ -56,6 +60,7 @@ pub fn begin<P: Pair>(pair: &mut P, wish: &Wish) -> Result<State, Stop> {
         source: wish.source.clone(),
         image: name(&wish.source, &before.here.flash)?,
         release,
+        octets,
         test: wish.test.clone(),
         older: wish.older,
         first,
@@ -163,14 +168,13 @@ pub(super) fn is_path(source: &str) -> bool {
     !source.contains("://")
 }
 
-/// What an image file here is, if it is sound.
-fn judged<P: Pair>(pair: &mut P, file: &str) -> Result<Release, Stop> {
-    of_report(pair.ask(Side::Here, &["show", "version", file])?)
-}
-
-/// The release in an answer to `show version FILE`.
-pub(super) fn of_report(mut report: Value) -> Result<Release, Stop> {
-    read(report["manifest"].take()).map_err(|why| Stop::doubt(format!("its manifest cannot be read: {why}")))
+/// What an answer to `show version FILE` says of a sound image: its release, and the octets that it needs on `/flash`.
+pub(super) fn of_report(mut report: Value) -> Result<(Release, u64), Stop> {
+    let members = report["manifest"]["members"].as_object().into_iter().flat_map(serde_json::Map::values);
+    let octets = members.filter_map(|member| member["size"].as_u64()).sum::<u64>() + BESIDE_MEMBERS;
+    let release = read(report["manifest"].take())
+        .map_err(|why| Stop::doubt(format!("its manifest cannot be read: {why}")))?;
+    Ok((release, octets))
 }
 
 /// Doubts about an image that should follow what runs.

@@ -349,7 +349,7 @@ fn the_first_doubt_stops_it_with_its_reason_and_what_stands_is_safe() {
         (Fault::AaaDown, Act::Check, "no AAA server answers this chassis"),
         (Fault::MonitorFailed, Act::Check, "monitors of the peer failed: BFD"),
         (Fault::StackFull, Act::Room, "is full: delete an entry there, `no boot system priority 10`"),
-        (Fault::Unsound, Act::Room, "the signature of the file does not hold"),
+        (Fault::Unsound, Act::Verify, "the signature of the file does not hold"),
         (Fault::SwitchRefused, Act::TakeOver, "`srp initiate-switchover`: not now"),
         (Fault::TestFails, Act::Test, "`call-everyone`: exit status 1"),
         (Fault::PassedOver, Act::Running, "its loader passed it over"),
@@ -366,7 +366,7 @@ fn the_first_doubt_stops_it_with_its_reason_and_what_stands_is_safe() {
         assert_eq!(state.next().map(|step| step.act), Some(step), "{fault:?}");
         assert!(reasons(&state).contains(said), "{fault:?}: {}", reasons(&state));
         is_safe(&world);
-        let before_the_first = [Act::Room, Act::Check].contains(&step);
+        let before_the_first = [Act::Room, Act::Verify, Act::Check].contains(&step);
         assert_eq!(world.at(Side::Peer).restarts, u32::from(!before_the_first), "{fault:?}");
         assert_eq!(world.at(Side::Here).restarts, 0, "{fault:?}");
 
