@@ -5,17 +5,19 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::iter;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::setsid;
 use serde_json::Value;
 use upgrade::{Pair, Side, State, Trouble};
 
+use super::program::{Ended, EndedError, ended};
 use super::store::{By, Store};
 use crate::args::Args;
 use crate::transfer::{PlaceError, authority};
@@ -28,8 +30,6 @@ const COPY: Duration = Duration::from_mins(30);
 const TEST: Duration = Duration::from_mins(10);
 /// What dbclient and ssh say of a host whose key they do not know.
 const STRANGERS: [&str; 2] = ["is not in the trusted hosts file", "Host key verification failed"];
-/// Between two looks at a program that runs.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// The peer, as ssh is asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,45 +89,6 @@ impl Remote {
     }
 }
 
-/// What a program said and how it ended.
-struct Ended {
-    success: bool,
-    output: Vec<u8>,
-    errors: String,
-}
-
-/// Waits for a program, and ends it after `limit`.
-fn ended(mut child: Child, limit: Duration) -> io::Result<Ended> {
-    fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
-        thread::spawn(move || {
-            let mut octets = Vec::new();
-            if let Some(mut pipe) = pipe {
-                let _ = pipe.read_to_end(&mut octets); // what was read until then is what there is
-            }
-            octets
-        })
-    }
-    let (output, errors) = (drain(child.stdout.take()), drain(child.stderr.take()));
-    let end = Instant::now() + limit;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if Instant::now() >= end {
-            let _ = child.kill(); // it may end right now
-            child.wait()?;
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("no answer within {} s", limit.as_secs()),
-            ));
-        }
-        thread::sleep(LOOK);
-    };
-    let text = |octets: thread::JoinHandle<Vec<u8>>| octets.join().unwrap_or_default();
-    let errors = String::from_utf8_lossy(&text(errors)).into_owned();
-    Ok(Ended { success: status.success(), output: text(output), errors })
-}
-
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);
@@ -135,6 +96,13 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// What of a command line a program of our own is started with: where things are.
+pub fn handed_on(args: &Args) -> impl Iterator<Item = OsString> {
+    let folders = [("--flash", &args.flash), ("--keys", &args.keys), ("--command-line", &args.command_line)];
+    let socket = ["--socket".into(), args.socket().into()];
+    folders.into_iter().flat_map(|(name, value)| [name.into(), value.into()]).chain(socket)
 }
 
 /// Both, for whoever carries an upgrade out.
@@ -151,13 +119,7 @@ pub struct Machines {
 impl Machines {
     /// Those of a command line.
     pub fn new(args: &Args, peer: Remote) -> Self {
-        let mut own: Vec<OsString> = vec!["--json".into()];
-        for (name, value) in
-            [("--flash", &args.flash), ("--keys", &args.keys), ("--command-line", &args.command_line)]
-        {
-            own.extend([name.into(), value.into()]);
-        }
-        own.extend(["--socket".into(), args.socket().into()]);
+        let own = iter::once("--json".into()).chain(handed_on(args)).collect();
         Self { own, peer, store: Store::new(&args.flash), peer_is_gone: false, deaf: false }
     }
 
@@ -181,6 +143,17 @@ impl Machines {
         self
     }
 
+    /// Whether somebody has asked to stop.
+    fn is_told(&self) -> bool {
+        !self.deaf && self.store.is_asked_to_stop()
+    }
+
+    /// The same, of what can be ended in the middle: a copy takes its place when it is whole. Any other question is short, and
+    /// whether it was obeyed has to be known.
+    fn is_not_wanted(&self, words: &[&str]) -> bool {
+        is_copy(words) && self.is_told()
+    }
+
     fn over_there(
         &mut self,
         words: &[&str],
@@ -190,7 +163,8 @@ impl Machines {
     ) -> Result<Value, Trouble> {
         let quoted: Vec<_> = words.iter().map(|word| quoted(word)).collect();
         let line = format!("srpctl --json {}", quoted.join(" "));
-        let ended = self.peer.spawn(&line, stdin).and_then(|child| ended(child, limit));
+        let child = self.peer.spawn(&line, stdin).map_err(EndedError::from);
+        let ended = child.and_then(|child| ended(child, limit, || self.is_not_wanted(words)));
         let answer = judged(Side::Peer, what, ended);
         self.peer_is_gone = matches!(answer, Err(Trouble::Unreachable { .. }));
         answer
@@ -198,9 +172,12 @@ impl Machines {
 }
 
 /// The answer, or why there is none.
-fn judged(side: Side, what: &str, ended: io::Result<Ended>) -> Result<Value, Trouble> {
+fn judged(side: Side, what: &str, ended: Result<Ended, EndedError>) -> Result<Value, Trouble> {
     let unreachable = |why: String| Trouble::Unreachable { side, why };
-    let ended = ended.map_err(|error| unreachable(error.to_string()))?;
+    let ended = ended.map_err(|error| match error {
+        EndedError::Told => Trouble::Told,
+        EndedError::Io(_) | EndedError::TooLong(_) => unreachable(error.to_string()),
+    })?;
     if ended.success {
         return serde_json::from_slice(&ended.output).map_err(|error| {
             let reasons = vec![format!("its answer is not JSON: {error}")];
@@ -222,25 +199,30 @@ fn judged(side: Side, what: &str, ended: io::Result<Ended>) -> Result<Value, Tro
 }
 
 fn limit(words: &[&str]) -> Duration {
-    if words.first() == Some(&"copy") { COPY } else { ANSWER }
+    if is_copy(words) { COPY } else { ANSWER }
+}
+
+fn is_copy(words: &[&str]) -> bool {
+    words.first() == Some(&"copy")
 }
 
 impl Pair for Machines {
     fn ask(&mut self, side: Side, words: &[&str]) -> Result<Value, Trouble> {
-        if !self.deaf && self.store.is_asked_to_stop() {
+        if self.is_told() {
             return Err(Trouble::Told);
         }
         let (what, limit) = (words.join(" "), limit(words));
         match side {
             Side::Peer => self.over_there(words, &what, || Ok(Stdio::null()), limit),
             Side::Here => {
-                let ended = std::env::current_exe().and_then(|program| {
+                let child = std::env::current_exe().and_then(|program| {
                     let mut command = Command::new(program);
                     command.args(&self.own).args(words);
                     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-                    ended(command.spawn()?, limit)
+                    command.spawn()
                 });
-                judged(side, &what, ended)
+                let child = child.map_err(EndedError::from);
+                judged(side, &what, child.and_then(|child| ended(child, limit, || self.is_not_wanted(words))))
             }
         }
     }
@@ -268,8 +250,12 @@ impl Pair for Machines {
         shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let refused =
             |why: String| Trouble::Refused { side: Side::Here, what: command.to_owned(), reasons: vec![why] };
+        let child = shell.spawn().map_err(EndedError::from);
         let ended =
-            shell.spawn().and_then(|child| ended(child, TEST)).map_err(|error| refused(error.to_string()))?;
+            child.and_then(|child| ended(child, TEST, || self.is_told())).map_err(|error| match error {
+                EndedError::Told => Trouble::Told,
+                EndedError::Io(_) | EndedError::TooLong(_) => refused(error.to_string()),
+            })?;
         if ended.success {
             return Ok(());
         }
@@ -293,7 +279,7 @@ impl Pair for Machines {
 
     fn pause(&mut self, span_ms: u64) -> Result<(), Trouble> {
         thread::sleep(Duration::from_millis(span_ms));
-        if !self.deaf && self.store.is_asked_to_stop() { Err(Trouble::Told) } else { Ok(()) }
+        if self.is_told() { Err(Trouble::Told) } else { Ok(()) }
     }
 }
 
@@ -364,15 +350,8 @@ mod tests {
             stranger[0].ends_with("host key; connect there once by hand, and compare its key"),
             "{stranger:?}"
         );
-        let late = judged(Side::Peer, "x", Err(io::Error::other("no answer within 5 s"))).unwrap_err();
+        let late = judged(Side::Peer, "x", Err(EndedError::TooLong(Duration::from_secs(5)))).unwrap_err();
         assert_eq!(late.lines(), ["the peer cannot be reached: no answer within 5 s"]);
         assert!(matches!(judged(Side::Here, "x", ended(true, "text", "")), Err(Trouble::Refused { .. })));
-    }
-
-    #[test]
-    fn a_program_that_does_not_end_is_ended() {
-        let child = Command::new("sleep").arg("60").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let late = ended(child.expect("sleep"), Duration::from_millis(50)).err().expect("it is late");
-        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
     }
 }

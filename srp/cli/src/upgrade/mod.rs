@@ -5,6 +5,7 @@
 //! what it writes down (`show`). When this chassis restarts, a script starts the worker again.
 
 mod chassis;
+mod program;
 mod show;
 mod store;
 
@@ -24,14 +25,14 @@ use crate::args::upgrade::{Action, How, Upgrade};
 use crate::flash::Said;
 use crate::render::clean;
 use crate::transfer::PlaceError;
-use chassis::{Machines, Remote, absolute};
+use chassis::{Machines, Remote, absolute, handed_on};
 use store::{By, Store};
 
 /// Between two looks at what the worker has written down.
 const LOOK: Duration = Duration::from_millis(500);
 /// A worker that has not begun by then does not.
 const BEGINS: Duration = Duration::from_secs(20);
-/// One that was asked to stop may be in the middle of a copy.
+/// One that was asked to stop may wait for an answer; what takes long it breaks off.
 const STOPS: Duration = Duration::from_mins(3);
 
 /// Why nothing was done.
@@ -207,12 +208,7 @@ fn set_to_work(args: &Args, store: &Store) -> Result<(), UpgradeError> {
     let worker = |why: String| UpgradeError::Worker(why, log.clone());
     let program = std::env::current_exe().map_err(|error| worker(format!("is not found: {error}")))?;
     let mut command = Command::new(program);
-    for (name, value) in
-        [("--flash", &args.flash), ("--keys", &args.keys), ("--command-line", &args.command_line)]
-    {
-        command.arg(name).arg(value);
-    }
-    command.arg("--socket").arg(args.socket()).args(["upgrade", "work"]);
+    command.args(handed_on(args)).args(["upgrade", "work"]);
     command.stdin(Stdio::null()).stdout(file).stderr(again);
     let mut child = command.spawn().map_err(|error| worker(format!("does not start: {error}")))?;
     let end = Instant::now() + BEGINS;
