@@ -11,6 +11,7 @@ mod power;
 mod prepared;
 mod services;
 mod upgrade;
+mod upgrade_refusals;
 mod verdict;
 
 use std::fs::{self, File};

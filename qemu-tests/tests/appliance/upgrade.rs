@@ -20,21 +20,21 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 impl Site {
     /// At the console of a chassis: a command that has to succeed, and what it printed.
-    fn type_at(&self, name: &str, command: &str) -> String {
+    pub fn type_at(&self, name: &str, command: &str) -> String {
         let ran = done(self.machine(name).run_at_console(command, LIMIT));
         assert_eq!(ran.code, 0, "{name}: {command}: {}", ran.text);
         ran.text
     }
 
     /// The same, of a command that has to be refused.
-    fn refused_at(&self, name: &str, command: &str) -> String {
+    pub fn refused_at(&self, name: &str, command: &str) -> String {
         let ran = done(self.machine(name).run_at_console(command, LIMIT));
         assert_ne!(ran.code, 0, "{name}: {command}: {}", ran.text);
         ran.text
     }
 
     /// How it stands, by the word of a chassis.
-    fn status(&self, name: &str) -> Value {
+    pub fn status(&self, name: &str) -> Value {
         let text = self.type_at(name, "srpctl --json upgrade status");
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
@@ -63,6 +63,8 @@ fn ops_1_one_command_upgrades_a_pair_and_ops_8_another_takes_it_back_and_no_ping
     assert!(refused.contains("the peer cannot be reached"), "{refused}");
     let plan = site.type_at("east", &format!("srpctl upgrade {next} --switch-back --dry-run"));
     println!("{plan}");
+    site.refuses_before_the_first_step(next);
+    site.stops_without_its_peer_and_goes_on_and_is_given_up(next);
 
     shown(2, upgrade::upgrade(&mut stage));
     assert_eq!(site.status("east")["outcome"], "done");
