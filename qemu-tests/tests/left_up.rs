@@ -134,7 +134,8 @@ fn a_lab_whose_holder_was_killed_is_cleared_away_and_can_be_up_again_at_once() {
     let state = site.state();
     kill(Pid::from_raw(i32::try_from(state.pid).expect("an id")), Signal::SIGKILL).expect("sent");
     // The kernel kills the daemons with their parent, each when it is next scheduled.
-    wait::until_true("the end of its daemons", LIMIT, LOOK, || Ok(!works_in(&site.lab()))).expect("they end");
+    let gone = || Ok(!state.is_running() && !works_in(&site.lab()));
+    wait::until_true("the end of the holder and its daemons", LIMIT, LOOK, gone).expect("they end");
     assert!(!namespaces(state.pid).is_empty());
     let said = site.says(&["run", "power-off"], 2);
     assert!(said.contains("no lab is up in"), "{said}");

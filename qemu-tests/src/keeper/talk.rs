@@ -68,7 +68,11 @@ pub fn hear(
     shown: &mut dyn FnMut(&Reply),
 ) -> Result<bool, LabError> {
     for line in BufReader::new(from).lines() {
-        let line = line.map_err(LabError::file("hearing the lab in", folder))?;
+        let line = match line {
+            // A holder that is killed before it has read what it was asked.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            line => line.map_err(LabError::file("hearing the lab in", folder))?,
+        };
         let reply: Reply = serde_json::from_str(&line).map_err(|error| LabError::Answer {
             command: "the holder of the lab".to_owned(),
             reason: format!("{error} in: {line}"),
