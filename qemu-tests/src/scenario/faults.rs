@@ -108,6 +108,9 @@ pub fn disk_pulled(stage: &mut Stage<'_>, machine: &Machine) -> Result<Step, Lab
             // No file of the root may be what is kept of it by chance.
             let forget = Job::new("/bin/sh", ["-c", "echo 3 >/proc/sys/vm/drop_caches"]);
             machine.run_ok(&forget, LIMIT)?;
+            // The first program that is used again is unpacked again, which takes an emulated machine longer than an answer may take.
+            machine.run_ok(&Job::new("srpctl", ["show", "srp", "info"]), LIMIT)?;
+            notes.did(Time::now(), "root-read-again", "by srpctl");
             stage.until_bgp_established(&from)?;
             probe.flows(2 * STEADY, Some(&from), LIMIT)?;
             Ok(zero)
