@@ -5,7 +5,7 @@ use std::time::Duration;
 use lab::vm::appliance::{Appliance, Firmware};
 
 use crate::prepared::done;
-use crate::{Bench, entered, hear};
+use crate::{Bench, entered, first_start, hear};
 
 /// Longest wait for a command in the guest.
 pub const LIMIT: Duration = Duration::from_mins(1);
@@ -15,10 +15,8 @@ pub fn run(machine: &mut Appliance, command: &str) -> String {
     done(machine.run(command, LIMIT))
 }
 
-/// Logs in once the machine serves and has said its last word on the console.
+/// Logs in once the machine has said its last word on the console.
 pub fn log_in(machine: &mut Appliance) {
-    hear(machine, "srpd ready after");
-    hear(machine, "srp-boot: boot entry");
     done(machine.type_line(""));
     done(machine.log_in(LIMIT));
 }
@@ -35,6 +33,7 @@ fn a_new_machine_has_keys_of_its_own_and_no_port_open_that_its_configuration_doe
     bench.good("v1.bin");
     bench.write(&entered(&["v1.bin"]));
     let mut machine = bench.boot(Firmware::Bios, 128);
+    first_start(&bench, &mut machine, Firmware::Bios);
     log_in(&mut machine);
 
     // srp.bind-address and srp.port.
@@ -80,7 +79,10 @@ fn a_new_machine_has_keys_of_its_own_and_no_port_open_that_its_configuration_doe
     done(machine.type_line("reboot"));
 
     // What was made is kept, and the slot, which is good now, is booted without counting.
-    hear(&mut machine, "srp: kernel");
+    let [loader, kernel, ready] =
+        ["srp: loader", "srp: kernel", "srpd ready after"].map(|word| hear(&mut machine, word));
+    println!("started again: loader {loader:.1?}, kernel {kernel:.1?}, srpd ready {ready:.1?}");
+    hear(&mut machine, "srp-boot: boot entry");
     log_in(&mut machine);
     assert_eq!(run(&mut machine, "sha256sum /flash/srp/keys/*"), fingerprint);
     assert!(run(&mut machine, "srpctl --socket /run/srp/other.sock show srp info").contains("Chassis State"));

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use lab::vm::appliance::{Appliance, Firmware};
 
+use crate::first_boot::log_in;
 use crate::prepared::{done, release};
-use crate::{Bench, entered, flip, hear};
+use crate::{Bench, entered, flip, hear, until_good};
 
 /// Longest wait for a command in the guest: some of them read a whole image several times, under emulation.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -17,10 +18,8 @@ fn run(machine: &mut Appliance, command: &str) -> String {
 /// Waits until this image serves and its slot is marked good, and logs in.
 fn serves(machine: &mut Appliance, image: &str) {
     hear(machine, &format!("srp: slot 1: {image}"));
-    hear(machine, "srpd ready after");
-    hear(machine, "srp-boot: boot entry");
-    done(machine.type_line(""));
-    done(machine.log_in(LIMIT));
+    until_good(machine);
+    log_in(machine);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use lab::vm::writes::{self, Write};
 
 use crate::first_boot::{log_in, run};
 use crate::prepared::{done, release};
-use crate::{Bench, entered, for_the_loader, hear, stack_for_the_loader};
+use crate::{Bench, entered, for_the_loader, hear, stack_for_the_loader, until_good};
 
 const OLD: &str = "/old.bin";
 const NEW: &str = "/images/new.bin";
@@ -75,6 +75,7 @@ fn the_plug_is_pulled_at_every_step_of_an_installation_and_what_is_entered_is_wh
     bench.writes = Some(log.clone());
 
     let mut machine = bench.switch_on(Firmware::Bios, 256, None);
+    until_good(&mut machine);
     log_in(&mut machine);
     // What the start has written is on the disk.
     run(&mut machine, "sync");

@@ -10,7 +10,7 @@ use lab::vm::appliance::{ADDRESS, Firmware, HOST, SSH_PORT};
 
 use crate::first_boot::{log_in, open, run};
 use crate::prepared::done;
-use crate::{Bench, entered};
+use crate::{Bench, entered, first_start};
 
 #[test]
 fn ssh_time_and_remote_log_are_there_once_they_are_named_and_ssh_takes_keys_alone() {
@@ -42,7 +42,8 @@ fn ssh_time_and_remote_log_are_there_once_they_are_named_and_ssh_takes_keys_alon
         done(socket.set_read_timeout(Some(Duration::from_mins(2))));
     }
     bench.prepared.disk(&flash, &bench.disk());
-    let mut machine = bench.switch_on(Firmware::Bios, 128, Some(&network));
+    let mut machine = bench.switch_on(Firmware::Uefi, 256, Some(&network));
+    first_start(&bench, &mut machine, Firmware::Uefi);
     log_in(&mut machine);
     assert_eq!(run(&mut machine, "hostname"), "east\n");
 
