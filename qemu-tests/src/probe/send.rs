@@ -22,8 +22,8 @@ use super::socket::Datagrams;
 use crate::clock::Time;
 use crate::realtime;
 
-/// How long after the last packet answers are still taken.
-const LINGER: Duration = Duration::from_millis(300);
+/// Longest wait for the answers to the last packets: an emulated chassis on a busy host was seen to hold a queue of 0.8 s.
+const LINGER: Duration = Duration::from_secs(3);
 /// How often the status file is rewritten.
 const STATUS_EVERY: Duration = Duration::from_millis(100);
 /// Chassis that can be told apart in one run.
@@ -161,7 +161,7 @@ impl Sender {
             }
             join(sender)?;
             let deadline = Time::now() + LINGER;
-            while Time::now() < deadline && tables.iter().any(|table| !table.complete()) {
+            while Time::now() < deadline && tables.iter().any(|table| !table.last_answered()) {
                 std::thread::sleep(Duration::from_millis(5));
             }
             ended.store(true, Relaxed);
@@ -259,8 +259,10 @@ impl Table {
         }
     }
 
-    fn complete(&self) -> bool {
-        self.answered.load(Relaxed) == self.sent.load(Relaxed)
+    /// Whether there is an answer to the last packet: those before it came too, or will not come any more.
+    fn last_answered(&self) -> bool {
+        let last = (self.sent.load(Relaxed) as usize).checked_sub(1);
+        last.and_then(|last| self.slots.get(last)).is_none_or(|slot| slot.answered.load(Relaxed) != 0)
     }
 }
 
