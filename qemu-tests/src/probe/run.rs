@@ -1,4 +1,4 @@
-//! The probe on the nodes of a lab: responders on the chassis, the sender on the client.
+//! The probe on the nodes of a lab: responders on the chassis, the sender on the client, or on the host of a subnet.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,6 +9,7 @@ use super::record::Record;
 use super::send::{Ask, Status, StreamSpec, StreamStatus};
 use crate::error::LabError;
 use crate::lab::Lab;
+use crate::namespace::Namespace;
 use crate::node::{Job, Node, ProcessId, Program, Signal};
 use crate::topology::Topology;
 use crate::wait::{self, Seen};
@@ -67,9 +68,10 @@ fn clocks(lab: &Lab) -> Result<BTreeMap<String, i64>, LabError> {
     on.map(|node| Ok((node.name().to_owned(), node.clock_ahead()?))).collect()
 }
 
-/// A sender that runs on the client.
+/// A sender that runs.
 pub struct Running<'a> {
     lab: &'a Lab,
+    node: &'a Namespace,
     process: ProcessId,
     record: PathBuf,
     status: PathBuf,
@@ -78,15 +80,25 @@ pub struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Starts all streams of the topology, which `ask` answers; files are named after `name`.
+    /// Starts all streams of the topology on the client, which `ask` answers; files are named after `name`.
     pub fn start(lab: &'a Lab, name: &str, ask: Ask) -> Result<Self, LabError> {
-        let client = &lab.client;
+        Self::on(&lab.client, lab, name, &streams(&lab.topology)?, ask)
+    }
+
+    /// The same with `streams` of a node that is no chassis.
+    pub fn on(
+        node: &'a Namespace,
+        lab: &'a Lab,
+        name: &str,
+        streams: &[StreamSpec],
+        ask: Ask,
+    ) -> Result<Self, LabError> {
         let folder = lab.out.join("probes");
         std::fs::create_dir_all(&folder).map_err(LabError::file("making", &folder))?;
         let (record, status) =
             (folder.join(format!("{name}.csv")), folder.join(format!("{name}.status.json")));
         let mut args = ["probe", "send"].map(str::to_owned).to_vec();
-        for stream in streams(&lab.topology)? {
+        for stream in streams {
             args.push("--stream".to_owned());
             args.push(format!("{}={}@{}", stream.name, stream.source, stream.destination));
         }
@@ -103,17 +115,16 @@ impl<'a> Running<'a> {
             args.push(option.to_owned());
             args.push(path.display().to_string());
         }
-        let job = Job::new(client.program(Program::Lab), args).logged("sender.log");
-        let process = client.spawn(&job)?;
+        let job = Job::new(node.program(Program::Lab), args).logged("sender.log");
+        let process = node.spawn(&job)?;
         let ahead = clocks(lab)?;
-        Ok(Self { lab, process, record, status, ahead })
+        Ok(Self { lab, node, process, record, status, ahead })
     }
 
     /// What the sender last said of itself; `None` before it said anything.
     pub fn status(&self) -> Result<Option<Status>, LabError> {
-        let client = &self.lab.client;
-        if !client.is_running(self.process)? {
-            return Err(LabError::ended(client.as_ref(), "the probe's sender", "sender.log"));
+        if !self.node.is_running(self.process)? {
+            return Err(LabError::ended(self.node, "the probe's sender", "sender.log"));
         }
         let Ok(octets) = std::fs::read(&self.status) else { return Ok(None) };
         serde_json::from_slice(&octets).map(Some).map_err(|error| LabError::Answer {
@@ -160,9 +171,9 @@ impl<'a> Running<'a> {
 
     /// Stops the sender and reads its record, all times on the host's clock.
     pub fn stop(self) -> Result<Record, LabError> {
-        let client = &self.lab.client;
-        client.signal(self.process, Signal::Terminate)?;
-        wait::until_true("the record of the probe", WRITTEN, LOOK, || Ok(!client.is_running(self.process)?))?;
+        let node = self.node;
+        node.signal(self.process, Signal::Terminate)?;
+        wait::until_true("the record of the probe", WRITTEN, LOOK, || Ok(!node.is_running(self.process)?))?;
         let text = std::fs::read_to_string(&self.record).map_err(LabError::file("reading", &self.record))?;
         let mut record = Record::from_csv(&text).map_err(|error| LabError::Answer {
             command: "lab probe send".to_owned(),
@@ -180,6 +191,6 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         // After `stop` it is gone; after an error nobody else would end it before the lab does.
-        let _ = self.lab.client.signal(self.process, Signal::Kill);
+        let _ = self.node.signal(self.process, Signal::Kill);
     }
 }
