@@ -12,6 +12,8 @@
 //!        | east |/   \ | west |        eth0: the SRP link, and the way from one to the other by SSH
 //!        | BIOS |=eth0=| UEFI |
 //!        +------+      +------+
+//!           |eth3  host   |eth3        host: a namespace on one subnet with both, where a lab has it
+//!           +------+------+
 //! ```
 
 use std::collections::BTreeMap;
@@ -39,7 +41,8 @@ const CONFIGURATION: &str = "/srp/srpd.toml";
 /// What `/flash` has room for beyond what lies there at first.
 const ROOM_MIB: u64 = 96;
 
-/// `site` with the interfaces that a machine has: of the demonstration pair `eth0` is the SRP link, `eth1` leads to r1, `eth2` to r2.
+/// `site` with the interfaces that a machine has: of the demonstration pair `eth0` is the SRP link, `eth1` leads to r1, `eth2` to r2,
+/// and `eth3`, where there is one, to the host.
 #[must_use]
 pub fn topology(site: Topology) -> Topology {
     let mut topology = Topology { name: "appliances".to_owned(), ..site };
@@ -164,7 +167,7 @@ impl Disks<'_> {
             let certificate = format!("{chassis}.crt");
             copy(&keys.join(&certificate), &flash.join("srp/keys").join(&certificate))?;
         }
-        put(&flash.join("etc/system.conf"), format!("hostname = {name}\n").as_bytes())?;
+        put(&flash.join("etc/system.conf"), system(self.topology, name).as_bytes())?;
         put(
             &flash.join(CONFIGURATION.trim_start_matches('/')),
             configuration(self.topology, name, self.text(name)?)?.as_bytes(),
@@ -172,6 +175,25 @@ impl Disks<'_> {
         let stack = stack(&image).map_err(|reason| answer("the boot stack", reason))?;
         put(&BootFile::path(flash), &stack)
     }
+}
+
+/// What the system of a chassis is told: its name, and the VLANs on its cards.
+fn system(topology: &Topology, chassis: &str) -> String {
+    let mut text = format!("hostname = {chassis}\n");
+    for (own, _) in topology.ends(chassis) {
+        let (card, name) = (&own.name, interface(topology, chassis, &own.name));
+        if let Some(id) = topology.vlan(chassis, card) {
+            // Writing to a String cannot fail.
+            let _ =
+                write!(text, "link = set {card} up\nlink = add link {card} name {name} type vlan id {id}\n");
+        }
+    }
+    text
+}
+
+/// What has the addresses of a chassis' card: a VLAN on it, or the card itself.
+fn interface(topology: &Topology, chassis: &str, card: &str) -> String {
+    topology.vlan(chassis, card).map_or_else(|| card.to_owned(), |id| format!("{card}.{id}"))
 }
 
 /// A boot stack with one entry.
@@ -191,19 +213,27 @@ pub fn configuration(topology: &Topology, chassis: &str, text: &str) -> Result<S
     let mut text = format!("{before}{behind}");
     let srp = topology.srp_link()?;
     let mut last = String::new();
+    // Writing to a String cannot fail.
     for (own, far) in topology.ends(chassis) {
         let addresses: Vec<String> = own.addresses.iter().map(|address| format!("\"{address}\"")).collect();
+        let name = interface(topology, chassis, &own.name);
         let interface = format!(
-            "\n[[context.interface]]               # to {}\nname = \"{}\"\naddresses = [{}]\n",
+            "\n[[context.interface]]               # to {}\nname = \"{name}\"\naddresses = [{}]\n",
             far.node,
-            own.name,
             addresses.join(", ")
         );
         if own.name == srp {
-            // Writing to a String cannot fail.
             let _ = write!(last, "\n[[context]]\nname = \"srp\"\n{interface}");
         } else {
             text.push_str(&interface);
+        }
+        for (number, service) in (1..).zip(topology.layer_2_services(&far.node)) {
+            let bits = if service.is_ipv6() { 128 } else { 32 };
+            let _ = write!(
+                text,
+                "\n[[context.loopback]]\nname = \"subnet-{number}\"\naddress = \"{service}/{bits}\"\ninterface = \"{name}\"\n\
+                 layer-2 = true\nsrp-activate = true\n"
+            );
         }
     }
     text.push_str(&last);
@@ -243,13 +273,13 @@ mod tests {
 
     #[test]
     fn interfaces_are_called_as_the_kernel_of_a_machine_calls_them() {
-        let topology = topology(Topology::pair());
+        let topology = topology(Topology::pair().with_host());
         topology.check().expect("sound");
         for chassis in ["east", "west"] {
             let ends: Vec<_> =
                 topology.ends(chassis).map(|(own, far)| (own.name.as_str(), far.node.as_str())).collect();
             let peer = if chassis == "east" { "west" } else { "east" };
-            assert_eq!(ends, [("eth0", peer), ("eth1", "r1"), ("eth2", "r2")]);
+            assert_eq!(ends, [("eth0", peer), ("eth1", "r1"), ("eth2", "r2"), ("eth3", "host")]);
         }
         assert_eq!(topology.srp_link().expect("has one"), "eth0");
         let routers = topology.links.iter().filter(|link| matches!(link.b.node.as_str(), "r1" | "r2"));
@@ -258,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_configuration_names_the_interfaces_and_leaves_the_socket_where_scripts_look_for_it() {
-        let topology = topology(Topology::pair());
+        let topology = topology(Topology::pair().with_host());
         let written = pair::configuration("west", Kind::Appliance).expect("there is one");
         let derived =
             derive::configuration(&topology, "west", &LinkTimers::new("1s", "3s")).expect("derived");
@@ -275,6 +305,16 @@ mod tests {
         assert_eq!(contexts[1]["name"].as_str(), Some("srp"));
         assert_eq!(interfaces(1)[0]["addresses"][0].as_str(), Some("192.0.2.2/30"));
         let names: Vec<_> = interfaces(0).iter().filter_map(|one| one["name"].as_str()).collect();
-        assert_eq!(names, ["eth1", "eth2"]);
+        assert_eq!(names, ["eth1", "eth2", "eth3"]);
+        let loopbacks = contexts[0]["loopback"].as_array().expect("loopbacks");
+        let on_eth3 = loopbacks
+            .iter()
+            .filter(|one| one.get("interface").is_some_and(|name| name.as_str() == Some("eth3")));
+        let on_eth3: Vec<_> =
+            on_eth3.map(|one| (one["address"].as_str(), one["layer-2"].as_bool())).collect();
+        assert_eq!(
+            on_eth3,
+            [(Some("198.51.100.254/32"), Some(true)), (Some("2001:db8:100::fe/128"), Some(true))]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! A bridge between the two ends of a link, in a namespace of its own.
+//! A bridge between the two ends of a link, in a namespace of its own; and one in a host, which joins a subnet.
 //!
 //! Each end of the link is a cable to the bridge. The carrier of a cable goes when *its* other end goes down, so what one
 //! node does to its end is seen by the bridge and by nobody behind it: a chassis that dies, dies in silence. The bridge can
@@ -10,12 +10,14 @@
 use std::io;
 
 use crate::error::LabError;
+use crate::namespace::Port;
 use crate::netns::{self, Netns};
 use crate::rtnl::Rtnl;
 
-/// Interface index and name of the bridge in its namespace, and the names of its two ports.
+/// Interface index and name of the bridge in its namespace, what it is, and the names of its two ports.
 const INDEX: u32 = 100;
 const NAME: &str = "bridge";
+const KIND: &str = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0";
 const PORTS: [&str; 2] = ["left", "right"];
 
 /// The far end of a cable to the bridge: namespace, name and interface index there.
@@ -41,9 +43,7 @@ impl Bridge {
         let netns = Netns::create(name)?;
         // A bridge needs no addresses; without IPv6 it does not speak on the link either.
         netns.sysctl(&[("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1")])?;
-        let mut lines = vec![format!(
-            "link add {NAME} index {INDEX} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
-        )];
+        let mut lines = vec![format!("link add {NAME} index {INDEX} {KIND}")];
         lines.extend(PORTS.map(|port| format!("link set {port} master {NAME} up")));
         lines.push(format!("link set {NAME} up"));
         let cables: Vec<String> = plugs
@@ -74,4 +74,28 @@ impl Bridge {
     pub fn mend(&self) -> io::Result<()> {
         self.rtnl.set_links(&[INDEX], true)
     }
+}
+
+/// The interface of a host whose links are the ports of a bridge, and its index: below those of a lab's wires.
+const SUBNET: &str = "subnet";
+const SUBNET_INDEX: u32 = 99;
+/// What the host once learnt it believes for half an hour at least, and never asks again: where its tables change, it was told.
+const BELIEF: [(&str, &str); 2] = [
+    ("ipv4/neigh/subnet/base_reachable_time_ms", "3600000"),
+    ("ipv6/neigh/subnet/base_reachable_time_ms", "3600000"),
+];
+
+/// Makes the links `ports` of a host, still down, the ports of one bridge: the port that the host has instead, with the addresses of the
+/// first of them.
+pub fn joined(netns: &Netns, ports: &[Port]) -> Result<Port, LabError> {
+    let mut lines = vec![format!("link add {SUBNET} index {SUBNET_INDEX} {KIND}")];
+    lines.extend(ports.iter().map(|port| format!("link set {} master {SUBNET} up", port.name)));
+    // The host speaks by its bridge alone.
+    let silent: Vec<_> =
+        ports.iter().map(|port| (format!("ipv6/conf/{}/disable_ipv6", port.name), "1")).collect();
+    netns.sysctl(&silent.iter().map(|(key, value)| (key.as_str(), *value)).collect::<Vec<_>>())?;
+    netns.ip(&lines)?;
+    netns.sysctl(&BELIEF)?;
+    let addresses = ports.first().map(|port| port.addresses.clone()).unwrap_or_default();
+    Ok(Port { name: SUBNET.to_owned(), index: SUBNET_INDEX, addresses })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
-use crate::bridge::{Bridge, Plug};
+use crate::bridge::{Bridge, Plug, joined};
 use crate::cleanup;
 use crate::error::LabError;
 use crate::namespace::{Namespace, Port, Programs};
@@ -17,6 +17,7 @@ use crate::netns::{self, Netns};
 use crate::node::{Job, Node};
 use crate::routing::Routing;
 use crate::topology::{Link, NodeSpec, Role, Topology, Wire};
+use crate::vlan;
 
 /// Interface indices start here. The two ends of a wire get different ones on purpose: the kernel reports a lost carrier
 /// at once only where they differ, and otherwise up to a second later (its link watch holds such news back).
@@ -87,6 +88,8 @@ pub struct Lab {
     pub routers: Vec<Router>,
     /// The client.
     pub client: Arc<Namespace>,
+    /// The host on a subnet of the chassis, where the topology has one.
+    pub host: Option<Arc<Namespace>>,
     /// The bridges, each with the link that it is in.
     bridges: Vec<(Link, Bridge)>,
 }
@@ -118,6 +121,10 @@ impl Lab {
         let mut nodes = BTreeMap::new();
         for (name, (netns, ports)) in spaces {
             let folder = out.join("nodes").join(&name);
+            let ports = match topology.node(&name)?.role {
+                Role::Host { .. } => vec![joined(&netns, &ports)?],
+                Role::Chassis { .. } | Role::Router { .. } | Role::Client => ports,
+            };
             let node = Namespace::new(&name, netns, ports, folder, programs.clone())?;
             nodes.insert(name, Arc::new(node));
         }
@@ -127,6 +134,7 @@ impl Lab {
             others => return Err(missing(&topology, &format!("single client (there are {})", others.len()))),
         };
         set_ways(&topology, &client)?;
+        let host = topology.hosts().first().map(|name| space(name)).transpose()?;
         let routers = topology
             .routers()
             .into_iter()
@@ -138,7 +146,7 @@ impl Lab {
             .collect::<Result<Vec<_>, LabError>>()?;
         // Last: what a chassis does of itself when it starts, it does with its neighbours there.
         let chassis = chassis(&topology, &nodes, machines, &out)?;
-        Ok(Self { topology, out, chassis, routers, client, bridges })
+        Ok(Self { topology, out, chassis, routers, client, host, bridges })
     }
 
     /// The bridge in the link that is called `link` on `node`.
@@ -207,7 +215,7 @@ fn settings(role: &Role) -> Vec<(&'static str, &'static str)> {
             settings.extend([("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")]);
         }
         // Root may ask for ICMP echoes as everybody may ask by UDP.
-        Role::Client => settings.push(("ipv4/ping_group_range", "0 0")),
+        Role::Client | Role::Host { .. } => settings.push(("ipv4/ping_group_range", "0 0")),
     }
     settings
 }
@@ -259,6 +267,13 @@ fn wire(
         }
     }
     netns::batch(None, &lines)?;
+    for (name, (netns, ports)) in spaces.iter() {
+        for port in ports {
+            if let Some(id) = topology.vlan(name, &port.name) {
+                vlan::untagged(netns, port.index, id)?;
+            }
+        }
+    }
     Ok(bridges)
 }
 

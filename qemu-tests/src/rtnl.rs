@@ -50,19 +50,24 @@ impl Rtnl {
             link.header.index = *index;
             link.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
             link.header.change_mask = LinkFlags::Up;
-            let mut header = NetlinkHeader::default();
-            header.flags = NLM_F_REQUEST | NLM_F_ACK;
-            let payload = NetlinkPayload::from(RouteNetlinkMessage::SetLink(link));
-            let mut message = NetlinkMessage::new(header, payload);
-            message.finalize();
-            let at = octets.len();
-            octets.resize(at + message.buffer_len(), 0);
-            message.serialize(&mut octets[at..]);
+            append(&mut octets, 0, RouteNetlinkMessage::SetLink(link));
         }
-        self.socket.send_to(&octets, &SocketAddr::new(0, 0), 0)?;
+        self.send(&octets, indices.len())
+    }
+
+    /// Makes one change; `flags` say what it may find (`NLM_F_CREATE` and the like).
+    pub fn change(&self, flags: u16, message: RouteNetlinkMessage) -> io::Result<()> {
+        let mut octets = Vec::new();
+        append(&mut octets, flags, message);
+        self.send(&octets, 1)
+    }
+
+    /// Sends `count` messages and takes their answers. The first refusal is the error.
+    fn send(&self, octets: &[u8], count: usize) -> io::Result<()> {
+        self.socket.send_to(octets, &SocketAddr::new(0, 0), 0)?;
         let mut result = Ok(());
         let mut answered = 0;
-        while answered < indices.len() {
+        while answered < count {
             for payload in self.payloads()? {
                 if let NetlinkPayload::Error(answer) = payload {
                     answered += 1;
@@ -96,6 +101,17 @@ impl Rtnl {
         }
         Ok(payloads)
     }
+}
+
+/// Adds a message that is to be acknowledged.
+fn append(octets: &mut Vec<u8>, flags: u16, message: RouteNetlinkMessage) {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
+    message.finalize();
+    let at = octets.len();
+    octets.resize(at + message.buffer_len(), 0);
+    message.serialize(&mut octets[at..]);
 }
 
 impl AsFd for Rtnl {

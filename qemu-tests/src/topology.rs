@@ -29,6 +29,9 @@ pub enum Wire {
     Cable,
     /// A bridge in a namespace of its own: nobody sees a carrier go when the other end does.
     Bridge,
+    /// A cable whose frames carry the tag of a VLAN, 1 .. 4094. Machines have a VLAN on their card; namespaces have the untagged end of
+    /// a switch ([`crate::vlan`]).
+    Vlan(u16),
 }
 
 /// Two ends with a wire between them.
@@ -78,6 +81,12 @@ pub enum Role {
     },
     /// A host behind the routers.
     Client,
+    /// A host of a subnet that the chassis are on: its links are the ports of one bridge, which has the addresses that each of
+    /// them is given.
+    Host {
+        /// The layer-2 addresses of the Active in the subnet.
+        services: Vec<IpAddr>,
+    },
 }
 
 /// A node.
@@ -215,11 +224,47 @@ impl Topology {
     pub fn with_internal(mut self, router: &str) -> Self {
         let chassis = self.nodes.iter().find_map(|spec| match spec.role {
             Role::Chassis { asn } => Some(asn),
-            Role::Router { .. } | Role::Client => None,
+            Role::Router { .. } | Role::Client | Role::Host { .. } => None,
         });
         for spec in self.nodes.iter_mut().filter(|spec| spec.name == router) {
             if let (Role::Router { asn, .. }, Some(chassis)) = (&mut spec.role, chassis) {
                 *asn = chassis;
+            }
+        }
+        self
+    }
+
+    /// The pair with a subnet of its own on one more link of each chassis, and a host in it. The addresses of the Active there are in
+    /// the configuration of appliances ([`crate::appliances::configuration`]) alone.
+    ///
+    /// # Panics
+    /// Never: the addresses are constants, and a test renders them.
+    #[must_use]
+    pub fn with_host(mut self) -> Self {
+        const HOST: &str = "host";
+        let services = networks(&["198.51.100.254", "2001:db8:100::fe"]);
+        let services = services.iter().map(IpNetwork::ip).collect();
+        let names: Vec<String> = self.chassis().into_iter().map(str::to_owned).collect();
+        for (name, number) in names.into_iter().zip(1..) {
+            let own = [format!("198.51.100.{number}/24"), format!("2001:db8:100::{number}/64")];
+            let own = own.each_ref().map(String::as_str);
+            let host = ["198.51.100.10/24", "2001:db8:100::10/64"];
+            let a = End { node: name.clone(), name: HOST.to_owned(), addresses: networks(&own) };
+            let b = End { node: HOST.to_owned(), name, addresses: networks(&host) };
+            self.links.push(Link { a, b, wire: Wire::Cable });
+        }
+        self.nodes.push(NodeSpec { name: HOST.to_owned(), role: Role::Host { services } });
+        self
+    }
+
+    /// The same with the links between a chassis and `other`, a chassis or not, in VLAN `id`.
+    #[must_use]
+    pub fn with_vlan(mut self, other: &str, id: u16) -> Self {
+        let chassis: Vec<String> = self.chassis().into_iter().map(str::to_owned).collect();
+        let joins = |one: &End, far: &End| far.node == other && chassis.contains(&one.node);
+        for link in &mut self.links {
+            if joins(&link.a, &link.b) || joins(&link.b, &link.a) {
+                link.wire = Wire::Vlan(id);
             }
         }
         self
@@ -251,12 +296,35 @@ impl Topology {
         self.named(|role| matches!(role, Role::Client))
     }
 
+    /// Names of the hosts on subnets of the chassis, in order.
+    pub fn hosts(&self) -> Vec<&str> {
+        self.named(|role| matches!(role, Role::Host { .. }))
+    }
+
+    /// The layer-2 addresses of the Active in the subnet of `host`; none of another node.
+    pub fn layer_2_services(&self, host: &str) -> &[IpAddr] {
+        match self.node(host).map(|node| &node.role) {
+            Ok(Role::Host { services }) => services,
+            Ok(Role::Chassis { .. } | Role::Router { .. } | Role::Client) | Err(_) => &[],
+        }
+    }
+
     /// The ends plugged into `node`, each with the other end of its wire.
     pub fn ends<'a>(&'a self, node: &'a str) -> impl Iterator<Item = (&'a End, &'a End)> {
         self.links
             .iter()
             .flat_map(|link| [(&link.a, &link.b), (&link.b, &link.a)])
             .filter(move |(own, _)| own.node == node)
+    }
+
+    /// The VLAN of the link that is called `link` on `node`.
+    pub fn vlan(&self, node: &str, link: &str) -> Option<u16> {
+        let plugged = |end: &End| end.node == node && end.name == link;
+        let found = self.links.iter().find(|link| plugged(&link.a) || plugged(&link.b));
+        match found?.wire {
+            Wire::Vlan(id) => Some(id),
+            Wire::Cable | Wire::Bridge => None,
+        }
     }
 
     /// The link that joins two chassis, as its name inside them.
@@ -288,7 +356,9 @@ impl Topology {
     pub fn announced_by(&self, router: &str) -> Result<&[IpNetwork], LabError> {
         match &self.node(router)?.role {
             Role::Router { announces, .. } => Ok(announces),
-            Role::Chassis { .. } | Role::Client => Err(self.wrong(format!("{router} is no router"))),
+            Role::Chassis { .. } | Role::Client | Role::Host { .. } => {
+                Err(self.wrong(format!("{router} is no router")))
+            }
         }
     }
 
@@ -379,11 +449,35 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_on_one_subnet_with_both_chassis_and_asks_for_addresses_in_it() {
+        let topology = Topology::pair().with_host();
+        topology.check().expect("consistent");
+        assert_eq!(topology.hosts(), ["host"]);
+        assert_eq!(topology.vlan("east", "host"), None);
+        let subnet: Vec<_> =
+            topology.ends("host").flat_map(|(own, far)| [&own.addresses, &far.addresses]).flatten().collect();
+        assert_eq!(subnet.len(), 8);
+        for service in topology.layer_2_services("host") {
+            assert!(subnet.iter().filter(|own| own.contains(*service)).count() == 4, "{service}");
+            assert!(subnet.iter().all(|own| own.ip() != *service), "{service}");
+        }
+    }
+
+    #[test]
+    fn links_of_both_chassis_are_put_into_a_vlan_and_no_others() {
+        let topology = Topology::pair().with_vlan("west", 7).with_vlan("r1", 8);
+        let vlans: Vec<_> = topology.ends("east").map(|(own, _)| topology.vlan("east", &own.name)).collect();
+        assert_eq!(vlans, [Some(7), Some(8), None]);
+        assert_eq!(topology.links.iter().filter(|link| link.wire == Wire::Vlan(8)).count(), 2);
+        assert_eq!(topology.vlan("r1", "client"), None);
+    }
+
+    #[test]
     fn an_internal_router_is_in_the_chassis_autonomous_system() {
         let pair = Topology::pair().with_internal("r1");
         let asn = |name: &str| match pair.node(name).expect("is there").role {
             Role::Chassis { asn } | Role::Router { asn, .. } => asn,
-            Role::Client => 0,
+            Role::Client | Role::Host { .. } => 0,
         };
         assert_eq!(["east", "west", "r1", "r2"].map(asn), [65001, 65001, 65001, 65102]);
     }

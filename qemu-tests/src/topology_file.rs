@@ -100,6 +100,7 @@ pub fn parse(text: &str, file: &Path) -> Result<Wanted, LabError> {
             "leave `wire = \"bridge\"` out of all links",
         ));
     }
+    place.vlans(&topology, kind)?;
     let topology = match kind {
         Kind::Namespace | Kind::Machine => topology,
         Kind::Appliance => place.cards(topology, &raw.link)?,
@@ -184,6 +185,7 @@ struct RawLink {
     b: RawEnd,
     #[serde(default)]
     wire: RawWire,
+    vlan: Option<u16>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -268,11 +270,35 @@ impl Place<'_> {
             self.name(&key("name"), &name)?;
             Ok(End { node: own.node.clone(), name, addresses })
         };
-        let wire = match link.wire {
-            RawWire::Cable => Wire::Cable,
-            RawWire::Bridge => Wire::Bridge,
+        let wire = match (link.vlan, link.wire) {
+            (None, RawWire::Cable) => Wire::Cable,
+            (None, RawWire::Bridge) => Wire::Bridge,
+            (Some(id @ 1..=4094), RawWire::Cable) => Wire::Vlan(id),
+            (Some(id), wire) => {
+                let (reason, remedy) = match wire {
+                    RawWire::Cable => ("is no number of a VLAN", "write 1 to 4094"),
+                    RawWire::Bridge => ("stands beside `wire = \"bridge\"`", "leave one of both out"),
+                };
+                return Err(self.wrong(&format!("link[{at}].vlan"), &id.to_string(), reason, remedy));
+            }
         };
         Ok(Link { a: end("a", &link.a, &link.b)?, b: end("b", &link.b, &link.a)?, wire })
+    }
+
+    /// A VLAN is on a card of an appliance.
+    fn vlans(self, topology: &Topology, kind: Kind) -> Result<(), LabError> {
+        let chassis = topology.chassis();
+        for (at, link) in topology.links.iter().enumerate() {
+            let Wire::Vlan(id) = link.wire else { continue };
+            let on_a_card = [&link.a, &link.b].iter().any(|end| chassis.contains(&end.node.as_str()));
+            if kind != Kind::Appliance || !on_a_card {
+                let reason = "is on no card of an appliance";
+                let remedy =
+                    "leave it out, or take a link of a chassis and `chassis.made-of = \"appliances\"`";
+                return Err(self.wrong(&format!("link[{at}].vlan"), &id.to_string(), reason, remedy));
+            }
+        }
+        Ok(())
     }
 
     /// The kernel of an appliance calls its cards eth0, eth1 and so on, in the order of the links; the SRP link comes first.
@@ -472,6 +498,31 @@ mod tests {
         let text =
             refused(&text.replacen("a = { node = \"east\",", "a = { node = \"east\", name = \"srp\",", 1));
         assert!(text.contains("link[0].a.name = srp") && text.contains("leave it out"), "{text}");
+    }
+
+    #[test]
+    fn a_vlan_is_on_a_card_of_an_appliance() {
+        const TEXT: &str = include_str!("../labs/pair-appliances.toml");
+        const LINK: &str = "b = { node = \"r1\", addresses = [\"10.1.1.2/30\", \"2001:db8:1:1::2/64\"] }";
+        let with = |text: &str, vlan: &str| {
+            assert!(text.contains(LINK));
+            text.replacen(LINK, &format!("{LINK}\n{vlan}"), 1)
+        };
+        let wanted = parse(&with(TEXT, "vlan = 8"), Path::new("a.toml")).expect("whole");
+        let vlans: Vec<_> = wanted.topology.links.iter().map(|link| &link.wire).collect();
+        assert_eq!(vlans[..3], [&Wire::Cable, &Wire::Vlan(8), &Wire::Cable]);
+        assert_eq!(wanted.topology.vlan("east", "eth1"), Some(8));
+        for (text, told) in [
+            (with(TEXT, "vlan = 4095"), ["link[1].vlan = 4095", "write 1 to 4094"]),
+            (with(TEXT, "vlan = 8\nwire = \"bridge\""), ["link[1].vlan = 8", "leave one of both out"]),
+            (
+                with(&TEXT.replace("made-of = \"appliances\"", "made-of = \"machines\""), "vlan = 8"),
+                ["link[1].vlan = 8", "made-of = \"appliances\""],
+            ),
+        ] {
+            let refused = refused(&text);
+            assert!(told.iter().all(|part| refused.contains(part)), "{refused}");
+        }
     }
 
     #[test]

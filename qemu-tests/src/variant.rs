@@ -118,7 +118,7 @@ fn router_asn(topology: &Topology, address: IpAddr) -> Option<u32> {
     let mut owners = ends.filter(|end| end.addresses.iter().any(|own| own.ip() == address));
     match topology.node(&owners.next()?.node).ok()?.role {
         Role::Router { asn, .. } => Some(asn),
-        Role::Chassis { .. } | Role::Client => None,
+        Role::Chassis { .. } | Role::Client | Role::Host { .. } => None,
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`collect`]: what all observers saw of it
 //! - [`steps`]: the steps themselves
 //! - [`faults`]: steps for machines alone: a bad SRP link, a disk that goes
+//! - [`hosts`]: what a host on a subnet of the chassis sees of a step
 //! - [`judge`]: what must hold after a step
 //! - [`upgrade`]: upgrade and way back of two appliances
 //! - [`phases`]: how the time of an unplanned takeover was spent
@@ -14,6 +15,7 @@
 pub mod catalogue;
 pub mod collect;
 pub mod faults;
+pub mod hosts;
 pub mod judge;
 pub mod measure;
 pub mod phases;

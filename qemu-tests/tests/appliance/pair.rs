@@ -1,7 +1,6 @@
 //! Two appliances beside FRR, from the cold start of both at once on: what the demonstration of namespaces shows, shown of the
 //! product as it is delivered.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use lab::node::{Job, Kind, Node};
 use lab::pair;
 use lab::report::{self, Step};
 use lab::scenario::stage::{Settings, Stage};
-use lab::scenario::{faults, steps};
+use lab::scenario::{faults, hosts, steps};
 use lab::topology::Topology;
 use lab::vm::{Factory, Machine};
 use serde_json::Value;
@@ -21,8 +20,9 @@ use serde_json::Value;
 use crate::prepared::{Prepared, done};
 
 const LIMIT: Duration = Duration::from_mins(2);
-/// A VLAN on the card of the SRP link.
-const VLAN: &str = "eth0.7";
+/// On the cards of the SRP link and of the way to r2, on which fewer probes go than to r1.
+const SRP_VLAN: u16 = 7;
+const ROUTER_VLAN: u16 = 8;
 
 /// A pair that runs.
 pub struct Site {
@@ -32,14 +32,10 @@ pub struct Site {
 }
 
 impl Site {
-    pub fn start(out: &Path) -> Self {
-        Self::start_with(out, &mut |_, _| Ok(()))
-    }
-
-    /// `prepare` as of [`Disks::make`].
-    pub fn start_with(out: &Path, prepare: &mut dyn FnMut(&str, &Path) -> Result<(), LabError>) -> Self {
+    /// The chassis of `topology` are started.
+    pub fn start(out: &Path, topology: Topology) -> Self {
         let prepared = Prepared::get();
-        let topology = appliances::topology(Topology::pair());
+        let topology = appliances::topology(topology);
         let configurations = ["east", "west"]
             .map(|name| {
                 (name.to_owned(), pair::configuration(name, Kind::Appliance).expect("it is built in"))
@@ -48,7 +44,7 @@ impl Site {
             .into();
         let (works, built) = (&prepared.works, &prepared.built);
         let (factory, appliances) =
-            done(appliances::pair(works, built, &topology, &configurations, out, prepare));
+            done(appliances::pair(works, built, &topology, &configurations, out, &mut |_, _| Ok(())));
         let [srpd, srpctl] = done(built.programs(["srpd", "srpctl"])).map(|program| program.file);
         let programs = Programs { srpd, srpctl: srpctl.clone(), lab: env!("CARGO_BIN_EXE_lab").into() };
         let settings = Settings { srpctl, configurations, leave_running: true, appliances: Some(appliances) };
@@ -81,79 +77,64 @@ impl Site {
     }
 }
 
+/// One start for everything: the way to r2, the SRP link and the host's subnet each on a card of their own, the first two in a VLAN.
 #[test]
-fn a_pair_of_appliances_starts_at_once_and_hands_over_without_a_lost_probe() {
+fn ch_16_appliances_with_hosts_and_vlans_go_through_every_step() {
     let out = tempfile::tempdir().expect("a folder");
-    let site = Site::start(out.path());
+    let topology = Topology::pair().with_host().with_vlan("west", SRP_VLAN).with_vlan("r2", ROUTER_VLAN);
+    let site = Site::start(out.path(), topology);
     site.print_start("east");
     site.print_start("west");
     let mut stage = done(Stage::new(&site.lab, site.settings.clone()));
-    for (number, act) in (1..).zip(steps::ALL) {
-        let step = done((act.run)(&mut stage));
-        print!("{}", report::text::step(number, &step));
-        assert!(step.passed);
-    }
-}
-
-#[test]
-fn a_bad_srp_link_takes_nothing_over_and_a_chassis_whose_disk_goes_serves_on_and_hands_over() {
-    let out = tempfile::tempdir().expect("a folder");
-    let site = Site::start_with(out.path(), &mut |_, flash| {
-        srp_link_in_a_vlan(flash);
-        Ok(())
-    });
-    let mut stage = done(Stage::new(&site.lab, site.settings.clone()));
-    let shown = |number, step: Result<Step, LabError>| {
+    let mut taken = 0;
+    let mut shown = |step: Result<Step, LabError>| {
         let step = done(step);
-        print!("{}", report::text::step(number, &step));
-        assert!(step.passed);
+        taken += 1;
+        print!("{}", report::text::step(taken, &step));
+        let failed: Vec<_> = step.checks.iter().filter(|check| !check.passed).collect();
+        assert!(step.passed, "step {taken}, {}: {failed:?}", step.id);
     };
-    shown(1, steps::start(&mut stage));
-    for name in stage.names() {
-        srp_link_is_in_a_vlan(&site.machine(&name));
+
+    for act in steps::ALL {
+        let step = match act.id {
+            "planned-switchover" | "planned-switchover-back" | "power-off" | "power-on" => {
+                hosts::watched(&mut stage, act)
+            }
+            _ => (act.run)(&mut stage), // before there is an Active, or with two of them
+        };
+        shown(step);
     }
+    stage.names().iter().for_each(|name| in_vlans(&site.machine(name)));
     let bad = faults::Impairment { delay_ms: 100, loss_percent: 5 };
-    shown(2, faults::impaired_srp_link(&mut stage, bad, 60_000));
-    let [mut serving, mut waiting] = stage.names();
-    let swap = |stage: &mut Stage<'_>, serving: &mut String, waiting: &mut String| {
-        let step = steps::planned(stage, "planned-switchover", serving, waiting);
-        std::mem::swap(serving, waiting);
-        step
-    };
-    if done(steps::active(&stage)) != serving {
-        std::mem::swap(&mut serving, &mut waiting);
-    }
-    shown(3, swap(&mut stage, &mut serving, &mut waiting));
-    shown(4, faults::disk_pulled(&mut stage, &site.machine(&serving)));
-    shown(5, swap(&mut stage, &mut serving, &mut waiting));
+    shown(faults::impaired_srp_link(&mut stage, bad, 60_000));
+    shown(steps::planned_now(&mut stage));
+    let serving = done(steps::active(&stage));
+    shown(faults::disk_pulled(&mut stage, &site.machine(&serving)));
+    shown(steps::planned_now(&mut stage));
 }
 
-/// Takes the SRP link from the card into a VLAN on it, as an operator does.
-fn srp_link_in_a_vlan(flash: &Path) {
-    let change = |file: &str, change: &dyn Fn(String) -> String| {
-        let file = flash.join(file);
-        let text = fs::read_to_string(&file).expect("readable");
-        let changed = change(text.clone());
-        assert_ne!(text, changed);
-        fs::write(&file, changed).expect("written");
-    };
-    change("srp/srpd.toml", &|text| text.replace("name = \"eth0\"", &format!("name = \"{VLAN}\"")));
-    change("etc/system.conf", &|text| {
-        format!("{text}link = set eth0 up\nlink = add link eth0 name {VLAN} type vlan id 7\n")
-    });
-}
-
-/// The card has no IPv4 address, the VLAN on it has, and what came in by it came tagged.
-fn srp_link_is_in_a_vlan(machine: &Machine) {
+/// The cards have no IPv4 address, the VLANs on them have, and what came in by them came tagged.
+fn in_vlans(machine: &Machine) {
     let ip = |words: &str| -> Value {
         let shown = done(machine.run_ok(&Job::new("ip", words.split_whitespace()), LIMIT));
         serde_json::from_slice(&shown.stdout).expect("JSON")
     };
-    let with_address = ip("-4 -j address show to 192.0.2.0/30");
-    let names: Vec<_> =
-        with_address.as_array().expect("links").iter().filter_map(|link| link["ifname"].as_str()).collect();
-    assert_eq!(names, [VLAN]);
-    let link = ip(&format!("-d -s -j link show dev {VLAN}"));
-    assert_eq!(link.pointer("/0/linkinfo/info_data/id").and_then(Value::as_u64), Some(7), "{link}");
-    assert!(link.pointer("/0/stats64/rx/packets").and_then(Value::as_u64) > Some(0), "{link}");
+    for (card, id, prefix) in [("eth0", SRP_VLAN, "192.0.2.0/30"), ("eth2", ROUTER_VLAN, "10.0.0.0/8")] {
+        let vlan = format!("{card}.{id}");
+        let with_address = ip(&format!("-4 -j address show to {prefix}"));
+        let names: Vec<_> = with_address
+            .as_array()
+            .expect("links")
+            .iter()
+            .filter_map(|link| link["ifname"].as_str())
+            .collect();
+        assert!(names.contains(&vlan.as_str()) && !names.contains(&card), "{names:?}");
+        let link = ip(&format!("-d -s -j link show dev {vlan}"));
+        assert_eq!(
+            link.pointer("/0/linkinfo/info_data/id").and_then(Value::as_u64),
+            Some(id.into()),
+            "{link}"
+        );
+        assert!(link.pointer("/0/stats64/rx/packets").and_then(Value::as_u64) > Some(0), "{link}");
+    }
 }

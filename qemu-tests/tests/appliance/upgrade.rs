@@ -9,6 +9,7 @@ use lab::error::LabError;
 use lab::report::{self, Step};
 use lab::scenario::stage::Stage;
 use lab::scenario::{steps, upgrade};
+use lab::topology::Topology;
 use serde_json::Value;
 use srp_core::types::ChassisState;
 
@@ -43,7 +44,7 @@ impl Site {
 #[test]
 fn ops_1_one_command_upgrades_a_pair_and_ops_8_another_takes_it_back_and_no_ping_is_lost() {
     let out = tempfile::tempdir().expect("a folder");
-    let site = Site::start(out.path());
+    let site = Site::start(out.path(), Topology::pair());
     let mut stage = done(Stage::new(&site.lab, site.settings.clone()));
     let shown = |number, step: Result<Step, LabError>| {
         let step = done(step);
