@@ -17,7 +17,7 @@ use crate::topology::{Neighbor, Topology};
 use crate::wait::{self, Seen};
 
 const DAEMON: &str = "/usr/sbin/bird";
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(30);
 const START: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(20);
 

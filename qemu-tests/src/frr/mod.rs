@@ -29,7 +29,7 @@ const DAEMONS: &str = "/usr/lib/frr";
 pub const PRIORITY: u8 = 10;
 /// bgpd's log with microseconds, in the node's folder.
 const SESSIONS_LOG: &str = "sessions.log";
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(30);
 const START: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(20);
 
