@@ -139,7 +139,7 @@ impl Kernel {
         self.links.snapshot()
     }
 
-    /// The MAC address of the link that holds `ip`, if both exist. `None` for links without one (loopback has all
+    /// The MAC address of the link outside of VRFs that holds `ip`, if both exist. `None` for links without one (loopback has all
     /// zeros, which counts as none).
     pub fn mac_of_address(&self, ip: IpAddr) -> Option<Mac> {
         self.links().mac_of_address(ip)

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::names::TableId;
+use crate::names::{LinkIndex, TableId};
 use crate::plan::Have;
 use crate::prefix::Prefix;
 
 /// Everything that carried our mark when the kernel was first read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOver {
-    /// The addresses, on whatever link.
-    pub addresses: BTreeSet<IpAddr>,
+    /// The addresses, each with its link.
+    pub addresses: BTreeSet<(LinkIndex, IpAddr)>,
     /// Routes of the SRP section.
     pub routes: BTreeSet<(TableId, Prefix)>,
     /// How many learned routes a table has.
@@ -22,7 +22,7 @@ impl LeftOver {
     pub(crate) fn of(found: &Have, learned_metric: u32) -> Self {
         let mut left = Self::default();
         let ours = found.addresses.iter().filter(|(_, held)| held.ours.is_some());
-        left.addresses.extend(ours.map(|(key, _)| key.ip));
+        left.addresses.extend(ours.map(|(key, _)| (key.link, key.ip)));
         for (key, _) in found.routes.iter().filter(|(_, held)| held.ours.is_some()) {
             if key.metric == learned_metric {
                 *left.learned.entry(key.table).or_default() += 1;

@@ -81,14 +81,10 @@ impl Links {
         Some((link.index, link.vrf_table?))
     }
 
-    /// The link that holds the address.
-    pub fn by_address(&self, ip: IpAddr) -> Option<&Link> {
-        self.iter().find(|link| link.addresses.iter().any(|held| held.ip == ip))
-    }
-
-    /// The MAC address of the link that holds the address.
+    /// The MAC address of the link outside of VRFs that holds the address.
     pub fn mac_of_address(&self, ip: IpAddr) -> Option<Mac> {
-        self.by_address(ip)?.mac
+        let mut main = self.iter().filter(|link| self.vrf_of(link).is_none());
+        main.find(|link| link.addresses.iter().any(|held| held.ip == ip))?.mac
     }
 
     /// Enters a link as newly told; its addresses stay. Returns what it was before.

@@ -122,14 +122,17 @@ pub(crate) enum Verdict {
 /// What the kernel's answer says.
 pub(crate) fn judge(message: &RouteMessage, mark: Mark, table: TableId, links: &Links) -> Verdict {
     let protocol = u8::from(message.header.protocol);
-    // What the local table has is nobody's route: it says which addresses are the machine's.
+    let found = codec::found_route(message);
+    // What the local table has is nobody's route: it says which addresses are the machine's. A VRF has those of its links in its
+    // own table, and the address may be another machine's there.
     match message.header.kind {
         RouteType::Local | RouteType::Broadcast | RouteType::Anycast | RouteType::Multicast => {
-            return Verdict::Others(Err(NoWay::NotAway));
+            let is_of_it = table == TableId::MAIN || found.is_some_and(|found| found.key.table == table);
+            return if is_of_it { Verdict::Others(Err(NoWay::NotAway)) } else { Verdict::Hides };
         }
         _ => {}
     }
-    let Some(found) = codec::found_route(message) else { return Verdict::Hides };
+    let Some(found) = found else { return Verdict::Hides };
     // A default route hides nothing, since nothing is shorter.
     let is_ours = protocol == mark.0 && found.key.prefix.len() > 0;
     if is_ours || found.key.table != table {
@@ -331,6 +334,12 @@ mod tests {
         ];
         let of_vrf = judge(&rows[5].0, MARK, TableId::new(100).expect("a table"), &links());
         assert_eq!(shown(&of_vrf, "10.9.0.1"), "via 192.0.2.2 on link 1 proto ospf metric 20");
+        for (table, expected) in [(255, "hides"), (100, "not another machine's address")] {
+            let mut ours = of_kind(RouteType::Local);
+            ours.header.table = table;
+            let verdict = judge(&ours, MARK, TableId::new(100).expect("a table"), &links());
+            assert_eq!(shown(&verdict, "10.9.0.1"), expected, "local in table {table}, asked about a VRF's");
+        }
         for (message, toward, expected) in rows {
             assert_eq!(
                 shown(&judge(&message, MARK, TableId::MAIN, &links()), toward),

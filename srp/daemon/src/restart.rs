@@ -10,8 +10,8 @@ use std::time::Duration;
 use bgp_glue::speaker::Restarted;
 use bgp_glue::{Left, restarted};
 use ipnetwork::IpNetwork;
-use netlink::{Kernel, LeftOver, TableId};
-use srp_core::config::{Config, ContextConfig};
+use netlink::{Kernel, LeftOver, Links, TableId};
+use srp_core::config::{Config, ContextConfig, LoopbackConfig};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -33,9 +33,10 @@ pub struct FirstStep {
 }
 
 /// Which contexts go on.
-pub fn find(contexts: &[ContextConfig], left: &LeftOver) -> Again {
+pub fn find(contexts: &[ContextConfig], kernel: &Kernel) -> Again {
+    let (left, links) = (kernel.left_over(), kernel.links());
     let again = |context: &ContextConfig| {
-        let left = of_context(context, left);
+        let left = of_context(context, &links, left);
         let restarted = restarted(context, &left)?;
         info!(
             context = context.name, own = left.own.len(), learned = left.learned,
@@ -77,15 +78,17 @@ pub async fn sweep(kernel: Arc<Kernel>, speakers: usize, again: usize, mut conve
     }
 }
 
-fn of_context(context: &ContextConfig, left: &LeftOver) -> Left {
+fn of_context(context: &ContextConfig, links: &Links, left: &LeftOver) -> Left {
     let Some(table) = TableId::new(context.table) else { return Left::default() };
-    let loopbacks = context.loopbacks.iter().map(|loopback| loopback.address);
+    // Another network may have the same address.
+    let is_left = |loopback: &&LoopbackConfig| {
+        let link = loopback.interface.parse().ok().and_then(|name| links.by_name(&name));
+        link.is_some_and(|link| left.addresses.contains(&(link.index, loopback.address.ip())))
+    };
+    let loopbacks = context.loopbacks.iter().filter(is_left).map(|loopback| loopback.address);
     let routes =
         left.routes.iter().filter(|(of, _)| *of == table).map(|(_, prefix)| IpNetwork::from(*prefix));
-    Left {
-        own: loopbacks.filter(|address| left.addresses.contains(&address.ip())).chain(routes).collect(),
-        learned: left.learned.get(&table).copied().unwrap_or(0),
-    }
+    Left { own: loopbacks.chain(routes).collect(), learned: left.learned.get(&table).copied().unwrap_or(0) }
 }
 
 fn families(restarted: Restarted) -> String {

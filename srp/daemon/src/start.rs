@@ -199,7 +199,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let (herald, outlets) = start_events(&config, mac).await?;
     let neighbors = SharedNeighbors::default();
     watch::lock(&neighbors).configure(clock::now(), &config.contexts, &config.srp.monitor_bgp);
-    let again = restart::find(&config.contexts, kernel.left_over());
+    let again = restart::find(&config.contexts, &kernel);
     let network = Arc::new(Network::new(Arc::clone(&kernel)));
     let shared = Shared { neighbors: &neighbors, inbox: &inbox, network: &network, herald: &herald };
     let (speakers, converged) = start_speakers(&config, &told, &again, &kernel, &shared)?;
