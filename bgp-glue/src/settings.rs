@@ -105,6 +105,7 @@ fn monitors(bgp: &BgpConfig) -> Vec<MonitorConfig> {
     let stations = bgp.bmp.iter().map(|station| {
         MonitorConfig::Station(StationConfig {
             address: SocketAddr::new(station.address, station.port),
+            device: None,
             statistics_interval: station.statistics_interval.into(),
         })
     });

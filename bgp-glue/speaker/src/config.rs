@@ -36,6 +36,9 @@ pub struct SpeakerConfig {
     pub listen: Vec<IpAddr>,
     /// The port to listen on, 1 to 65535.
     pub port: u16,
+    /// The VRF device that every socket is bound to (`SO_BINDTODEVICE`). It has to be there when the speaker starts; when it goes, all
+    /// sessions end, and when one of its name comes up, the speaker listens in that one. Does not change in a reload.
+    pub device: Option<Arc<str>>,
     /// How many equal paths to a prefix are used.
     pub multipath: Multipath,
     /// Next hops count as reachable only when [`crate::SpeakerHandle::set_next_hops`] says so; they are asked for by
@@ -81,6 +84,7 @@ impl SpeakerConfig {
             router_id,
             listen: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port: BGP_PORT,
+            device: None,
             multipath: Multipath::OFF,
             watch_next_hops: false,
             monitors: Vec::new(),

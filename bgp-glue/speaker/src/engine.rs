@@ -104,6 +104,8 @@ struct Engine {
     seed: u64,
     next_id: u32,
     listeners: BTreeMap<SocketAddr, Listener>,
+    /// Index of the VRF device when the listeners were bound to it.
+    device_index: Option<u32>,
     neighbors: BTreeMap<NeighborKey, Running>,
     originated: Arc<OriginatedSet>,
     has_originated: bool,
@@ -162,6 +164,7 @@ impl Engine {
             seed,
             next_id: 0,
             listeners: BTreeMap::new(),
+            device_index: None,
             neighbors: BTreeMap::new(),
             originated: Arc::default(),
             has_originated: false,
@@ -174,6 +177,7 @@ impl Engine {
             config,
         };
         engine.config.check_keys()?;
+        engine.device_index = engine.config.device_index();
         engine.listeners = engine.open_listeners(&engine.config)?;
         Ok(engine)
     }
@@ -236,7 +240,10 @@ impl Engine {
                 }
             }
             Command::LinkDown { link } => self.on_link(&link, || Order::LinkDown),
-            Command::LinkUp { link } => self.on_link(&link, || Order::LinkUp),
+            Command::LinkUp { link } => {
+                self.follow_device(&link);
+                self.on_link(&link, || Order::LinkUp);
+            }
             Command::Summary { done } => self.summary(done),
             Command::Routes { filter, done } => self.tell_table(RibMessage::Routes(filter, done)),
             Command::Announced { neighbor, done } => {
@@ -286,8 +293,29 @@ impl Engine {
     }
 
     fn on_link(&self, link: &Link, order: impl Fn() -> Order) {
-        for running in self.neighbors.values().filter(|running| link.reaches(&running.config)) {
+        // A VRF takes everybody who is in it along.
+        let is_vrf = self.config.device.as_deref() == Some(&*link.name);
+        let neighbors = self.neighbors.values();
+        for running in neighbors.filter(|running| is_vrf || link.reaches(&running.config)) {
             running.order(order());
+        }
+    }
+
+    /// A listener is bound to the device, not to its name: in the place of one that went, another one listens.
+    fn follow_device(&mut self, link: &Link) {
+        let index = self.config.device_index();
+        if self.config.device.as_deref() != Some(&*link.name) || index == self.device_index {
+            return;
+        }
+        self.device_index = index;
+        self.listeners.clear();
+        match self.open_listeners(&self.config) {
+            Ok(listeners) => self.listeners = listeners,
+            // It may be gone once more; then it is told again when it comes.
+            Err(error) => {
+                self.device_index = None;
+                tracing::warn!(vrf = %link.name, %error, "not listening in the VRF");
+            }
         }
     }
 
@@ -392,7 +420,7 @@ impl Engine {
         let mut opened = BTreeMap::new();
         for address in config.listen.iter().map(|address| SocketAddr::new(*address, config.port)) {
             if !self.listeners.contains_key(&address) && !opened.contains_key(&address) {
-                match socket::listen(address) {
+                match socket::listen(address, config.device.as_deref()) {
                     Ok(listener) => {
                         // Before anybody can connect unsigned: the queue is not looked at until this thread is free.
                         keys::give(&listener, &keys::Keys::default(), &keys::wanted(config))
@@ -428,6 +456,7 @@ impl Engine {
         let neighbor = Neighbor::new(PeerSetup {
             id,
             config: self.as_restarted(&config),
+            device: self.config.device.clone(),
             local_as: config.our_as(self.config.local_as),
             router_id: self.config.router_id,
             seed: self.seed.wrapping_add(u64::from(self.next_id)),
@@ -453,6 +482,13 @@ impl Running {
     fn stop(self, cease: &Notification) -> JoinHandle<()> {
         self.order(Order::Stop(cease.clone()));
         self.task
+    }
+}
+
+impl SpeakerConfig {
+    /// The index that its VRF device has now.
+    fn device_index(&self) -> Option<u32> {
+        self.device.as_deref().and_then(|name| socket::interface_index(name).ok())
     }
 }
 

@@ -87,6 +87,8 @@ pub(crate) enum Order {
 pub(crate) struct PeerSetup {
     pub(crate) id: PeerId,
     pub(crate) config: NeighborConfig,
+    /// The VRF device that connections are bound to.
+    pub(crate) device: Option<Arc<str>>,
     pub(crate) local_as: Asn,
     pub(crate) router_id: RouterId,
     pub(crate) seed: u64,
@@ -109,6 +111,7 @@ pub(crate) struct Neighbor {
     config: NeighborConfig,
     /// Where it is found, if it has no address of its own.
     finder: Option<Finder>,
+    device: Option<Arc<str>>,
     local_as: Asn,
     clock: Clock,
     session: Session,
@@ -149,6 +152,7 @@ impl Neighbor {
             has_originated,
             id,
             config,
+            device,
             local_as,
             router_id,
             seed,
@@ -179,6 +183,7 @@ impl Neighbor {
             finder: link.map(|interface| Finder::new(interface, clock, seed)),
             policy: Arc::new(config.import.clone()),
             config,
+            device,
             local_as,
             clock,
             session,

@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bgp_proto::types::PeerKind;
@@ -29,8 +30,9 @@ const UNSENT: u32 = 128 * 1024;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Opens a listener. The caller is inside of a tokio runtime.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn listen(address: SocketAddr, device: Option<&str>) -> io::Result<TcpListener> {
     let socket = new(address.ip())?;
+    bind_device(&socket, device)?;
     // Connections of an earlier run may still be around on the port.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -57,9 +59,14 @@ pub(crate) fn is_unknown_family(error: &io::Error) -> bool {
 }
 
 /// Opens a connection to a neighbor.
-pub(crate) async fn connect(neighbor: NeighborConfig, kind: PeerKind) -> io::Result<TcpStream> {
+pub(crate) async fn connect(
+    neighbor: NeighborConfig,
+    kind: PeerKind,
+    device: Option<Arc<str>>,
+) -> io::Result<TcpStream> {
     let target = target(&neighbor)?;
     let socket = new(target.ip())?;
+    bind_device(&socket, device.as_deref())?;
     guard(&socket, &neighbor, kind)?;
     if let Some(key) = &neighbor.md5_key {
         set_key(&socket, target.ip(), Some(key))?;
@@ -111,6 +118,13 @@ fn set_hop_limit(socket: &Socket, address: IpAddr, hops: u8) -> io::Result<()> {
         IpAddr::V4(_) => socket.set_ttl_v4(u32::from(hops)),
         IpAddr::V6(_) => socket.set_unicast_hops_v6(u32::from(hops)),
     }
+}
+
+/// Keeps what the socket does to a VRF. Needs no privilege for a socket that is bound to no device yet (Linux 5.7).
+pub(crate) fn bind_device(socket: &Socket, device: Option<&str>) -> io::Result<()> {
+    let Some(device) = device else { return Ok(()) };
+    let told = |error: io::Error| io::Error::new(error.kind(), format!("VRF {device}: {error}"));
+    socket.bind_device(Some(device.as_bytes())).map_err(told)
 }
 
 /// The index of an interface by its name.

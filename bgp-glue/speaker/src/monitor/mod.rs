@@ -61,6 +61,8 @@ pub struct MrtConfig {
 pub struct StationConfig {
     /// Where it listens.
     pub address: SocketAddr,
+    /// The VRF device that the connection is bound to.
+    pub device: Option<Arc<str>>,
     /// How often it is told counters.
     pub statistics_interval: Duration,
 }

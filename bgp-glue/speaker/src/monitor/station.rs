@@ -17,8 +17,11 @@ use bgp_proto::wire::bmp::{
 };
 use bgp_proto::wire::header::{MAX_EXTENDED_MESSAGE_LEN, first_frame};
 
+use socket2::{Domain, Protocol, Socket, Type};
+
 use super::{Begin, QUEUE, Seen, SessionSeen, StationConfig, Task, wall_time};
 use crate::rib_task::total;
+use crate::socket::bind_device;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A station that takes nothing for so long is dropped.
@@ -77,7 +80,10 @@ pub(super) fn run(config: &StationConfig, task: &Task) {
 }
 
 fn connect(config: &StationConfig) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&config.address, CONNECT_TIMEOUT)?;
+    let socket = Socket::new(Domain::for_address(config.address), Type::STREAM, Some(Protocol::TCP))?;
+    bind_device(&socket, config.device.as_deref())?;
+    socket.connect_timeout(&config.address.into(), CONNECT_TIMEOUT)?;
+    let stream = TcpStream::from(socket);
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     stream.set_nodelay(true)?;
     Ok(stream)

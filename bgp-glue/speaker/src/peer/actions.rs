@@ -32,7 +32,8 @@ impl Neighbor {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Connect => {
-                self.attempt = Some(Box::pin(socket::connect(self.config.clone(), self.kind())));
+                self.attempt =
+                    Some(Box::pin(socket::connect(self.config.clone(), self.kind(), self.device.clone())));
             }
             Action::AbandonConnect => self.attempt = None,
             Action::Adopt => self.incoming = self.accepted.take().map(Connection::new),
