@@ -65,7 +65,7 @@ fn as_last_choice(route: Originated) -> Originated {
 
 #[cfg(test)]
 mod tests {
-    use srp_core::config::{BgpConfig, LoopbackConfig, NetworkConfig, PoolConfig};
+    use srp_core::config::{BgpConfig, ContextTable, LoopbackConfig, NetworkConfig, PoolConfig};
 
     use super::*;
 
@@ -83,7 +83,7 @@ mod tests {
         };
         ContextConfig {
             name: "destination".into(),
-            table: 254,
+            table: ContextTable::MAIN,
             interfaces: Vec::new(),
             loopbacks: vec![
                 loopback("service", "203.0.113.1/32", true),

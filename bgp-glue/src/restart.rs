@@ -66,6 +66,7 @@ pub fn restarted(context: &ContextConfig, left: &Left) -> Option<Restarted> {
 
 #[cfg(test)]
 mod tests {
+    use srp_core::config::ContextTable;
 
     use super::*;
 
@@ -86,7 +87,7 @@ mod tests {
         };
         ContextConfig {
             name: "destination".into(),
-            table: 254,
+            table: ContextTable::MAIN,
             interfaces: Vec::new(),
             loopbacks: Vec::new(),
             pools: pools.iter().map(pool).collect(),

@@ -75,7 +75,7 @@ pub enum SettingsError {
 }
 
 /// The speaker of one context.
-pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
+pub fn speaker_config(bgp: &BgpConfig, vrf: Option<&str>) -> Result<SpeakerConfig, SettingsError> {
     let router_id = bgp.router_id.try_into().map_err(|_| SettingsError::RouterId(bgp.router_id))?;
     let mut speaker = SpeakerConfig::new(Asn(bgp.local_as), router_id);
     speaker.port = bgp.port;
@@ -84,7 +84,8 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     }
     speaker.watch_next_hops = true;
     speaker.multipath = Multipath { paths: bgp.multipath, relax: bgp.multipath_relax };
-    speaker.monitors = monitors(bgp);
+    speaker.device = vrf.map(Into::into);
+    speaker.monitors = monitors(bgp, vrf);
     speaker.neighbors = bgp.neighbors.iter().map(neighbor_config).collect::<Result<_, _>>()?;
     speaker.ranges = bgp.ranges.iter().map(range).collect::<Result<_, _>>()?;
     let ranges = speaker.ranges.iter_mut().map(|range| &mut range.neighbor);
@@ -94,7 +95,7 @@ pub fn speaker_config(bgp: &BgpConfig) -> Result<SpeakerConfig, SettingsError> {
     Ok(speaker)
 }
 
-fn monitors(bgp: &BgpConfig) -> Vec<MonitorConfig> {
+fn monitors(bgp: &BgpConfig, vrf: Option<&str>) -> Vec<MonitorConfig> {
     let mrt = bgp.mrt.iter().map(|mrt| {
         MonitorConfig::Mrt(MrtConfig {
             file: mrt.file.clone(),
@@ -105,7 +106,7 @@ fn monitors(bgp: &BgpConfig) -> Vec<MonitorConfig> {
     let stations = bgp.bmp.iter().map(|station| {
         MonitorConfig::Station(StationConfig {
             address: SocketAddr::new(station.address, station.port),
-            device: None,
+            device: vrf.map(Into::into),
             statistics_interval: station.statistics_interval.into(),
         })
     });

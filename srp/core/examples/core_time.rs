@@ -18,7 +18,7 @@ use bgp_proto::wire::pack::Encoding;
 use bgp_proto::wire::update::AsWidth;
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 use srp_core::chassis::{Action, Chassis, Event, Settings};
-use srp_core::config::{ContextConfig, PoolConfig};
+use srp_core::config::{ContextConfig, ContextTable, PoolConfig};
 use srp_core::types::{BootId, ChassisMode, Identity, Mac, Priority, RouteModifier, Span, Time};
 
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
@@ -104,7 +104,7 @@ fn context(prefixes: u32) -> ContextConfig {
     };
     ContextConfig {
         name: "destination".into(),
-        table: 254,
+        table: ContextTable::MAIN,
         interfaces: Vec::new(),
         loopbacks: Vec::new(),
         pools: (0..prefixes).map(pool).collect(),

@@ -332,7 +332,7 @@ impl Beat {
                 let _ = reply.send(self.paths.reconfigure(now, wanted)); // the reload may have lost its patience
             }
             Input::LinkDown { interface } => self.paths.link_down(now, interface),
-            Input::AddressGone(address) => self.paths.address_gone(now, address),
+            Input::AddressGone { address, vrf } => self.paths.address_gone(now, address, vrf.as_deref()),
             Input::Credentials(credentials) => self.link.set_credentials(*credentials),
             Input::Record(recorder) => self.recorder = recorder,
         }

@@ -53,7 +53,12 @@ pub enum Input {
         interface: u32,
     },
     /// An address of ours is gone.
-    AddressGone(IpAddr),
+    AddressGone {
+        /// The address.
+        address: IpAddr,
+        /// The VRF that it was in.
+        vrf: Option<String>,
+    },
     /// Keys and certificates for new connections of the link.
     Credentials(Box<Credentials>),
     /// From here on the state machine is recorded so, or not at all.

@@ -23,6 +23,7 @@ pub mod bfd;
 pub mod bulk;
 pub mod clock;
 pub mod comparison;
+pub mod context_network;
 pub mod control;
 pub mod counts;
 pub mod events;

@@ -1,10 +1,11 @@
 //! What only this machine can tell of a configuration: its interfaces, addresses, tables, and who it is.
 
-use netlink::Kernel;
-use srp_core::config::Config;
+use netlink::{Kernel, LinkName, Links, Section, TableId};
+use srp_core::config::{Config, ContextConfig};
 use srp_core::types::{BootId, Mac};
 use tracing::warn;
 
+use crate::context_network::{ContextNetwork, in_network};
 use crate::key_files;
 use crate::section;
 use crate::start::StartError;
@@ -12,6 +13,7 @@ use crate::start::StartError;
 /// What may be meant, and often is not.
 pub fn warn_of_slips(config: &Config, kernel: &Kernel) {
     warn_of_local_addresses(config, kernel);
+    warn_of_vrfs(config, kernel);
     key_files::warn_of_exposed(config);
 }
 
@@ -19,8 +21,13 @@ pub fn warn_of_slips(config: &Config, kernel: &Kernel) {
 /// often it is a slip of the pen, and then nothing else says why a neighbour stays down.
 fn warn_of_local_addresses(config: &Config, kernel: &Kernel) {
     let links = kernel.links();
-    let is_here = |ip| links.iter().any(|link| link.addresses.iter().any(|address| address.ip == ip));
     for context in &config.contexts {
+        let network = ContextNetwork::of(context);
+        let of_vrf = network.vrf().map(|vrf| format!(" of VRF {vrf}")).unwrap_or_default();
+        let is_here = |ip| {
+            let mut addresses = in_network(&links, network.vrf()).flat_map(|link| &link.addresses);
+            addresses.any(|address| address.ip == ip)
+        };
         let neighbors = context.bgp.iter().flat_map(|bgp| &bgp.neighbors);
         for (neighbor, local) in
             neighbors.filter_map(|neighbor| Some((neighbor.name(), neighbor.local_address?)))
@@ -28,7 +35,7 @@ fn warn_of_local_addresses(config: &Config, kernel: &Kernel) {
             if !is_here(local) {
                 warn!(
                     context = context.name, %neighbor,
-                    "local-address = \"{local}\" is on no interface: the session comes up when it is; \
+                    "local-address = \"{local}\" is on no interface{of_vrf}: the session comes up when it is; \
                      `ip address add {local} ...`, or correct it"
                 );
             }
@@ -36,32 +43,113 @@ fn warn_of_local_addresses(config: &Config, kernel: &Kernel) {
     }
 }
 
+/// What is in a VRF and says so only half: sockets, or an interface, are elsewhere; and where networks are not kept apart.
+fn warn_of_vrfs(config: &Config, kernel: &Kernel) {
+    let links = kernel.links();
+    if config.contexts.iter().any(|context| context.vrf().is_some()) {
+        for name in ["tcp_l3mdev_accept", "udp_l3mdev_accept"] {
+            let value = std::fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"));
+            // A kernel without VRFs has neither.
+            if value.is_ok_and(|value| value.trim() != "0") {
+                warn!(
+                    "net.ipv4.{name} is not 0: what listens outside of VRFs takes what arrives in them, or keeps those in them from \
+                     listening: `sysctl -w net.ipv4.{name}=0`"
+                );
+            }
+        }
+    }
+    for context in &config.contexts {
+        let network = ContextNetwork::of(context);
+        let of_vrf = |table: TableId| links.iter().find(|link| link.vrf_table == Some(table));
+        if let ContextNetwork::Main(table) = network
+            && let Some(vrf) = of_vrf(table)
+        {
+            warn!(
+                context = context.name,
+                "table = {table} is that of VRF {vrf}, and the sockets of this context are not in it: write vrf = \"{vrf}\" instead",
+                vrf = vrf.name
+            );
+        }
+        for interface in &context.interfaces {
+            let link = interface.name.parse().ok().and_then(|name| links.by_name(&name));
+            let vrf = link.and_then(|link| links.vrf_of(link)).map(|vrf| &vrf.name);
+            if link.is_some() && vrf != network.vrf() {
+                warn!(
+                    context = context.name,
+                    interface = interface.name,
+                    "the interface is in {}, and the context in {}: `ip link set {} {}`, or name it in the other context",
+                    in_words(vrf),
+                    in_words(network.vrf()),
+                    interface.name,
+                    network.vrf().map_or("nomaster".to_owned(), |vrf| format!("master {vrf}"))
+                );
+            }
+        }
+    }
+}
+
+fn in_words(vrf: Option<&LinkName>) -> String {
+    vrf.map_or("no VRF".to_owned(), |vrf| format!("VRF {vrf}"))
+}
+
 /// What only this machine can tell: interfaces exist, addresses and tables are usable.
 pub fn check_machine(config: &Config, kernel: &Kernel) -> Result<(), StartError> {
     let mut faults = Vec::new();
+    let links = kernel.links();
     for context in &config.contexts {
+        let network = ContextNetwork::of(context);
+        if network.table(&links).is_none() {
+            faults.push(no_vrf(context));
+            continue;
+        }
         for loopback in &context.loopbacks {
-            let name = format!("context {}, loopback {}", context.name, loopback.name);
-            match section::address(loopback) {
-                Err(error) => faults.push(format!("{name}: {error}")),
-                Ok(address) if !kernel.has_interface(address.link()) => faults.push(format!(
-                    "{name}: interface \"{}\" does not exist on this machine: create it \
-                     (`ip link add {} type dummy`), or use \"lo\"",
-                    loopback.interface, loopback.interface
-                )),
-                Ok(_) => {}
-            }
+            let fault = match section::address(loopback) {
+                Ok(address) => not_there(address.link(), &network, &links),
+                Err(error) => Some(error),
+            };
+            let name = || format!("context {}, loopback {}", context.name, loopback.name);
+            faults.extend(fault.map(|fault| format!("{}: {fault}", name())));
         }
         for pool in &context.pools {
-            for prefix in pool.prefixes().filter(|prefix| section::route(context, pool, *prefix).is_none()) {
+            let fits = |prefix| section::with_route(Section::default(), context, pool, prefix).is_ok();
+            for prefix in pool.prefixes().filter(|prefix| !fits(*prefix)) {
                 faults.push(format!(
-                    "context {}, pool {}: table {} or prefix {prefix} cannot be used: table 255 is the kernel's own",
-                    context.name, pool.name, context.table
+                    "context {}, pool {}: prefix {prefix} cannot be used",
+                    context.name, pool.name
                 ));
             }
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(StartError::Machine(faults.join("\n"))) }
+}
+
+/// What keeps a link from carrying an address of a context.
+fn not_there(name: &LinkName, network: &ContextNetwork, links: &Links) -> Option<String> {
+    let Some(link) = links.by_name(name) else {
+        let instead = if network.vrf().is_some() { "remove interface" } else { "use \"lo\"" };
+        return Some(format!(
+            "interface \"{name}\" does not exist on this machine: create it (`ip link add {name} type dummy`), or {instead}"
+        ));
+    };
+    let (is, wanted) = (links.vrf_of(link).map(|vrf| &vrf.name), network.vrf()?);
+    (is != Some(wanted)).then(|| {
+        format!(
+            "interface \"{name}\" is in {}, and the context in VRF {wanted}: `ip link set {name} master {wanted}`, \
+             or remove interface",
+            in_words(is)
+        )
+    })
+}
+
+/// What is wrong with the VRF of a context.
+pub fn no_vrf(context: &ContextConfig) -> String {
+    let vrf = context.vrf().unwrap_or_default();
+    format!(
+        "context {}: there is no VRF \"{vrf}\" on this machine: create it \
+         (`ip link add {vrf} type vrf table NUMBER`, `ip link set {vrf} up`) and put its interfaces into it \
+         (`ip link set INTERFACE master {vrf}`), or correct vrf",
+        context.name
+    )
 }
 
 /// The configured MAC, else that of the interface with the bind address, else of the first that has one.

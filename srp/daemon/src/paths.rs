@@ -22,8 +22,6 @@ use tracing::{info, warn};
 use crate::bfd::{Bfd, BfdError, BfdEvent, BfdSettings, Hops, SessionId, SessionSettings, SessionView};
 use crate::events::Herald;
 
-pub use crate::bfd::TOKENS;
-
 /// Whom a session watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -82,7 +80,7 @@ pub struct Paths {
 pub fn wanted(config: &Config) -> Result<Vec<Wanted>, TimersError> {
     let peers = config.srp.bfd.iter().map(|session| {
         let ends = (session.peer_address, session.local_address);
-        let settings = session_settings(ends, session.interface.clone(), session.timers)?;
+        let settings = session_settings(ends, session.interface.clone(), None, session.timers)?;
         Ok(Wanted { owner: Owner::Peer, settings })
     });
     let neighbors = config.contexts.iter().flat_map(|context| {
@@ -91,7 +89,7 @@ pub fn wanted(config: &Config) -> Result<Vec<Wanted>, TimersError> {
             let interface = neighbor.interface.clone();
             let key = NeighborKey { address: Some(address), interface: interface.as_deref().map(Into::into) };
             let owner = Owner::Neighbor { context: context.name.clone(), key };
-            let settings = session_settings((address, local), interface, timers);
+            let settings = session_settings((address, local), interface, context.vrf(), timers);
             Some(settings.map(|settings| Wanted { owner, settings }))
         })
     });
@@ -101,6 +99,7 @@ pub fn wanted(config: &Config) -> Result<Vec<Wanted>, TimersError> {
 fn session_settings(
     (peer, local_address): (IpAddr, IpAddr),
     interface: Option<String>,
+    vrf: Option<&str>,
     timers: BfdTimers,
 ) -> Result<SessionSettings, TimersError> {
     let interval = Interval(u32::try_from(timers.interval.0).unwrap_or(u32::MAX));
@@ -108,6 +107,7 @@ fn session_settings(
         peer,
         local_address,
         interface,
+        vrf: vrf.map(str::to_owned),
         hops: timers.multihop.map_or(Hops::Single, |min_ttl| Hops::Multi { min_ttl }),
         timers: Timers::new(interval, interval, timers.multiplier)?,
         admin_down: false,
@@ -115,7 +115,7 @@ fn session_settings(
 }
 
 impl Paths {
-    /// Opens the sessions. `first_token` and the [`TOKENS`] that follow are for BFD alone.
+    /// Opens the sessions. `first_token` and all that follow are for BFD alone.
     pub fn open(
         now: Time,
         wanted: Vec<Wanted>,
@@ -125,7 +125,7 @@ impl Paths {
         speakers: BTreeMap<String, SpeakerHandle>,
         herald: Herald,
     ) -> Result<Self, BfdError> {
-        let settings = BfdSettings { sessions: Vec::new(), seed, tokens: first_token..first_token + TOKENS };
+        let settings = BfdSettings { sessions: Vec::new(), seed, tokens: first_token..usize::MAX };
         let bfd = Bfd::open(now, settings, registry)?;
         let mut paths = Self { bfd, owned: Vec::new(), speakers, herald, told: Tally::default() };
         paths.reconfigure(now, wanted)?;
@@ -169,9 +169,9 @@ impl Paths {
         self.bfd.link_down(now, interface);
     }
 
-    /// An address of ours is gone, and its sessions with it.
-    pub fn address_gone(&mut self, now: Time, address: IpAddr) {
-        self.bfd.address_gone(now, address);
+    /// An address of ours in that VRF is gone, and its sessions with it.
+    pub fn address_gone(&mut self, now: Time, address: IpAddr, vrf: Option<&str>) {
+        self.bfd.address_gone(now, address, vrf);
     }
 
     /// Tells everyone that we stop on purpose.

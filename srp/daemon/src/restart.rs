@@ -10,11 +10,13 @@ use std::time::Duration;
 use bgp_glue::speaker::Restarted;
 use bgp_glue::{Left, restarted};
 use ipnetwork::IpNetwork;
-use netlink::{Kernel, LeftOver, Links, TableId};
+use netlink::{Kernel, LeftOver, Links};
 use srp_core::config::{Config, ContextConfig, LoopbackConfig};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{info, warn};
+
+use crate::context_network::ContextNetwork;
 
 /// Learned routes of an earlier life that no neighbour has announced again by then are removed, unless all neighbours have
 /// told everything before.
@@ -79,7 +81,7 @@ pub async fn sweep(kernel: Arc<Kernel>, speakers: usize, again: usize, mut conve
 }
 
 fn of_context(context: &ContextConfig, links: &Links, left: &LeftOver) -> Left {
-    let Some(table) = TableId::new(context.table) else { return Left::default() };
+    let Some(table) = ContextNetwork::of(context).table(links) else { return Left::default() };
     // Another network may have the same address.
     let is_left = |loopback: &&LoopbackConfig| {
         let link = loopback.interface.parse().ok().and_then(|name| links.by_name(&name));

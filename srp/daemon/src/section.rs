@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use ipnetwork::IpNetwork;
-use netlink::{Address, LinkName, Object, Report, Route, Section, TableId};
+use netlink::{Address, LinkName, Links, Object, Report, Route, RouteTarget, Section};
 use srp_core::config::{self, ContextConfig, PoolConfig};
 use tracing::error;
+
+use crate::context_network::ContextNetwork;
 
 /// How much of the srp-activated configuration the kernel shall hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +53,13 @@ pub fn section(contexts: &[ContextConfig], holding: Holding) -> Section {
         }
         for pool in context.pools.iter().filter(|pool| holding.has_pool(pool)) {
             for prefix in pool.prefixes() {
-                if let Some(route) = route(context, pool, prefix) {
-                    section = section.with_route(route);
-                } else {
-                    error!(pool = pool.name, %prefix, "table or prefix not usable in the kernel");
-                }
+                section = match with_route(section, context, pool, prefix) {
+                    Ok(section) => section,
+                    Err(section) => {
+                        error!(pool = pool.name, %prefix, "table or prefix not usable in the kernel");
+                        section
+                    }
+                };
             }
         }
     }
@@ -68,34 +72,61 @@ pub fn address(loopback: &config::LoopbackConfig) -> Result<Address, String> {
     Address::new(loopback.address.ip(), link).map_err(|error| error.to_string())
 }
 
-/// The kernel's form of a prefix of a pool.
-pub fn route(context: &ContextConfig, pool: &PoolConfig, prefix: IpNetwork) -> Option<Route> {
-    let table = TableId::new(context.table)?;
-    let prefix = netlink::Prefix::try_from(prefix).ok()?;
-    Some(match pool.action {
-        config::Action::Blackhole => Route::blackhole(table, prefix),
-        config::Action::Unreachable => Route::unreachable(table, prefix),
-    })
+/// The section with the route of one prefix of a pool; as it was, if there is no such route.
+pub fn with_route(
+    section: Section,
+    context: &ContextConfig,
+    pool: &PoolConfig,
+    prefix: IpNetwork,
+) -> Result<Section, Section> {
+    let Ok(prefix) = netlink::Prefix::try_from(prefix) else { return Err(section) };
+    let target = match pool.action {
+        config::Action::Blackhole => RouteTarget::Blackhole,
+        config::Action::Unreachable => RouteTarget::Unreachable,
+    };
+    match ContextNetwork::of(context) {
+        ContextNetwork::Vrf(vrf) => Ok(section.with_vrf_route(vrf, prefix, target)),
+        ContextNetwork::Main(table) => match Route::new(table, prefix, target) {
+            Ok(route) => Ok(section.with_route(route)),
+            Err(_) => Err(section),
+        },
+    }
 }
 
 /// What of a context the kernel holds after `report`.
-pub fn held(context: &ContextConfig, holding: Holding, report: &Report) -> BTreeSet<IpNetwork> {
+pub fn held(
+    context: &ContextConfig,
+    holding: Holding,
+    report: &Report,
+    links: &Links,
+) -> BTreeSet<IpNetwork> {
     let refused =
         |object: &dyn Fn(&Object) -> bool| report.refused.iter().any(|refused| object(&refused.object));
+    let network = ContextNetwork::of(context);
+    let (vrf, table) = (network.vrf(), network.table(links));
     let loopbacks = context
         .loopbacks
         .iter()
         .filter(|loopback| holding.has(loopback))
         .filter(|loopback| {
-            !refused(&|object| matches!(object, Object::Address { ip, .. } if *ip == loopback.address.ip()))
+            !refused(&|object| {
+                matches!(object, Object::Address { ip, link }
+                    if *ip == loopback.address.ip() && link.as_str() == loopback.interface)
+            })
         })
         .map(|loopback| loopback.address);
     let pools =
         context.pools.iter().filter(|pool| holding.has_pool(pool)).flat_map(PoolConfig::prefixes).filter(
             |wanted| {
                 !refused(&|object| {
-                    matches!(object, Object::Route { table, prefix, .. }
-                    if table.get() == context.table && IpNetwork::from(*prefix) == *wanted)
+                    let prefix = match object {
+                        Object::Route { table: of, prefix, .. } if Some(*of) == table => *prefix,
+                        Object::RouteOfVrf { vrf: of, prefix } if Some(of) == vrf => *prefix,
+                        Object::Route { .. } | Object::RouteOfVrf { .. } | Object::Address { .. } => {
+                            return false;
+                        }
+                    };
+                    IpNetwork::from(prefix) == *wanted
                 })
             },
         );

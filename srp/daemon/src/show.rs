@@ -93,6 +93,7 @@ pub fn bfd_session(path: &PathView) -> BfdSession {
         peer_address: session.settings.peer.to_string(),
         local_address: session.settings.local_address.to_string(),
         interface: session.settings.interface.clone(),
+        vrf: session.settings.vrf.clone(),
         multihop: session.settings.hops != Hops::Single,
         state: session.state.to_string(),
         remote_state: session.remote.map(|remote| remote.state.to_string()),
@@ -231,6 +232,7 @@ pub fn bgp_context(
     });
     BgpContext {
         context: context.name.clone(),
+        vrf: context.vrf().map(str::to_owned),
         router_id: summary.router_id.to_string(),
         local_as: summary.local_as.0,
         originated: originated.collect(),

@@ -13,9 +13,9 @@ use std::time::Duration;
 use bgp_glue::speaker::{Speaker, SpeakerConfig, SpeakerHandle};
 use bgp_glue::{SettingsError, speaker_config};
 use mio::{Poll, Registry, Waker};
-use netlink::{EventReceiver, Kernel, TableId};
+use netlink::{EventReceiver, Kernel, LinkName};
 use srp_core::chassis::{Chassis, Event, PeerBfdSettings, Settings};
-use srp_core::config::{BgpConfig, Config, digest};
+use srp_core::config::{BgpConfig, Config, ContextConfig, digest};
 use srp_core::events::Observation;
 use srp_core::types::{BootId, Identity, Mac, Span};
 use tokio::sync::{mpsc, oneshot};
@@ -28,12 +28,13 @@ use crate::bfd::BfdError;
 use crate::bulk::Bulk;
 use crate::clock;
 use crate::comparison;
+use crate::context_network::ContextNetwork;
 use crate::control::{self, Claim, ControlError};
 use crate::events::snmp::SnmpError;
 use crate::events::{self, Herald, Outlets};
 use crate::inbox::{Inbox, Input};
 use crate::link::{Link, LinkError, LinkSettings, TOKENS};
-use crate::machine::{chassis_mac, check_machine, warn_of_slips};
+use crate::machine::{chassis_mac, check_machine, no_vrf, warn_of_slips};
 use crate::metrics::{self, Endpoint};
 use crate::paths::{self, Paths};
 use crate::ports::{self, PortsError};
@@ -203,7 +204,7 @@ pub async fn run(file: PathBuf, config: Config) -> Result<(), StartError> {
     let network = Arc::new(Network::new(Arc::clone(&kernel)));
     let shared = Shared { neighbors: &neighbors, inbox: &inbox, network: &network, herald: &herald };
     let (speakers, converged) = start_speakers(&config, &told, &again, &kernel, &shared)?;
-    let followed = speakers.values().cloned().collect();
+    let followed = in_their_vrfs(&config, &speakers);
     tokio::spawn(watch::kernel(kernel_events, Arc::clone(&network), followed, inbox.clone(), herald.clone()));
     let paths = open_paths(&config, poll.registry(), speakers.clone(), herald.clone())?;
     let ears = Ears { alarm: Alarm::new(poll.registry(), ALARM)?, poll, link, paths };
@@ -356,6 +357,18 @@ struct Shared<'a> {
     herald: &'a Herald,
 }
 
+/// The speakers, each with the VRF of its context.
+fn in_their_vrfs(
+    config: &Config,
+    speakers: &BTreeMap<String, SpeakerHandle>,
+) -> Vec<(Option<LinkName>, SpeakerHandle)> {
+    let contexts = config.contexts.iter().filter_map(|context| {
+        let speaker = speakers.get(&context.name)?.clone();
+        Some((ContextNetwork::of(context).vrf().cloned(), speaker))
+    });
+    contexts.collect()
+}
+
 /// A speaker for each context with BGP, and a task that follows it; and where those that restarted say that they converged.
 fn start_speakers(
     config: &Config,
@@ -375,9 +388,11 @@ fn start_speakers(
         };
         let (handle, events) =
             started.map_err(|source| StartError::Speaker { context: name.clone(), source })?;
-        let table = TableId::new(context.table).unwrap_or(TableId::MAIN);
+        let network = ContextNetwork::of(context);
+        let table = network.table(&kernel.links()).ok_or_else(|| StartError::Machine(no_vrf(context)))?;
         let watched = watch::Watched {
             context: name.clone(),
+            network,
             table,
             speaker: handle.clone(),
             kernel: Arc::clone(kernel),
@@ -424,15 +439,15 @@ pub type Told = BTreeMap<String, SpeakerConfig>;
 
 /// What the speakers are to be told. Keys are read from their files here.
 pub fn checked_speakers(config: &Config) -> Result<Told, StartError> {
-    let with_bgp = config.contexts.iter().filter_map(|context| Some((&context.name, context.bgp.as_ref()?)));
-    with_bgp.map(|(name, bgp)| Ok((name.clone(), checked_speaker(name, bgp)?))).collect()
+    let with_bgp = config.contexts.iter().filter_map(|context| Some((context, context.bgp.as_ref()?)));
+    with_bgp.map(|(context, bgp)| Ok((context.name.clone(), checked_speaker(context, bgp)?))).collect()
 }
 
 /// What the speaker of a context is told. Files with keys are read here, and the kernel is asked whether it takes them.
-fn checked_speaker(context: &str, bgp: &BgpConfig) -> Result<SpeakerConfig, StartError> {
-    let context = || context.to_owned();
-    let speaker =
-        speaker_config(bgp).map_err(|source| StartError::SpeakerSettings { context: context(), source })?;
+fn checked_speaker(config: &ContextConfig, bgp: &BgpConfig) -> Result<SpeakerConfig, StartError> {
+    let context = || config.name.clone();
+    let speaker = speaker_config(bgp, config.vrf())
+        .map_err(|source| StartError::SpeakerSettings { context: context(), source })?;
     let refused = |faults| StartError::Speaker {
         context: context(),
         source: bgp_glue::speaker::StartError::Config(faults),

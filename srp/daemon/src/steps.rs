@@ -275,7 +275,7 @@ impl Steps {
     /// Everything that the present state wants into the kernel, and nothing else of ours.
     async fn bring_kernel_up_to_date(&mut self, step: &'static str) -> (u32, u32, Noted) {
         let section = section(&self.contexts, self.holding);
-        let wanted = section.addresses().len() + section.routes().len();
+        let wanted = section.len();
         let report = match tokio::time::timeout(self.bound, self.kernel.set_srp(section)).await {
             Ok(Ok(report)) => report,
             Ok(Err(stopped)) => return failed(step, wanted, stopped.to_string()),
@@ -288,8 +288,9 @@ impl Steps {
             error!(object = %refused.object, "{refused}");
         }
         self.published.lock().refused = report.refused.iter().map(ToString::to_string).collect();
+        let links = self.kernel.links();
         for (installed, context) in self.installed.iter_mut().zip(&self.contexts) {
-            *installed = held(context, self.holding, &report);
+            *installed = held(context, self.holding, &report, &links);
         }
         self.report_kernel(&report);
         self.published.lock().held = self.installed.iter().map(BTreeSet::len).collect();

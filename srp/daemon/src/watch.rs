@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::clock;
+use crate::context_network::{ContextNetwork, in_network};
 use crate::events::Herald;
 use crate::inbox::{Inbox, Input};
 use crate::watch::resolver::Resolver;
@@ -37,7 +38,9 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Watched {
     /// Its context.
     pub context: String,
-    /// Where its routes go.
+    /// The network of its context.
+    pub network: ContextNetwork,
+    /// Where its routes went last.
     pub table: TableId,
     /// Itself.
     pub speaker: SpeakerHandle,
@@ -55,17 +58,34 @@ pub struct Watched {
 
 impl Watched {
     /// Follows it: neighbours up and down to the chassis, best paths into the kernel, next hops to the speaker.
-    pub async fn follow(self, mut events: mpsc::Receiver<BgpEvent>, network: Arc<Network>) {
-        let mut resolver = network.resolver(&self.context, self.table, self.speaker.clone());
+    pub async fn follow(mut self, mut events: mpsc::Receiver<BgpEvent>, network: Arc<Network>) {
+        let mut resolver = network.resolver(&self.context, self.network.clone(), self.speaker.clone());
         loop {
             tokio::select! {
-                () = resolver.due() => resolver.look_again().await,
+                () = resolver.due() => {
+                    self.follow_table().await;
+                    resolver.look_again().await;
+                }
                 event = events.recv() => match event {
-                    Some(event) => self.take(event, &mut resolver).await,
+                    Some(event) => {
+                        self.follow_table().await;
+                        self.take(event, &mut resolver).await;
+                    }
                     None => return,
                 },
             }
         }
+    }
+
+    /// A VRF that is made again may have another table. While it is gone, its routes have no other place to be.
+    async fn follow_table(&mut self) {
+        let Self { context, kernel, network, .. } = &*self;
+        let Some(table) = network.table(&kernel.links()).filter(|table| *table != self.table) else { return };
+        info!(context, from = %self.table, to = %table, "the VRF has another table: learned routes move");
+        if let Err(stopped) = kernel.move_learned(self.table, table).await {
+            warn!(context, %stopped, "learned routes not moved");
+        }
+        self.table = table;
     }
 
     async fn take(&self, event: BgpEvent, resolver: &mut Resolver) {
@@ -112,24 +132,31 @@ impl Watched {
     }
 }
 
-/// Follows the kernel: a link without carrier ends its sessions at once.
+/// Follows the kernel: a link without carrier ends its sessions at once, but for a subnet that another link of its network has, too:
+/// who is on it may be on that link, as when a VRF goes and a link comes out of it. Each speaker is told of the links of its VRF, and of
+/// the VRF itself.
 pub async fn kernel(
     mut events: EventReceiver,
     network: Arc<Network>,
-    speakers: Vec<SpeakerHandle>,
+    speakers: Vec<(Option<LinkName>, SpeakerHandle)>,
     inbox: Inbox,
     herald: Herald,
 ) {
     while let Some(event) = events.recv().await {
         network.note(&event);
         match event {
-            KernelEvent::LinkDown { index, name, cause, addresses, .. } => {
+            KernelEvent::LinkDown { index, name, cause, vrf, addresses } => {
                 info!(link = %name, ?cause, "link down");
                 herald.tell(Observation::Interface { name: name.to_string(), up: false });
                 hand(&inbox, Input::LinkDown { interface: index.get() });
                 tell_interface(&inbox, name.as_str(), false);
-                let link = speaker_link(&name, &addresses);
-                for speaker in &speakers {
+                let links = network.kernel().links();
+                let mut link = speaker_link(&name, &addresses);
+                link.subnets.retain(|subnet| {
+                    let others = in_network(&links, vrf.as_ref()).filter(|link| link.is_up());
+                    !others.flat_map(|link| subnets(&link.addresses)).any(|other| is_same(other, *subnet))
+                });
+                for (_, speaker) in speakers.iter().filter(|(of, _)| *of == vrf) {
                     speaker.link_down(link.clone());
                 }
             }
@@ -138,9 +165,11 @@ pub async fn kernel(
                 herald.tell(Observation::Interface { name: name.to_string(), up: true });
                 tell_interface(&inbox, name.as_str(), true);
                 let links = network.kernel().links();
-                let addresses = links.by_index(index).map(|link| &link.addresses);
+                let found = links.by_index(index);
+                let vrf = found.and_then(|link| links.vrf_of(link)).map(|vrf| vrf.name.clone());
+                let addresses = found.map(|link| &link.addresses);
                 let link = speaker_link(&name, addresses.into_iter().flatten());
-                for speaker in &speakers {
+                for (_, speaker) in speakers.iter().filter(|(of, _)| *of == vrf) {
                     speaker.link_up(link.clone());
                 }
             }
@@ -169,7 +198,14 @@ pub async fn kernel(
             KernelEvent::Overrun => {
                 info!("kernel events overran their buffer: everything is compared afresh");
             }
-            KernelEvent::AddressRemoved { ip, .. } => hand(&inbox, Input::AddressGone(ip)),
+            KernelEvent::AddressRemoved { ip, vrf, .. } => {
+                let links = network.kernel().links();
+                let mut others = in_network(&links, vrf.as_ref()).flat_map(|link| &link.addresses);
+                if !others.any(|address| address.ip == ip) {
+                    let vrf = vrf.as_ref().map(ToString::to_string);
+                    hand(&inbox, Input::AddressGone { address: ip, vrf });
+                }
+            }
             KernelEvent::AddressAdded { .. } | KernelEvent::RoutesChanged => {}
         }
     }
@@ -220,6 +256,11 @@ fn hand(inbox: &Inbox, input: Input) {
 /// A link by its subnets.
 fn speaker_link<'a>(name: &LinkName, addresses: impl IntoIterator<Item = &'a LinkAddress>) -> speaker::Link {
     speaker::Link { name: name.as_str().into(), subnets: subnets(addresses).collect() }
+}
+
+/// The addresses may be two hosts of it.
+fn is_same(one: IpNetwork, other: IpNetwork) -> bool {
+    one.network() == other.network() && one.prefix() == other.prefix()
 }
 
 /// The subnets of addresses that are not ours.

@@ -14,8 +14,9 @@ pub fn summary(contexts: &[BgpContext], now_us: u64) -> String {
 }
 
 fn one(context: &BgpContext, now_us: u64) -> String {
+    let vrf = context.vrf.as_ref().map(|vrf| format!(", VRF {}", clean(vrf))).unwrap_or_default();
     let head = format!(
-        "Context {}, BGP router identifier {}, local AS number {}\n",
+        "Context {}{vrf}, BGP router identifier {}, local AS number {}\n",
         clean(&context.context),
         clean(&context.router_id),
         context.local_as
@@ -121,6 +122,7 @@ mod tests {
     fn neighbours_then_what_is_announced() {
         let context = BgpContext {
             context: "destination".into(),
+            vrf: None,
             router_id: "192.0.2.1".into(),
             local_as: 65_001,
             onlookers: vec![BgpOnlooker {
@@ -168,13 +170,16 @@ BMP 198.51.100.9:5000       12     0  connected
     fn a_standby_that_announces_nothing_says_so() {
         let context = BgpContext {
             context: "d".into(),
+            vrf: Some("blue".into()),
             router_id: "192.0.2.1".into(),
             local_as: 1,
             onlookers: Vec::new(),
             originated: Vec::new(),
             neighbors: Vec::new(),
         };
-        assert!(summary(&[context], 0).ends_with("Total number of neighbors 0\n\nNothing is originated.\n"));
+        let text = summary(&[context], 0);
+        assert!(text.starts_with("Context d, VRF blue, BGP router identifier"), "{text}");
+        assert!(text.ends_with("Total number of neighbors 0\n\nNothing is originated.\n"));
         assert_eq!(summary(&[], 0), "No context runs BGP.\n");
     }
 }

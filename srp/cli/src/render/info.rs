@@ -83,9 +83,10 @@ fn link(info: &SrpInfo, now_us: u64) -> Vec<(&'static str, String)> {
 /// One line: whom, between which ends, its state and since when, how fast, and why it was down last.
 fn bfd(session: &BfdSession, now_us: u64) -> String {
     let interface = session.interface.as_ref().map_or(String::new(), |name| format!("%{name}"));
+    let vrf = session.vrf.as_ref().map(|vrf| format!(" in VRF {vrf}")).unwrap_or_default();
     let detects = session.detection_time_ms.map_or("unknown".into(), |ms| format!("{ms} ms"));
     let mut line = format!(
-        "{}: {} -> {}{interface}, {} (remote {}) for {}, detects in {detects}",
+        "{}: {} -> {}{interface}{vrf}, {} (remote {}) for {}, detects in {detects}",
         session.watches,
         session.local_address,
         session.peer_address,
@@ -241,6 +242,7 @@ Switchovers:                         1
             peer_address: "10.9.0.2".into(),
             local_address: "10.9.0.1".into(),
             interface: Some("eth2".into()),
+            vrf: None,
             multihop: false,
             state: "Up".into(),
             remote_state: Some("Up".into()),
@@ -252,8 +254,15 @@ Switchovers:                         1
             last_down: Some("no packet for 150ms".into()),
             last_down_us: Some(START_US),
         };
+        let in_vrf = BfdSession {
+            watches: "BGP neighbour 10.1.1.2 of customer".into(),
+            interface: None,
+            vrf: Some("blue".into()),
+            last_down: None,
+            ..session.clone()
+        };
         let shown = SrpInfo {
-            bfd_sessions: vec![session],
+            bfd_sessions: vec![session, in_vrf],
             bfd_ignores_dead_interval: true,
             bfd_disagreement: Some("BFD is Up, no Hello comes".into()),
             ..example()
@@ -261,6 +270,7 @@ Switchovers:                         1
         let tail = "
 BFD Sessions:
   peer chassis: 10.9.0.1 -> 10.9.0.2%eth2, Up (remote Up) for 00:00:42, detects in 150 ms, last down: no packet for 150ms
+  BGP neighbour 10.1.1.2 of customer: 10.9.0.1 -> 10.9.0.2 in VRF blue, Up (remote Up) for 00:00:42, detects in 150 ms
   bfd-mon-ignore-dead-interval: the dead interval alone takes over nothing while the peer is Up
 
 Signs Of Life Disagree:    BFD is Up, no Hello comes

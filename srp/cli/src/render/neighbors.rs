@@ -358,6 +358,7 @@ BGP neighbor 10.1.1.2, context destination, remote AS 65101, local AS 65001, ext
             peer_address: "10.1.1.2".into(),
             local_address: "10.1.1.1".into(),
             interface: None,
+            vrf: None,
             multihop: false,
             state: "Up".into(),
             remote_state: Some("Up".into()),

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct BgpContext {
     /// Name of the context.
     pub context: String,
+    /// The VRF that it is in.
+    pub vrf: Option<String>,
     /// BGP identifier.
     pub router_id: String,
     /// Own AS.

@@ -127,6 +127,8 @@ pub struct BfdSession {
     pub local_address: String,
     /// The only interface of the session, if it names one.
     pub interface: Option<String>,
+    /// The VRF that it is in.
+    pub vrf: Option<String>,
     /// Routers are between.
     pub multihop: bool,
     /// `AdminDown`, `Down`, `Init` or `Up`.

@@ -9,7 +9,7 @@ use ipnetwork::IpNetwork;
 use super::fault::{Fault, Place};
 use super::interface;
 use super::listen::{self, Listens};
-use super::model::BfdConfig;
+use super::model::{BfdConfig, ContextTable};
 use super::probe::{self, Probed};
 use super::reader::{Found, Reader, Section};
 use super::unnumbered::{self, LinkClaim};
@@ -47,7 +47,9 @@ pub(super) struct Ledger {
 #[derive(Default)]
 pub(super) struct ContextClaims {
     pub name: Option<Found<String>>,
-    pub table: u32,
+    pub table: ContextTable,
+    /// Where `vrf` or `table` stands.
+    pub table_at: Option<Place>,
     pub prefixes: Vec<Claim>,
     /// Names of interfaces.
     pub interfaces: Vec<Found<String>>,
@@ -71,11 +73,20 @@ pub(super) struct ContextClaims {
     pub links: Vec<LinkClaim>,
 }
 
+impl ContextClaims {
+    /// The network that its addresses and sockets are in.
+    pub fn vrf(&self) -> Option<&str> {
+        self.table.vrf()
+    }
+}
+
 /// A BFD session.
 pub(super) struct BfdClaim {
     peer: IpAddr,
     local: IpAddr,
     interface: Option<String>,
+    /// That of its context.
+    pub vrf: Option<String>,
     is_multihop: bool,
     at: Place,
 }
@@ -86,6 +97,7 @@ impl BfdClaim {
             peer: config.peer_address,
             local: config.local_address,
             interface: config.interface.clone(),
+            vrf: None,
             is_multihop: config.timers.multihop.is_some(),
             at,
         }
@@ -103,7 +115,8 @@ impl BfdClaim {
         } else {
             self.interface == other.interface || self.interface.is_none() || other.interface.is_none()
         };
-        self.peer == other.peer && self.is_multihop == other.is_multihop && one_path
+        let one_network = self.vrf == other.vrf;
+        one_network && self.peer == other.peer && self.is_multihop == other.is_multihop && one_path
     }
 }
 
@@ -192,9 +205,9 @@ fn check_names(reader: &Reader<'_>, ledger: &Ledger) {
 
 /// In one routing table a prefix has one route and a neighbour one session.
 fn check_tables(reader: &Reader<'_>, ledger: &Ledger) {
-    let mut tables: BTreeMap<u32, Vec<&ContextClaims>> = BTreeMap::new();
+    let mut tables: BTreeMap<&ContextTable, Vec<&ContextClaims>> = BTreeMap::new();
     for context in &ledger.contexts {
-        tables.entry(context.table).or_default().push(context);
+        tables.entry(&context.table).or_default().push(context);
     }
     for contexts in tables.values() {
         let claims = contexts.iter().flat_map(|context| &context.prefixes);
@@ -208,12 +221,14 @@ fn check_tables(reader: &Reader<'_>, ledger: &Ledger) {
     }
 }
 
-/// Nobody is his own neighbour, and a loopback has no address that another machine or the link has.
+/// Nobody is his own neighbour, and a loopback has no address that another machine or the link has. The link is in no VRF.
 fn check_addresses(reader: &Reader<'_>, ledger: &Ledger) {
     let ends: Vec<&Found<IpAddr>> = ledger.bind_address.iter().chain(&ledger.peer_address).collect();
     for context in &ledger.contexts {
+        let (ends, bind_address) =
+            if context.vrf().is_some() { (&[][..], None) } else { (&ends[..], ledger.bind_address.as_ref()) };
         for neighbor in &context.neighbors {
-            if let Some(bind) = ledger.bind_address.iter().find(|bind| bind.value == neighbor.value) {
+            if let Some(bind) = bind_address.filter(|bind| bind.value == neighbor.value) {
                 reader.report(&neighbor.at, Fault::OurOwnAddress { ours: bind.at.clone() });
             }
         }
@@ -236,7 +251,8 @@ fn check_layer_2(reader: &Reader<'_>, ledger: &Ledger) {
 
 fn check_ports(reader: &Reader<'_>, ledger: &Ledger) {
     let Some(link) = &ledger.link_port else { return };
-    for port in ledger.contexts.iter().filter_map(|context| context.bgp_port.as_ref()) {
+    let beside = ledger.contexts.iter().filter(|context| context.vrf().is_none());
+    for port in beside.filter_map(|context| context.bgp_port.as_ref()) {
         if port.value == link.value {
             // Both may be defaults, but never the same ones: at least one is written.
             let at = if port.at.written.is_some() { &port.at } else { &link.at };

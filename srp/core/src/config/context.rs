@@ -2,15 +2,13 @@
 
 use super::across::{Claim, ContextClaims, Ledger, report_twice};
 use super::bgp;
-use super::fault::Fault;
+use super::fault::{Fault, Place};
 use super::interface;
 use super::kind::{Flag, HostAddress, Integer, Interface, Name};
-use super::model::{ContextConfig, LoopbackConfig};
+use super::model::{ContextConfig, ContextTable, LoopbackConfig};
 use super::pool;
 use super::reader::{Found, Reported, Section};
 
-/// The kernel's main routing table.
-const MAIN_TABLE: u32 = 254;
 /// The table that the kernel fills with its local addresses.
 const LOCAL_TABLE: u32 = 255;
 
@@ -19,11 +17,12 @@ pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextCo
     let table = read_table(s);
     let mut claims = ContextClaims {
         name: name.clone().ok(),
-        table: table.unwrap_or(MAIN_TABLE),
+        table: table.as_ref().map_or(ContextTable::MAIN, |table| table.value.clone()),
+        table_at: table.as_ref().ok().map(|table| table.at.clone()),
         ..ContextClaims::default()
     };
     let interfaces = interface::read_all(s, &mut claims);
-    let loopbacks = read_loopbacks(s, &mut claims);
+    let loopbacks = read_loopbacks(s, table.as_ref().ok(), &mut claims);
     let pools = pool::read_all(s, &mut claims);
     let bgp = match s.table("bgp") {
         Ok(None) => Ok(None),
@@ -33,10 +32,13 @@ pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextCo
             Err(reported)
         }
     };
+    for session in &mut claims.bfd {
+        session.vrf = claims.table.vrf().map(str::to_owned);
+    }
     ledger.contexts.push(claims);
     Ok(ContextConfig {
         name: name?.value,
-        table: table?,
+        table: table?.value,
         interfaces: interfaces?,
         loopbacks: loopbacks?,
         pools: pools?,
@@ -44,20 +46,35 @@ pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextCo
     })
 }
 
-fn read_table(s: &Section<'_, '_>) -> Result<u32, Reported> {
-    let table = s.or("table", &Integer::<u32>::new(1, u32::MAX), MAIN_TABLE)?;
-    if table.value == LOCAL_TABLE {
-        return Err(s.report(&table.at, Fault::LocalTable));
+/// `table` or `vrf`: a VRF has a table of its own.
+fn read_table(s: &Section<'_, '_>) -> Result<Found<ContextTable>, Reported> {
+    const MAIN: u32 = 254;
+    let table = s.or("table", &Integer::<u32>::new(1, u32::MAX), MAIN);
+    let vrf = s.optional("vrf", &Interface);
+    let (table, vrf) = (table?, vrf?);
+    let Some(vrf) = vrf else {
+        if table.value == LOCAL_TABLE {
+            return Err(s.report(&table.at, Fault::LocalTable));
+        }
+        return Ok(Found { value: ContextTable::Number(table.value), at: table.at });
+    };
+    if table.at.written.is_some() {
+        return Err(s.report(&table.at, Fault::TableBesideVrf { vrf: vrf.at }));
     }
-    Ok(table.value)
+    Ok(Found { value: ContextTable::Vrf(vrf.value), at: vrf.at })
 }
 
-fn read_loopbacks(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Vec<LoopbackConfig>, Reported> {
+fn read_loopbacks(
+    s: &Section<'_, '_>,
+    table: Option<&Found<ContextTable>>,
+    claims: &mut ContextClaims,
+) -> Result<Vec<LoopbackConfig>, Reported> {
+    let vrf = table.and_then(|table| Some((table.value.vrf()?, &table.at)));
     let mut names = Vec::new();
     let loopbacks: Vec<_> = s
         .tables("loopback", "name")?
         .into_iter()
-        .map(|loopback| loopback.read(|loopback| read_loopback(loopback, claims, &mut names)))
+        .map(|loopback| loopback.read(|loopback| read_loopback(loopback, vrf, claims, &mut names)))
         .collect();
     report_twice(s, "name", &names);
     loopbacks.into_iter().collect()
@@ -65,16 +82,24 @@ fn read_loopbacks(s: &Section<'_, '_>, claims: &mut ContextClaims) -> Result<Vec
 
 fn read_loopback(
     s: &Section<'_, '_>,
+    vrf: Option<(&str, &Place)>,
     claims: &mut ContextClaims,
     names: &mut Vec<Found<String>>,
 ) -> Result<LoopbackConfig, Reported> {
     let name = s.required("name", &Name);
     let address = s.required("address", &HostAddress);
-    let interface = s.or("interface", &Interface, "lo".into());
+    let usual = vrf.map_or("lo", |(name, _)| name).to_owned();
+    let interface = s.or_derived("interface", &Interface, usual, "\"lo\", in a VRF the VRF");
+    if let (Ok(Found { value, at }), Some((_, vrf))) = (&interface, vrf)
+        && value == "lo"
+        && at.written.is_some()
+    {
+        s.report(at, Fault::LoOutsideVrf { vrf: vrf.clone() });
+    }
     let srp_activate = s.or("srp-activate", &Flag, false);
     let layer_2 = s.or("layer-2", &Flag, false);
     names.extend(name.clone());
-    check_layer_2(s, &layer_2, &interface, &srp_activate, claims);
+    check_layer_2(s, vrf.map(|(name, _)| name), &layer_2, &interface, &srp_activate, claims);
     if let Ok(address) = &address {
         claims.prefixes.push(Claim { prefix: address.value, is_loopback: true, at: address.at.clone() });
     }
@@ -90,6 +115,7 @@ fn read_loopback(
 /// An address that moves between two chassis of one subnet: on a link with hosts, and only while Active.
 fn check_layer_2(
     s: &Section<'_, '_>,
+    vrf: Option<&str>,
     layer_2: &Result<Found<bool>, Reported>,
     interface: &Result<Found<String>, Reported>,
     srp_activate: &Result<Found<bool>, Reported>,
@@ -98,6 +124,9 @@ fn check_layer_2(
     let Ok(Found { value: true, at }) = layer_2 else { return };
     if interface.as_ref().is_ok_and(|interface| interface.value == "lo") {
         s.report(at, Fault::Layer2OnLo);
+    }
+    if vrf.is_some() && interface.as_ref().is_ok_and(|interface| Some(interface.value.as_str()) == vrf) {
+        s.report(at, Fault::Layer2OnVrf);
     }
     if srp_activate.as_ref().is_ok_and(|srp_activate| !srp_activate.value) {
         s.report(at, Fault::Layer2NotActivated);

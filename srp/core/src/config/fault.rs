@@ -205,6 +205,18 @@ pub enum Fault {
     /// Table 255, which the kernel fills by itself.
     #[error("table 255 holds the kernel's own local addresses")]
     LocalTable,
+    /// Two routing tables for one context.
+    #[error("the table of this context is that of its VRF: {vrf}")]
+    TableBesideVrf {
+        /// `context.vrf`.
+        vrf: Place,
+    },
+    /// A loopback where nobody in its VRF finds it.
+    #[error("lo is in no VRF, and this context is in one: {vrf}")]
+    LoOutsideVrf {
+        /// `context.vrf`.
+        vrf: Place,
+    },
     /// A path that does not fit into a socket address (`sun_path`, 108 octets with its final zero).
     #[error("{length} octets, and the path of a socket may have 107")]
     SocketPathTooLong {
@@ -279,6 +291,9 @@ pub enum Fault {
     /// A layer-2 address on a link that has no hosts.
     #[error("on lo there are no hosts that could find this address")]
     Layer2OnLo,
+    /// A layer-2 address on a VRF, which is no link at all.
+    #[error("on a VRF there are no hosts that could find this address")]
+    Layer2OnVrf,
     /// A layer-2 address that both chassis would have.
     #[error("both chassis would have this address at once on one link, as it is not srp-activated")]
     Layer2NotActivated,
@@ -411,6 +426,8 @@ impl Fault {
             }
             Self::ProtocolTaken { .. } => "write a number that /etc/iproute2/rt_protos does not list".into(),
             Self::SameMetric => "write another number, such as 83".into(),
+            Self::TableBesideVrf { .. } => "remove table: the kernel says which one the VRF has".into(),
+            Self::LoOutsideVrf { .. } => "remove interface: the address is then on the VRF itself".into(),
             Self::LocalTable => "write 254 (the main table) or a table of its own".into(),
             Self::SocketPathTooLong { .. } => "choose a shorter path, such as \"/run/srp/srpd.sock\"".into(),
             Self::Twice { what: what @ ("name" | "prefix"), .. } => {
@@ -445,7 +462,9 @@ impl Fault {
             Self::TtlOfOneHop => "set multihop = true if routers are between, or remove this".into(),
             Self::BfdWithoutLocalAddress => "add local-address to this neighbour".into(),
             Self::PortTaken { .. } => "choose another port for one of the two".into(),
-            Self::Layer2OnLo => "add interface = \"NAME\", the link to the subnet of this address".into(),
+            Self::Layer2OnLo | Self::Layer2OnVrf => {
+                "add interface = \"NAME\", the link to the subnet of this address".into()
+            }
             Self::Layer2NotActivated => "set srp-activate = true, or remove layer-2".into(),
             Self::Layer2InStandby { .. } => {
                 "remove advertise-routes-in-standby-state, or layer-2 from this loopback".into()

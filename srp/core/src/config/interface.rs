@@ -3,6 +3,7 @@
 //! They belong to one chassis alone, so none of it is compared with the peer. The interface with `srp.bind-address` is one
 //! of the redundancy context, where that has any (CFG-1).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -88,6 +89,9 @@ pub enum InterfaceFault {
         /// Its name.
         context: String,
     },
+    /// The redundancy context is in a VRF, and the link never is.
+    #[error("this is the redundancy context, and the SRP link is in no VRF")]
+    LinkInVrf,
 }
 
 impl From<InterfaceFault> for Fault {
@@ -106,6 +110,7 @@ impl InterfaceFault {
             Self::BindElsewhere { .. } => {
                 "add it, with its mask, to addresses of the interface that leads to the peer".into()
             }
+            Self::LinkInVrf => "remove this, or name another context in srp.context".into(),
         }
     }
 }
@@ -178,22 +183,32 @@ pub(super) fn check(reader: &Reader<'_>, ledger: &Ledger) {
     for (name, first) in twice(names, |name| &name.value) {
         reader.report(&name.at, Fault::Twice { what: "interface", first: first.at.clone() });
     }
-    let addresses = || ledger.contexts.iter().flat_map(|context| &context.addresses);
+    let networks: BTreeSet<_> = ledger.contexts.iter().map(ContextClaims::vrf).collect();
+    for vrf in networks {
+        check_addresses(reader, ledger, vrf);
+    }
+    check_bind(reader, ledger);
+}
+
+/// In one network an address stands once.
+fn check_addresses(reader: &Reader<'_>, ledger: &Ledger, vrf: Option<&str>) {
+    let contexts = || ledger.contexts.iter().filter(|context| context.vrf() == vrf);
+    let addresses = || contexts().flat_map(|context| &context.addresses);
     for (address, first) in twice(addresses(), |address| address.value.ip()) {
         reader.report(&address.at, Fault::Twice { what: "address", first: first.at.clone() });
     }
-    let loopbacks = ledger.contexts.iter().flat_map(|c| &c.prefixes).filter(|claim| claim.is_loopback);
-    let neighbors = ledger.contexts.iter().flat_map(|context| &context.neighbors);
+    let loopbacks = contexts().flat_map(|c| &c.prefixes).filter(|claim| claim.is_loopback);
+    let neighbors = contexts().flat_map(|context| &context.neighbors);
+    let peer = ledger.peer_address.iter().filter(|_| vrf.is_none());
     let others: Vec<(IpAddr, &Place)> = loopbacks
         .map(|claim| (claim.prefix.ip(), &claim.at))
-        .chain(neighbors.chain(&ledger.peer_address).map(|other| (other.value, &other.at)))
+        .chain(neighbors.chain(peer).map(|other| (other.value, &other.at)))
         .collect();
     for address in addresses() {
         if let Some((_, user)) = others.iter().find(|(other, _)| *other == address.value.ip()) {
             reader.report(&address.at, Fault::AddressInUse { user: (*user).clone() });
         }
     }
-    check_bind(reader, ledger);
 }
 
 /// The redundancy context may leave its interfaces to the system; where it names one, the link goes over it (CFG-1).
@@ -201,6 +216,10 @@ fn check_bind(reader: &Reader<'_>, ledger: &Ledger) {
     let (Some(bind), Some(name)) = (&ledger.bind_address, &ledger.redundancy_context) else { return };
     let is_named = |context: &&ContextClaims| context.name.as_ref().is_some_and(|n| n.value == name.value);
     let Some(context) = ledger.contexts.iter().find(is_named) else { return };
+    if let Some(vrf) = context.table_at.as_ref().filter(|_| context.vrf().is_some()) {
+        reader.report(vrf, InterfaceFault::LinkInVrf.into());
+        return;
+    }
     let has_it = context.addresses.iter().any(|address| address.value.ip() == bind.value);
     if !context.interfaces.is_empty() && !context.interfaces_unread && !has_it {
         reader.report(&bind.at, InterfaceFault::BindElsewhere { context: name.value.clone() }.into());

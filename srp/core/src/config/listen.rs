@@ -1,6 +1,6 @@
 //! `listen` of a BGP instance: where it waits for neighbours.
 //!
-//! Contexts have one network stack between them, so two instances can listen on one port only at addresses of their own,
+//! Contexts of one VRF, and those of none, have one network stack between them, so two instances can listen on one port only at addresses of their own,
 //! and a session with one neighbour in each of two contexts is known by our end of it.
 
 use std::collections::BTreeMap;
@@ -59,12 +59,13 @@ pub(super) fn check(
     }
 }
 
-/// Between contexts: one listener at an address and port, and neighbours that can be told apart.
-pub(super) fn check_contexts(reader: &Reader<'_>, ledger: &Ledger) {
-    let listens: Vec<_> = ledger.contexts.iter().filter_map(|context| context.listens.as_ref()).collect();
-    for (index, second) in listens.iter().enumerate() {
-        let others = listens[..index].iter().filter(|first| first.port == second.port);
-        for first in others {
+/// Between contexts of one network: one listener at an address and port, and neighbours that can be told apart.
+pub(super) fn check_contexts<'l>(reader: &Reader<'_>, ledger: &'l Ledger) {
+    let of_context = |context: &'l ContextClaims| Some((context.vrf(), context.listens.as_ref()?));
+    let listens: Vec<_> = ledger.contexts.iter().filter_map(of_context).collect();
+    for (index, (vrf, second)) in listens.iter().enumerate() {
+        let others = listens[..index].iter().filter(|(of, first)| of == vrf && first.port == second.port);
+        for (_, first) in others {
             if first.addresses.is_empty() || second.addresses.is_empty() {
                 let everywhere = if second.addresses.is_empty() { second } else { first };
                 let other = if second.addresses.is_empty() { first } else { second };
@@ -82,10 +83,10 @@ pub(super) fn check_contexts(reader: &Reader<'_>, ledger: &Ledger) {
             }
         }
     }
-    let mut seen: BTreeMap<IpAddr, Vec<Known<'_>>> = BTreeMap::new();
+    let mut seen: BTreeMap<(Option<&str>, IpAddr), Vec<Known<'_>>> = BTreeMap::new();
     for (context, claims) in ledger.contexts.iter().enumerate() {
         for (neighbor, local) in &claims.sessions {
-            let known = seen.entry(neighbor.value).or_default();
+            let known = seen.entry((claims.vrf(), neighbor.value)).or_default();
             let alike = known.iter().find(|Known { context: other, local: other_local, .. }| {
                 let apart = local.is_some() && other_local.is_some() && local != other_local;
                 // Neighbours of one table are compared elsewhere.

@@ -60,9 +60,9 @@ pub use interface::{Duplex, InterfaceConfig, InterfaceFault, LinkSpeed};
 pub use limits::{LimitAction, PrefixLimits};
 pub use measure::{BulkConfig, DEFAULT_METRICS_PORT, MetricsConfig};
 pub use model::{
-    Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
-    KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
-    PolicyRule, RecordConfig, Security, SrpConfig,
+    Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ContextTable,
+    ControlConfig, KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig,
+    NetworkConfig, Octets, PolicyRule, RecordConfig, Security, SrpConfig,
 };
 pub use monitored::{announcement_monitor, bfd_monitor, interface_monitor, kernel_monitor};
 pub use onlooker::{BmpConfig, MrtConfig};

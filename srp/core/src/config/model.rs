@@ -241,8 +241,8 @@ impl fmt::Display for Octets {
 pub struct ContextConfig {
     /// Unique name.
     pub name: String,
-    /// Kernel routing table, 1 ..= `u32::MAX`; default 254, the main table.
-    pub table: u32,
+    /// Where its routes are, and its sockets.
+    pub table: ContextTable,
     /// `[[context.interface]]`: links of this machine.
     pub interfaces: Vec<InterfaceConfig>,
     /// `[[context.loopback]]`.
@@ -253,6 +253,41 @@ pub struct ContextConfig {
     pub bgp: Option<BgpConfig>,
 }
 
+impl ContextConfig {
+    /// The VRF that it is in; `None` for the main network.
+    pub fn vrf(&self) -> Option<&str> {
+        self.table.vrf()
+    }
+}
+
+/// The kernel routing table of a context.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ContextTable {
+    /// A table of the network that all contexts outside of VRFs share, 1 ..= `u32::MAX` without 255; default 254, the main one.
+    Number(u32),
+    /// That of the VRF device with this name, in which the context's sockets are, too.
+    Vrf(String),
+}
+
+impl ContextTable {
+    /// The kernel's main table.
+    pub const MAIN: Self = Self::Number(254);
+
+    /// The name of the VRF, if it is that of one.
+    pub fn vrf(&self) -> Option<&str> {
+        match self {
+            Self::Number(_) => None,
+            Self::Vrf(name) => Some(name),
+        }
+    }
+}
+
+impl Default for ContextTable {
+    fn default() -> Self {
+        Self::MAIN
+    }
+}
+
 /// A service address on a loopback (POOL-1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoopbackConfig {
@@ -260,7 +295,7 @@ pub struct LoopbackConfig {
     pub name: String,
     /// Host address: /32 or /128.
     pub address: IpNetwork,
-    /// Link that carries it: `lo` (default), a dummy link, or with `layer_2` the link whose hosts reach it.
+    /// Link that carries it: `lo` or the context's VRF (default), a dummy link, or with `layer_2` the link whose hosts reach it.
     pub interface: String,
     /// Installed and announced only by the Active; otherwise always.
     pub srp_activate: bool,

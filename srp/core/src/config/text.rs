@@ -11,8 +11,8 @@ use toml::Value;
 
 use super::interface::{InterfaceConfig, LinkSpeed};
 use super::model::{
-    Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig,
-    PolicyRule, Security, SrpConfig,
+    Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, ContextTable, LogFormat, MonitorBgp,
+    NeighborConfig, PolicyRule, Security, SrpConfig,
 };
 use super::pool::{PoolConfig, PoolRange};
 use super::range::RangeConfig;
@@ -247,8 +247,11 @@ fn bfd_timers(table: Table, timers: BfdTimers) -> Table {
 }
 
 fn context(context: &ContextConfig) -> Vec<Table> {
-    let head =
-        Table::element("context", &context.name, "").text("name", &context.name).bare("table", context.table);
+    let head = Table::element("context", &context.name, "").text("name", &context.name);
+    let head = match &context.table {
+        ContextTable::Number(table) => head.bare("table", *table),
+        ContextTable::Vrf(name) => head.text("vrf", name),
+    };
     let path = head.path();
     let mut tables = vec![head];
     tables.extend(context.interfaces.iter().map(|config| interface(config, &path)));

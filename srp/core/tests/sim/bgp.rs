@@ -19,7 +19,7 @@ use bgp_proto::wire::header::{Kind, MAX_MESSAGE_LEN, first_frame};
 use bgp_proto::wire::pack::Encoding;
 use bgp_proto::wire::update::{AsWidth, Update, UpdateContext};
 use ipnetwork::IpNetwork;
-use srp_core::config::{ContextConfig, LoopbackConfig, PoolConfig};
+use srp_core::config::{ContextConfig, ContextTable, LoopbackConfig, PoolConfig};
 use srp_core::types::RouteModifier;
 
 const LOCAL_AS: Asn = Asn(65_001);
@@ -31,7 +31,7 @@ static CONTEXT: LazyLock<ContextConfig> = LazyLock::new(|| {
     let net = |text: &str| text.parse().expect("a prefix");
     ContextConfig {
         name: "destination".into(),
-        table: 254,
+        table: ContextTable::MAIN,
         interfaces: Vec::new(),
         loopbacks: vec![LoopbackConfig {
             name: "gateway".into(),

@@ -25,13 +25,15 @@ mod socket;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::ops::Range;
 
 use bfd::{Discard, Discriminator, Discriminators, Event, Timers, packet};
 use mio::{Interest, Registry, Token};
 use srp_core::types::Time;
 
 use self::event::{Counters, RECEIVE_FAILED};
-use self::slot::Slot;
+use self::slot::{Slot, bound};
 use self::socket::{Arrival, Receiver, SourcePorts};
 
 pub use self::event::{BfdEvent, Refusal, SessionId, SessionView};
@@ -43,8 +45,9 @@ const READ_BUDGET: usize = 256;
 /// All BFD sessions of this system.
 pub struct Bfd {
     registry: Registry,
-    first_token: usize,
-    receivers: [Option<Receiver>; TOKENS],
+    tokens: Range<usize>,
+    /// Each has the token of its place.
+    receivers: Vec<Option<Receiver>>,
     /// A receiver whose budget was spent before it was empty.
     unread: bool,
     slots: Vec<Slot>,
@@ -66,11 +69,12 @@ impl Bfd {
             return Err(BfdError::Tokens { given: settings.tokens.len() });
         }
         let address = Receiver::address(true, Hops::Single.port());
-        let registry = registry.try_clone().map_err(|source| BfdError::Receive { address, source })?;
+        let refused = |source| BfdError::Receive { address, vrf: None, source };
+        let registry = registry.try_clone().map_err(refused)?;
         let mut bfd = Self {
             registry,
-            first_token: settings.tokens.start,
-            receivers: [const { None }; TOKENS],
+            tokens: settings.tokens,
+            receivers: Vec::new(),
             unread: false,
             slots: Vec::new(),
             deadlines: Vec::new(),
@@ -97,7 +101,7 @@ impl Bfd {
         let discriminator = self.discriminators.next(|found| self.by_discriminator.contains_key(&found));
         let id = SessionId(self.next_id);
         let seed = self.seed ^ u64::from(discriminator.get()) << 32;
-        self.listen(settings.peer.is_ipv4(), settings.hops)?;
+        self.listen(&settings, bound(&settings)?.vrf)?;
         let slot = Slot::open(now, id, settings, discriminator, seed, &mut self.ports)?;
         let (index, is_held_down) = (self.slots.len(), slot.settings.admin_down);
         self.next_id += 1;
@@ -124,7 +128,7 @@ impl Bfd {
 
     /// Takes readiness; tokens of others are ignored.
     pub fn handle(&mut self, now: Time, event: &mio::event::Event) {
-        if let Some(index) = event.token().0.checked_sub(self.first_token).filter(|index| *index < TOKENS) {
+        if let Some(index) = event.token().0.checked_sub(self.tokens.start) {
             self.read(now, index);
         }
     }
@@ -144,7 +148,7 @@ impl Bfd {
         }
         // A packet may have come since readiness was looked at.
         self.unread = false;
-        for index in 0..TOKENS {
+        for index in 0..self.receivers.len() {
             self.read(now, index);
         }
         for index in 0..self.slots.len() {
@@ -181,9 +185,11 @@ impl Bfd {
         self.fail_path(now, |slot| slot.depends_on_link(interface));
     }
 
-    /// An address of ours is gone: nothing that its sessions send leaves any more.
-    pub fn address_gone(&mut self, now: Time, address: IpAddr) {
-        self.fail_path(now, |slot| slot.settings.local_address == address);
+    /// An address of ours in that VRF is gone: nothing that its sessions send leaves any more.
+    pub fn address_gone(&mut self, now: Time, address: IpAddr, vrf: Option<&str>) {
+        self.fail_path(now, |slot| {
+            slot.settings.local_address == address && slot.settings.vrf.as_deref() == vrf
+        });
     }
 
     /// An orderly stop: every peer is told that an operator wanted it (RFC 5882 section 3.2: no failure).
@@ -222,33 +228,61 @@ impl Bfd {
         }
     }
 
-    fn listen(&mut self, is_ipv4: bool, hops: Hops) -> Result<(), BfdError> {
-        let index = match (is_ipv4, hops) {
-            (true, Hops::Single) => 0,
-            (true, Hops::Multi { .. }) => 1,
-            (false, Hops::Single) => 2,
-            (false, Hops::Multi { .. }) => 3,
-        };
-        if self.receivers[index].is_some() {
+    fn listen(&mut self, settings: &SessionSettings, vrf: Option<NonZeroU32>) -> Result<(), BfdError> {
+        let (is_ipv4, port) = (settings.peer.is_ipv4(), settings.hops.port());
+        let mut open = self.receivers.iter().flatten();
+        if open.any(|open| (open.is_ipv4, open.port, open.vrf) == (is_ipv4, port, vrf)) {
             return Ok(());
         }
-        let address = Receiver::address(is_ipv4, hops.port());
-        let error = |source| BfdError::Receive { address, source };
-        let mut receiver = Receiver::open(is_ipv4, hops.port()).map_err(error)?;
-        let token = Token(self.first_token + index);
+        let address = Receiver::address(is_ipv4, port);
+        let error = |source| BfdError::Receive { address, vrf: settings.vrf.clone(), source };
+        let open = self.receivers.iter().flatten();
+        let beside: Vec<_> = open.filter(|open| (open.is_ipv4, open.port) == (is_ipv4, port)).collect();
+        let mut receiver = Receiver::open(is_ipv4, port, vrf, &beside).map_err(error)?;
+        let free = self.receivers.iter().position(Option::is_none);
+        let index = free.unwrap_or(self.receivers.len());
+        if index >= self.tokens.len() {
+            return Err(BfdError::Tokens { given: self.tokens.len() });
+        }
+        let token = Token(self.tokens.start + index);
         self.registry.register(&mut receiver.socket, token, Interest::READABLE).map_err(error)?;
+        if free.is_none() {
+            self.receivers.push(None);
+        }
         self.receivers[index] = Some(receiver);
         Ok(())
+    }
+
+    /// A VRF that was made again has another index, and its receivers hear nothing any more: others take their place.
+    fn follow_vrf(&mut self, slot: usize) {
+        let vrf = self.slots[slot].vrf();
+        let (is_ipv4, port) =
+            (self.slots[slot].settings.peer.is_ipv4(), self.slots[slot].settings.hops.port());
+        let hears = |open: &Receiver| (open.is_ipv4, open.port, open.vrf) == (is_ipv4, port, vrf);
+        if vrf.is_none() || self.receivers.iter().flatten().any(hears) {
+            return;
+        }
+        let slots = &self.slots;
+        for receiver in &mut self.receivers {
+            receiver.take_if(|open| open.vrf.is_some() && !slots.iter().any(|slot| slot.vrf() == open.vrf));
+        }
+        let wanted: Vec<_> = self.slots.iter().filter(|slot| slot.vrf() == vrf).collect();
+        let wanted: Vec<_> = wanted.into_iter().map(|slot| slot.settings.clone()).collect();
+        for settings in wanted {
+            if let Err(error) = self.listen(&settings, vrf) {
+                tracing::warn!("{error}");
+            }
+        }
     }
 
     /// Takes what has come to one receiver, up to a budget.
     fn read(&mut self, now: Time, receiver: usize) {
         for _ in 0..READ_BUDGET {
-            let Some(open) = &mut self.receivers[receiver] else { return };
+            let Some(Some(open)) = self.receivers.get_mut(receiver) else { return };
             match open.read() {
                 Ok(Some(arrival)) => {
-                    let (port, decoded) = (open.port, packet::decode(open.octets(arrival)));
-                    self.take(now, arrival, port, decoded);
+                    let (place, decoded) = ((open.port, open.vrf), packet::decode(open.octets(arrival)));
+                    self.take(now, arrival, place, decoded);
                 }
                 Ok(None) => return,
                 Err(_) => return self.counters.add(RECEIVE_FAILED),
@@ -257,17 +291,23 @@ impl Bfd {
         self.unread = true;
     }
 
-    fn take(&mut self, now: Time, arrival: Arrival, port: u16, decoded: Result<packet::Received, Discard>) {
+    fn take(
+        &mut self,
+        now: Time,
+        arrival: Arrival,
+        (port, vrf): (u16, Option<NonZeroU32>),
+        decoded: Result<packet::Received, Discard>,
+    ) {
         let (received, found) = match decoded {
             Err(discard) => return self.counters.add(discard.name()),
-            Ok(received) => (received, self.select(&arrival, port, &received.packet)),
+            Ok(received) => (received, self.select(&arrival, (port, vrf), &received.packet)),
         };
         let index = match found {
             Err(discard) => return self.counters.add(discard.name()),
             Ok(index) => index,
         };
         let slot = &mut self.slots[index];
-        let result = slot.check(&arrival, port).and_then(|()| {
+        let result = slot.check(&arrival, port, vrf).and_then(|()| {
             slot.heard_by(arrival.interface);
             slot.feed(now, Event::Received(received), &mut self.events, &mut self.ports)
         });
@@ -279,7 +319,12 @@ impl Bfd {
     }
 
     /// RFC 5880 section 6.8.6: by Your Discriminator where it is not zero, else by where the packet comes from.
-    fn select(&self, arrival: &Arrival, port: u16, packet: &packet::Packet) -> Result<usize, Discard> {
+    fn select(
+        &self,
+        arrival: &Arrival,
+        (port, vrf): (u16, Option<NonZeroU32>),
+        packet: &packet::Packet,
+    ) -> Result<usize, Discard> {
         match packet.your_discriminator {
             Some(your) => {
                 self.by_discriminator.get(&your).copied().ok_or(Discard::UnknownDiscriminator(your))
@@ -287,7 +332,7 @@ impl Bfd {
             None => self
                 .slots
                 .iter()
-                .position(|slot| slot.is_meant_by(arrival, port))
+                .position(|slot| slot.is_meant_by(arrival, port, vrf))
                 .ok_or(Discard::UnknownSource),
         }
     }
@@ -298,6 +343,7 @@ impl Bfd {
             self.counters.add(refusal.name());
         }
         self.deadlines[index] = slot.deadline();
+        self.follow_vrf(index);
     }
 }
 

@@ -5,7 +5,7 @@ use srp_core::types::Time;
 use super::Bfd;
 use super::event::SessionId;
 use super::settings::{BfdError, SessionSettings};
-use super::slot::{Slot, interface_index};
+use super::slot::{Slot, bound};
 
 impl Bfd {
     /// Makes the sessions with these ids what `wanted` says, and returns their ids in the order of `wanted`. Sessions
@@ -22,7 +22,7 @@ impl Bfd {
         let is_current = |slot: &&Slot| current.contains(&slot.id);
         for (index, settings) in wanted.iter().enumerate() {
             settings.check()?;
-            interface_index(settings)?;
+            bound(settings)?;
             let others = self.slots.iter().filter(|slot| !is_current(slot)).map(|slot| &slot.settings);
             if wanted[..index].iter().chain(others).any(|other| other.collides(settings)) {
                 return Err(BfdError::Duplicate { peer: settings.peer });

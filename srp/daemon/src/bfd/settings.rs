@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bfd::Timers;
 
-/// How many mio tokens BFD asks for: one for each family and each kind of path.
+/// How many mio tokens BFD asks for in the main network and in each VRF: one for each family and each kind of path.
 pub const TOKENS: usize = 4;
 
 /// Everything that BFD needs to know.
@@ -17,7 +17,7 @@ pub struct BfdSettings {
     pub sessions: Vec<SessionSettings>,
     /// Seed of discriminators and jitter: another one at every start.
     pub seed: u64,
-    /// mio tokens for BFD alone, at least [`TOKENS`] of them.
+    /// mio tokens for BFD alone, at least [`TOKENS`] of them and as many for each VRF.
     pub tokens: Range<usize>,
 }
 
@@ -30,6 +30,8 @@ pub struct SessionSettings {
     pub local_address: IpAddr,
     /// The only interface that packets leave by and come in by. Needed where the peer is link-local.
     pub interface: Option<String>,
+    /// The VRF that it is in; `None` for the main network.
+    pub vrf: Option<String>,
     /// What lies between.
     pub hops: Hops,
     /// Intervals and multiplier.
@@ -101,12 +103,13 @@ impl SessionSettings {
         self.peer == other.peer
             && self.local_address == other.local_address
             && self.interface == other.interface
+            && self.vrf == other.vrf
             && self.hops.port() == other.hops.port()
     }
 
     /// True if a packet that does not name its session could belong to both.
     pub(super) fn collides(&self, other: &Self) -> bool {
-        if self.peer != other.peer || self.hops.port() != other.hops.port() {
+        if self.peer != other.peer || self.vrf != other.vrf || self.hops.port() != other.hops.port() {
             return false;
         }
         match self.hops {
@@ -187,11 +190,23 @@ pub enum BfdError {
         /// Its name.
         interface: String,
     },
+    /// The VRF is not there.
+    #[error(
+        "BFD peer {peer}: VRF \"{vrf}\" does not exist on this machine: `ip link add {vrf} type vrf table NUMBER`"
+    )]
+    NoVrf {
+        /// The session's peer.
+        peer: IpAddr,
+        /// Its name.
+        vrf: String,
+    },
     /// A receiving socket cannot be had.
-    #[error("BFD cannot receive on {address}: {source}{}", ListenHint(.source, .address))]
+    #[error("BFD cannot receive on {address}{}: {source}{}", InVrf(.vrf), ListenHint(.source, .address))]
     Receive {
         /// Address and port.
         address: SocketAddr,
+        /// The VRF, where it is in one.
+        vrf: Option<String>,
         /// What the kernel said.
         source: io::Error,
     },
@@ -205,6 +220,15 @@ pub enum BfdError {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+/// Says where.
+struct InVrf<'a>(&'a Option<String>);
+
+impl fmt::Display for InVrf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |vrf| write!(f, " in VRF {vrf}"))
+    }
 }
 
 /// The remedy, where the kernel's answer has a usual one.
@@ -234,6 +258,7 @@ mod tests {
             peer: peer.parse().expect("address"),
             local_address: local.parse().expect("address"),
             interface: None,
+            vrf: None,
             hops: Hops::Single,
             timers: Timers::new(Interval::millis(50), Interval::millis(50), 3).expect("in range"),
             admin_down: false,
@@ -277,5 +302,6 @@ mod tests {
         assert!(!base.collides(&far("192.0.2.1")), "other port");
         assert!(!far("192.0.2.1").collides(&far("192.0.2.3")));
         assert!(!base.collides(&session("192.0.2.9", "192.0.2.1")));
+        assert!(!base.collides(&SessionSettings { vrf: Some("blue".into()), ..base.clone() }));
     }
 }

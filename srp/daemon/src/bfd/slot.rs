@@ -10,7 +10,7 @@ use srp_core::types::{Span, Time};
 
 use super::event::{BfdEvent, Refusal, SessionId, SessionView};
 use super::settings::{BfdError, Hops, SessionSettings};
-use super::socket::{Arrival, Sender, SourcePorts};
+use super::socket::{Arrival, Bound, Sender, SourcePorts};
 
 pub(super) struct Slot {
     pub(super) id: SessionId,
@@ -35,8 +35,7 @@ impl Slot {
         seed: u64,
         ports: &mut SourcePorts,
     ) -> Result<Self, BfdError> {
-        let interface = interface_index(&settings)?;
-        let sender = open_sender(&settings, interface, ports)?;
+        let sender = open_sender(&settings, bound(&settings)?, ports)?;
         let session = Session::new(at(now), discriminator, settings.timers, seed);
         Ok(Self {
             id,
@@ -66,16 +65,17 @@ impl Slot {
 
     /// True if a packet that does not name its session is this one's. RFC 5881 section 3: it "MUST be associated with
     /// the session bound to the remote system, interface, and protocol"; RFC 5883 section 3: by source and destination.
-    pub(super) fn is_meant_by(&self, arrival: &Arrival, port: u16) -> bool {
+    pub(super) fn is_meant_by(&self, arrival: &Arrival, port: u16, vrf: Option<NonZeroU32>) -> bool {
         let path = match self.settings.hops {
             Hops::Single => self.is_on(arrival.interface),
             Hops::Multi { .. } => self.settings.local_address == arrival.destination,
         };
-        self.settings.hops.port() == port && self.settings.peer == arrival.source && path
+        let is_here = self.settings.hops.port() == port && self.sender.bound.vrf == vrf;
+        is_here && self.settings.peer == arrival.source && path
     }
 
     /// What keeps a packet that names this session from being taken.
-    pub(super) fn check(&self, arrival: &Arrival, port: u16) -> Result<(), Refusal> {
+    pub(super) fn check(&self, arrival: &Arrival, port: u16, vrf: Option<NonZeroU32>) -> Result<(), Refusal> {
         let least = self.settings.hops.min_ttl();
         if self.settings.hops.port() != port {
             Err(Refusal::Hops)
@@ -84,7 +84,7 @@ impl Slot {
         } else if self.settings.peer != arrival.source {
             // A discriminator is a name, not a secret: whoever has seen one packet knows it.
             Err(Refusal::Source)
-        } else if !self.is_on(arrival.interface) {
+        } else if !self.is_on(arrival.interface) || self.sender.bound.vrf != vrf {
             Err(Refusal::Interface)
         } else {
             Ok(())
@@ -93,7 +93,11 @@ impl Slot {
 
     /// True if a link that goes down takes this session's path with it.
     pub(super) fn depends_on_link(&self, interface: u32) -> bool {
-        match (self.sender.interface, self.settings.hops) {
+        let Bound { interface: own, vrf } = self.sender.bound;
+        if vrf.is_some_and(|vrf| vrf.get() == interface) {
+            return true;
+        }
+        match (own, self.settings.hops) {
             (Some(own), _) => own.get() == interface,
             (None, Hops::Single) => self.heard_by == interface,
             // Routing may know another way.
@@ -102,7 +106,7 @@ impl Slot {
     }
 
     fn is_on(&self, interface: u32) -> bool {
-        self.sender.interface.is_none_or(|own| own.get() == interface)
+        self.sender.bound.interface.is_none_or(|own| own.get() == interface)
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
@@ -155,13 +159,18 @@ impl Slot {
         }
     }
 
-    /// An interface that was removed and made again has another index, and a socket bound to the old one is dead.
+    /// The VRF that its packets are in, as its socket knows it.
+    pub(super) fn vrf(&self) -> Option<NonZeroU32> {
+        self.sender.bound.vrf
+    }
+
+    /// An interface that was removed and made again has another index, and a socket bound to the old one is dead. So it is with a VRF.
     fn follow_interface(&mut self, ports: &mut SourcePorts) {
-        let Ok(interface) = interface_index(&self.settings) else { return };
-        if interface == self.sender.interface {
+        let Ok(bound) = bound(&self.settings) else { return };
+        if bound == self.sender.bound {
             return;
         }
-        match open_sender(&self.settings, interface, ports) {
+        match open_sender(&self.settings, bound, ports) {
             Ok(sender) => self.sender = sender,
             Err(error) => tracing::warn!("{error}"),
         }
@@ -192,21 +201,26 @@ fn at(now: Time) -> bfd::Time {
     bfd::Time(now.0)
 }
 
-/// The index that the interface of a session has now.
-pub(super) fn interface_index(settings: &SessionSettings) -> Result<Option<NonZeroU32>, BfdError> {
-    let Some(interface) = &settings.interface else { return Ok(None) };
-    let missing = || BfdError::NoInterface { peer: settings.peer, interface: interface.clone() };
-    let index = if_nametoindex(interface.as_str()).map_err(|_| missing())?;
-    NonZeroU32::new(index).map(Some).ok_or_else(missing)
+/// The indices that the interface and the VRF of a session have now.
+pub(super) fn bound(settings: &SessionSettings) -> Result<Bound, BfdError> {
+    let index = |name: &str| if_nametoindex(name).ok().and_then(NonZeroU32::new);
+    let peer = settings.peer;
+    let interface = settings
+        .interface
+        .as_ref()
+        .map(|name| index(name).ok_or_else(|| BfdError::NoInterface { peer, interface: name.clone() }));
+    let vrf = settings.vrf.as_ref();
+    let vrf = vrf.map(|name| index(name).ok_or_else(|| BfdError::NoVrf { peer, vrf: name.clone() }));
+    Ok(Bound { interface: interface.transpose()?, vrf: vrf.transpose()? })
 }
 
 fn open_sender(
     settings: &SessionSettings,
-    interface: Option<NonZeroU32>,
+    bound: Bound,
     ports: &mut SourcePorts,
 ) -> Result<Sender, BfdError> {
     let (peer, local): (IpAddr, IpAddr) = (settings.peer, settings.local_address);
-    Sender::open(local, peer, settings.hops, interface, ports).map_err(|source| BfdError::Send {
+    Sender::open(local, peer, settings.hops, bound, ports).map_err(|source| BfdError::Send {
         peer,
         local,
         source,

@@ -1,4 +1,4 @@
-//! UDP sockets of BFD: one receiver for each family and each kind of path, one sender for each session.
+//! UDP sockets of BFD: one receiver for each family and each kind of path, in each network; one sender for each session.
 //!
 //! Receivers are bound to no address, so they outlive every address, and learn from the kernel by which interface, to
 //! which address and with which TTL a packet came. Senders are not connected: the ICMP error that a dead peer's kernel
@@ -15,7 +15,7 @@ use mio::net::UdpSocket;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::settings::Hops;
 
@@ -48,6 +48,8 @@ pub(super) struct Receiver {
     pub(super) socket: UdpSocket,
     pub(super) port: u16,
     pub(super) is_ipv4: bool,
+    /// Index of the VRF that it is bound to.
+    pub(super) vrf: Option<NonZeroU32>,
     octets: [u8; MAX_LEN],
     /// Room for a TTL and a packet info of either family.
     control: Vec<u8>,
@@ -59,8 +61,21 @@ impl Receiver {
         if is_ipv4 { (Ipv4Addr::UNSPECIFIED, port).into() } else { (Ipv6Addr::UNSPECIFIED, port).into() }
     }
 
-    pub(super) fn open(is_ipv4: bool, port: u16) -> io::Result<Self> {
+    /// Opens it. One of the main network and those of VRFs (`SO_BINDTODEVICE`) do not hear each other's packets, and yet the kernel lets
+    /// them bind to one port only if all say that they share it: `beside` are those of the port that are open. Said for no longer than
+    /// that takes, or other programs could come in as well.
+    pub(super) fn open(
+        is_ipv4: bool,
+        port: u16,
+        vrf: Option<NonZeroU32>,
+        beside: &[&Self],
+    ) -> io::Result<Self> {
         let socket = udp(is_ipv4)?;
+        if is_ipv4 {
+            socket.bind_device_by_index_v4(vrf)?;
+        } else {
+            socket.bind_device_by_index_v6(vrf)?;
+        }
         if is_ipv4 {
             setsockopt(&socket, sockopt::Ipv4RecvTtl, &true)?;
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
@@ -68,10 +83,21 @@ impl Receiver {
             setsockopt(&socket, sockopt::Ipv6RecvHopLimit, &true)?;
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         }
-        socket.bind(&Self::address(is_ipv4, port).into())?;
+        let share = |share: bool| {
+            let others = beside.iter().map(|other| SockRef::from(&other.socket).set_reuse_address(share));
+            others.chain([socket.set_reuse_address(share)]).collect::<io::Result<Vec<()>>>()
+        };
+        if !beside.is_empty() {
+            share(true)?;
+        }
+        let bound = socket.bind(&Self::address(is_ipv4, port).into());
+        if !beside.is_empty() {
+            share(false)?;
+        }
+        bound?;
         let socket = UdpSocket::from_std(socket.into());
         let control = cmsg_space!(libc::c_int, libc::in6_pktinfo);
-        Ok(Self { socket, port, is_ipv4, octets: [0; MAX_LEN], control })
+        Ok(Self { socket, port, is_ipv4, vrf, octets: [0; MAX_LEN], control })
     }
 
     /// The next packet, if one has come.
@@ -127,8 +153,17 @@ impl Receiver {
 pub(super) struct Sender {
     socket: Socket,
     to: SockAddr,
-    /// Index of the interface that it is bound to.
+    /// What it is bound to.
+    pub(super) bound: Bound,
+}
+
+/// Indices of what a session is bound to, as they were when it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// The only interface that packets leave by and come in by.
     pub(super) interface: Option<NonZeroU32>,
+    /// The VRF that they are in.
+    pub(super) vrf: Option<NonZeroU32>,
 }
 
 impl Sender {
@@ -137,22 +172,23 @@ impl Sender {
         local: IpAddr,
         peer: IpAddr,
         hops: Hops,
-        interface: Option<NonZeroU32>,
+        bound: Bound,
         ports: &mut SourcePorts,
     ) -> io::Result<Self> {
+        let Bound { interface, vrf } = bound;
         let socket = udp(local.is_ipv4())?;
         match local {
             IpAddr::V4(_) => {
                 socket.set_ttl_v4(SENT_TTL)?;
                 socket.set_tos_v4(TRAFFIC_CLASS)?;
                 socket.set_freebind_v4(true)?;
-                socket.bind_device_by_index_v4(interface)?;
+                socket.bind_device_by_index_v4(interface.or(vrf))?;
             }
             IpAddr::V6(_) => {
                 socket.set_unicast_hops_v6(SENT_TTL)?;
                 socket.set_tclass_v6(TRAFFIC_CLASS)?;
                 socket.set_freebind_v6(true)?;
-                socket.bind_device_by_index_v6(interface)?;
+                socket.bind_device_by_index_v6(interface.or(vrf))?;
             }
         }
         // After IP_TOS, which sets a priority of its own.
@@ -162,7 +198,7 @@ impl Sender {
             IpAddr::V6(v6) => SocketAddrV6::new(v6, port, 0, interface.map_or(0, NonZeroU32::get)).into(),
         };
         ports.bind(|port| socket.bind(&on_link(local, port).into()))?;
-        Ok(Self { socket, to: on_link(peer, hops.port()).into(), interface })
+        Ok(Self { socket, to: on_link(peer, hops.port()).into(), bound })
     }
 
     /// Sends one packet, or says why not. Nothing waits in between.

@@ -4,10 +4,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::WRITE_WITHIN;
+use super::{WRITE_WITHIN, bind_to_vrf};
 
 type Attempt = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
@@ -30,9 +31,12 @@ pub(super) enum Heard {
 
 impl Connection {
     /// Begins to connect.
-    pub fn begin(peer: SocketAddr, local: Option<IpAddr>) -> Self {
+    pub fn begin(peer: SocketAddr, local: Option<IpAddr>, vrf: Option<String>) -> Self {
         Self::Attempt(Box::pin(async move {
             let socket = if peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            if let Some(vrf) = vrf {
+                bind_to_vrf(&SockRef::from(&socket), &vrf)?;
+            }
             if let Some(local) = local {
                 socket.bind((local, 0).into()).map_err(|error| {
                     io::Error::new(error.kind(), format!("local-address {local} cannot be used: {error}"))

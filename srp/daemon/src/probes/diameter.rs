@@ -86,7 +86,8 @@ impl Watched {
         while let Some(action) = self.peer.poll_action() {
             match action {
                 Action::Connect => {
-                    self.connection = Connection::begin(self.settings.peer, self.settings.local);
+                    let PeerSettings { peer, local, vrf, .. } = &self.settings;
+                    self.connection = Connection::begin(*peer, *local, vrf.clone());
                 }
                 Action::Close => self.connection = Connection::None,
                 Action::Send(octets) => {

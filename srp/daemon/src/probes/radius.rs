@@ -9,12 +9,13 @@ use ::probe::Standing;
 use ::probe::radius::packet::MAX_LEN;
 use ::probe::radius::{Counters, Prober};
 use rustls::crypto::ring;
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tracing::debug;
 
 use super::settings::ServerSettings;
-use super::{NOT_ACTIVE, Orders, Slot, now, until};
+use super::{NOT_ACTIVE, Orders, Slot, bind_to_vrf, now, until};
 
 /// What is known of a server.
 #[derive(Clone, Debug, Default)]
@@ -130,9 +131,15 @@ impl Server {
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let source = self.settings.source.unwrap_or_else(any);
-        let socket = UdpSocket::bind((source, 0))
-            .await
-            .map_err(|error| format!("source-address {source} cannot be used: {error}"))?;
+        let socket = Socket::new(Domain::for_address(server), Type::DGRAM.nonblocking(), None)
+            .map_err(|error| format!("no socket: {error}"))?;
+        if let Some(vrf) = &self.settings.vrf {
+            bind_to_vrf(&SockRef::from(&socket), vrf).map_err(|error| error.to_string())?;
+        }
+        let bound = socket.bind(&SocketAddr::new(source, 0).into());
+        bound.map_err(|error| format!("source-address {source} cannot be used: {error}"))?;
+        let socket =
+            UdpSocket::from_std(socket.into()).map_err(|error| format!("no socket for {server}: {error}"))?;
         socket.connect(server).await.map_err(|error| format!("{server} has no route: {error}"))?;
         Ok(socket)
     }

@@ -23,6 +23,8 @@ pub struct ServerSettings {
     pub monitor: MonitorId,
     /// Context in which it is reached.
     pub context: String,
+    /// The VRF of that context.
+    pub vrf: Option<String>,
     /// Its address and port.
     pub server: SocketAddr,
     /// Our end.
@@ -38,6 +40,8 @@ pub struct PeerSettings {
     pub monitor: MonitorId,
     /// Context in which it is reached.
     pub context: String,
+    /// The VRF of that context.
+    pub vrf: Option<String>,
     /// Its address and port.
     pub peer: SocketAddr,
     /// Our end.
@@ -92,8 +96,9 @@ pub enum SecretError {
 
 /// What the configuration wants probed. Secrets are read from their files here.
 pub fn wanted(config: &Config) -> Result<Wanted, SecretError> {
-    let servers = config.srp.auth_probe.as_ref().map_or_else(|| Ok(Vec::new()), servers)?;
-    let peers = config.srp.monitor_diameter.iter().map(peer).collect();
+    let servers = config.srp.auth_probe.as_ref();
+    let servers = servers.map_or_else(|| Ok(Vec::new()), |probe| servers_of(probe, config))?;
+    let peers = config.srp.monitor_diameter.iter().map(|one| peer(one, config)).collect();
     Ok(Wanted { servers, peers })
 }
 
@@ -108,7 +113,13 @@ pub fn secret_files(config: &Config) -> BTreeSet<&Path> {
     password.into_iter().chain(servers.map(|server| server.secret_file.as_path())).collect()
 }
 
-fn servers(probe: &AuthProbeConfig) -> Result<Vec<ServerSettings>, SecretError> {
+/// Of the context with that name.
+fn vrf(config: &Config, context: &str) -> Option<String> {
+    let context = config.contexts.iter().find(|one| one.name == context)?;
+    context.vrf().map(str::to_owned)
+}
+
+fn servers_of(probe: &AuthProbeConfig, config: &Config) -> Result<Vec<ServerSettings>, SecretError> {
     let question = match &probe.question {
         AuthQuestion::StatusServer => Question::StatusServer,
         AuthQuestion::AccessRequest { user, password_file: file } => {
@@ -124,6 +135,7 @@ fn servers(probe: &AuthProbeConfig) -> Result<Vec<ServerSettings>, SecretError> 
         Ok(ServerSettings {
             monitor: server.id(),
             context: server.context.clone(),
+            vrf: vrf(config, &server.context),
             server: SocketAddr::new(server.address, server.port),
             source: server.source_address,
             settings: RadiusSettings {
@@ -144,10 +156,11 @@ fn servers(probe: &AuthProbeConfig) -> Result<Vec<ServerSettings>, SecretError> 
     probe.servers.iter().map(server).collect()
 }
 
-fn peer(peer: &DiameterConfig) -> PeerSettings {
+fn peer(peer: &DiameterConfig, config: &Config) -> PeerSettings {
     PeerSettings {
         monitor: peer.id(),
         context: peer.context.clone(),
+        vrf: vrf(config, &peer.context),
         peer: SocketAddr::new(peer.address, peer.port),
         local: peer.local_address,
         group: peer.group,

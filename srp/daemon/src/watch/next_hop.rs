@@ -2,9 +2,9 @@
 //!
 //! | next hop | reached | hops of its routes |
 //! |---|---|---|
-//! | on a subnet of a link that carries traffic | at cost 0 | the next hop itself |
+//! | on a subnet of a link of the context's network that carries traffic | at cost 0 | the next hop itself |
 //! | put on a link by somebody's route | at cost 0 | the next hop itself, on that link |
-//! | elsewhere, for a context in the main table | by somebody's route, at its metric, at least 1 | the gateways of that route |
+//! | elsewhere, for a context in the main table or in a VRF | by somebody's route, at its metric, at least 1 | the gateways of that route |
 //! | elsewhere, for a context with a table of its own | not | |
 //! | link-local | with its session, nobody looks | the next hop itself, on the neighbour's link |
 //!
@@ -18,11 +18,15 @@ use std::num::NonZeroU8;
 use bgp_glue::speaker::{self, BestPath, Reach};
 use netlink::{Link, LinkIndex, Links, NextHop, NextHops, NoWay, TableId, Way};
 
+use crate::context_network::{ContextNetwork, in_network};
+
 /// How a next hop is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// It is on a subnet of this link.
+    /// It is on a subnet of this link, of the main network.
     Connected(LinkIndex),
+    /// It is on a subnet of this link, of a VRF.
+    ConnectedInVrf(LinkIndex),
     /// Somebody's route leads there.
     By(Way),
     /// Somebody's route leads there from the main table, which is not the context's.
@@ -32,25 +36,30 @@ pub(super) enum Found {
 }
 
 impl Found {
-    /// On a subnet of a link that carries traffic.
-    pub(super) fn connected(next_hop: IpAddr, links: &Links) -> Option<Self> {
-        let link = links.iter().find(|link| link.is_up() && is_on(link, next_hop))?;
-        Some(Self::Connected(link.index))
+    /// On a subnet of a link that carries traffic, in the network of the context.
+    pub(super) fn connected(next_hop: IpAddr, network: &ContextNetwork, links: &Links) -> Option<Self> {
+        let vrf = network.vrf();
+        let link = in_network(links, vrf).find(|link| link.is_up() && is_on(link, next_hop))?;
+        Some(if vrf.is_some() { Self::ConnectedInVrf(link.index) } else { Self::Connected(link.index) })
     }
 
-    /// What the kernel's answer means for a context whose routes go into `table`.
-    pub(super) fn by(way: Result<Way, NoWay>, table: TableId) -> Self {
+    /// What the kernel's answer means for a context of that network.
+    pub(super) fn by(way: Result<Way, NoWay>, network: &ContextNetwork) -> Self {
+        let is_own = match network {
+            ContextNetwork::Main(table) => *table == TableId::MAIN,
+            ContextNetwork::Vrf(_) => true,
+        };
         match way {
             Err(why) => Self::Nowhere(why),
             // The kernel looks for gateways on links whatever the table.
-            Ok(way) if table == TableId::MAIN || way.is_on_link() => Self::By(way),
+            Ok(way) if is_own || way.is_on_link() => Self::By(way),
             Ok(way) => Self::OfMainTable(way),
         }
     }
 
     pub(super) fn reach(&self) -> Reach {
         match self {
-            Self::Connected(_) => Reach::Cost(0),
+            Self::Connected(_) | Self::ConnectedInVrf(_) => Reach::Cost(0),
             Self::By(way) if way.is_on_link() => Reach::Cost(0),
             Self::By(way) => Reach::Cost(way.metric().max(1)),
             Self::OfMainTable(_) | Self::Nowhere(_) => Reach::Unreachable,
@@ -61,6 +70,8 @@ impl Found {
     pub(super) fn hops(&self, next_hop: IpAddr) -> Vec<NextHop> {
         match self {
             Self::Connected(_) => NextHop::via(next_hop).into_iter().collect(),
+            // Another network may have the same subnet.
+            Self::ConnectedInVrf(link) => vec![NextHop::via_link(next_hop, *link)],
             Self::By(way) => way.toward(next_hop).collect(),
             Self::OfMainTable(_) | Self::Nowhere(_) => Vec::new(),
         }
@@ -69,7 +80,7 @@ impl Found {
     /// As `show ip bgp` tells it.
     pub(super) fn shown(&self, links: &Links) -> String {
         match self {
-            Self::Connected(link) => format!("on {}", name(*link, links)),
+            Self::Connected(link) | Self::ConnectedInVrf(link) => format!("on {}", name(*link, links)),
             Self::By(way) => route(way, links),
             Self::OfMainTable(way) => {
                 format!("not reached: {} is of the main table, not of the context's", route(way, links))
@@ -150,36 +161,45 @@ mod tests {
     #[test]
     fn way_costs_its_metric_and_a_link_nothing() {
         let gateway = || [NextHop::via_link(ip("192.0.2.2"), link(3))];
-        let own = TableId::new(100).expect("a table");
+        let own = ContextNetwork::Main(TableId::new(100).expect("a table"));
+        let (main, blue) =
+            (ContextNetwork::Main(TableId::MAIN), ContextNetwork::Vrf("blue".parse().expect("a name")));
         let rows = [
             (Found::Connected(link(3)), Reach::Cost(0), "via 10.9.0.1", "on link 3"),
+            (Found::ConnectedInVrf(link(3)), Reach::Cost(0), "via 10.9.0.1 on link 3", "on link 3"),
             (
-                Found::by(Ok(way(gateway(), 20)), TableId::MAIN),
+                Found::by(Ok(way(gateway(), 20)), &blue),
                 Reach::Cost(20),
                 "via 192.0.2.2 on link 3",
                 "by 10.9.0.0/16 proto ospf metric 20 via 192.0.2.2 on link 3",
             ),
             (
-                Found::by(Ok(way(gateway(), 0)), TableId::MAIN),
+                Found::by(Ok(way(gateway(), 20)), &main),
+                Reach::Cost(20),
+                "via 192.0.2.2 on link 3",
+                "by 10.9.0.0/16 proto ospf metric 20 via 192.0.2.2 on link 3",
+            ),
+            (
+                Found::by(Ok(way(gateway(), 0)), &main),
                 Reach::Cost(1),
                 "via 192.0.2.2 on link 3",
                 "by 10.9.0.0/16 proto ospf metric 0 via 192.0.2.2 on link 3",
             ),
             (
-                Found::by(Ok(way([NextHop::direct(link(3))], 256)), own),
+                Found::by(Ok(way([NextHop::direct(link(3))], 256)), &own),
                 Reach::Cost(0),
                 "via 10.9.0.1 on link 3",
                 "by 10.9.0.0/16 proto ospf metric 256 on link 3",
             ),
             (
-                Found::by(Ok(way(gateway(), 20)), own),
+                Found::by(Ok(way(gateway(), 20)), &own),
                 Reach::Unreachable,
                 "",
                 "not reached: by 10.9.0.0/16 proto ospf metric 20 via 192.0.2.2 on link 3 is of the main table, not of \
                  the context's",
             ),
             (
-                Found::by(Err(NoWay::DefaultRoute), TableId::MAIN),
+                Found::by(Err(NoWay::DefaultRoute), &main),
                 Reach::Unreachable,
                 "",
                 "not reached: no route but a default route",

@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bgp_glue::speaker::{BestPath, Reach, SpeakerHandle};
-use netlink::{Kernel, KernelEvent, NextHops, RequestError, TableId};
+use netlink::{Kernel, KernelEvent, NextHops, RequestError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::lock;
 use super::next_hop::{self, Found};
+use crate::context_network::ContextNetwork;
 
 /// How long the routes of others may take to settle, from their first change on.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -80,14 +81,19 @@ impl Network {
         }
     }
 
-    /// Who looks for a context whose routes go into `table`.
-    pub(super) fn resolver(&self, context: &str, table: TableId, speaker: SpeakerHandle) -> Resolver {
+    /// Who looks for a context of that network.
+    pub(super) fn resolver(
+        &self,
+        context: &str,
+        network: ContextNetwork,
+        speaker: SpeakerHandle,
+    ) -> Resolver {
         let found = Table::default();
         lock(&self.tables).insert(context.to_owned(), Arc::clone(&found));
         let now = Instant::now();
         Resolver {
             context: context.to_owned(),
-            table,
+            network,
             speaker,
             kernel: Arc::clone(&self.kernel),
             changes: self.changes.subscribe(),
@@ -104,7 +110,7 @@ impl Network {
 #[derive(Debug)]
 pub(super) struct Resolver {
     context: String,
-    table: TableId,
+    network: ContextNetwork,
     speaker: SpeakerHandle,
     kernel: Arc<Kernel>,
     changes: watch::Receiver<Changes>,
@@ -169,7 +175,7 @@ impl Resolver {
         let links = self.kernel.links();
         let (mut near, mut far) = (Vec::new(), Vec::new());
         for next_hop in next_hops {
-            match Found::connected(*next_hop, &links) {
+            match Found::connected(*next_hop, &self.network, &links) {
                 Some(found) => near.push((*next_hop, found)),
                 None => far.push(*next_hop),
             }
@@ -179,11 +185,11 @@ impl Resolver {
             return;
         }
         let begun = Instant::now();
-        match self.kernel.ways(None, &far).await {
+        match self.kernel.ways(self.network.vrf(), &far).await {
             Ok(ways) => {
-                let table = self.table;
+                let network = self.network.clone();
                 let found = far.into_iter().zip(ways);
-                self.tell(found.map(|(next_hop, way)| (next_hop, Found::by(way, table))).collect());
+                self.tell(found.map(|(next_hop, way)| (next_hop, Found::by(way, &network))).collect());
             }
             // What was known stays.
             Err(RequestError::Io { doing, source }) => {

@@ -107,6 +107,7 @@ pub fn session((ours, theirs): (&str, &str)) -> SessionSettings {
         peer: theirs.parse().expect("address"),
         local_address: ours.parse().expect("address"),
         interface: Some(LINK.into()),
+        vrf: None,
         hops: Hops::Single,
         timers: timers(),
         admin_down: false,

@@ -185,9 +185,9 @@ fn link_that_goes_down_leaves_multihop_sessions_to_routing() {
     let index = here.enter(|| nix::net::if_::if_nametoindex(LINK)).expect("inside").expect("the link");
     bench.bfd(0).link_down(clock::now(), index);
     assert_eq!(bench.state(0), State::Up);
-    bench.bfd(0).address_gone(clock::now(), ip(ROUTED_V4.1));
+    bench.bfd(0).address_gone(clock::now(), ip(ROUTED_V4.1), None);
     assert_eq!(bench.state(0), State::Up, "the peer's address is not ours");
-    bench.bfd(0).address_gone(clock::now(), ip(ROUTED_V4.0));
+    bench.bfd(0).address_gone(clock::now(), ip(ROUTED_V4.0), None);
     assert_eq!(bench.await_down(0).1, DownCause::PathFailed);
 }
 

@@ -11,6 +11,7 @@ mod probe;
 mod reference;
 mod round_trip;
 mod unnumbered;
+mod vrf;
 
 use std::path::Path;
 

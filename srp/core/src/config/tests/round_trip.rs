@@ -48,7 +48,15 @@ fn any_config() -> impl Strategy<Value = Config> {
             // Names and tables of their own keep the contexts out of each other's way.
             for (table, context) in (300..).zip(&mut contexts) {
                 context.name = format!("{}{table}", context.name);
-                context.table = table;
+                context.table = ContextTable::Number(table);
+                if table == 301 {
+                    context.table = ContextTable::Vrf("blue".into());
+                    context.loopbacks.iter_mut().for_each(|loopback| {
+                        if loopback.interface == "lo" {
+                            loopback.interface = "blue".into();
+                        }
+                    });
+                }
                 for (number, interface) in (1..).zip(&mut context.interfaces) {
                     interface.name = format!("{}-{table}", interface.name);
                     let subnet = u8::try_from(table - 300).expect("few contexts");
@@ -234,7 +242,7 @@ fn any_context() -> impl Strategy<Value = ContextConfig> {
     ("[a-z]{1,6}", interfaces, prefixes.clone(), prefixes, option::of(any_bgp())).prop_map(
         |(name, interfaces, loopbacks, pools, bgp)| ContextConfig {
             name,
-            table: 254,
+            table: ContextTable::MAIN,
             interfaces: interfaces.into_iter().enumerate().map(interface).collect(),
             loopbacks: (1..)
                 .zip(loopbacks)
