@@ -59,6 +59,7 @@ pub use event::{BestPath, BestPathChange, Event};
 pub use handle::{Flushed, Gone, Link, Restarted, RouteFilter, Speaker, SpeakerHandle, StartError};
 pub use limits::Limits;
 pub use monitor::{MonitorConfig, MonitorSummary, MrtConfig, StationConfig};
+pub use socket::bind_device;
 pub use summary::{FamilyDetails, NeighborDetails, NeighborSummary, RouteView, SpeakerSummary, Why};
 pub use tcp_ao::AoRefused;
 pub use tcp_auth::{BadMd5Key, Md5Key};

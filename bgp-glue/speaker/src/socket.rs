@@ -120,8 +120,9 @@ fn set_hop_limit(socket: &Socket, address: IpAddr, hops: u8) -> io::Result<()> {
     }
 }
 
-/// Keeps what the socket does to a VRF. Needs no privilege for a socket that is bound to no device yet (Linux 5.7).
-pub(crate) fn bind_device(socket: &Socket, device: Option<&str>) -> io::Result<()> {
+/// Keeps what the socket does to a VRF, if there is one. Needs no privilege for a socket that is bound to no device yet
+/// (Linux 5.7). An error names the VRF.
+pub fn bind_device(socket: &Socket, device: Option<&str>) -> io::Result<()> {
     let Some(device) = device else { return Ok(()) };
     let told = |error: io::Error| io::Error::new(error.kind(), format!("VRF {device}: {error}"));
     socket.bind_device(Some(device.as_bytes())).map_err(told)

@@ -16,7 +16,6 @@ use bgp_proto::wire::bmp::{
     push_termination,
 };
 use bgp_proto::wire::header::{MAX_EXTENDED_MESSAGE_LEN, first_frame};
-
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Begin, QUEUE, Seen, SessionSeen, StationConfig, Task, wall_time};

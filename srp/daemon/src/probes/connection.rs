@@ -4,11 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
+use bgp_glue::speaker::bind_device;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::{WRITE_WITHIN, bind_to_vrf};
+use super::WRITE_WITHIN;
 
 type Attempt = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
@@ -34,9 +35,7 @@ impl Connection {
     pub fn begin(peer: SocketAddr, local: Option<IpAddr>, vrf: Option<String>) -> Self {
         Self::Attempt(Box::pin(async move {
             let socket = if peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            if let Some(vrf) = vrf {
-                bind_to_vrf(&SockRef::from(&socket), &vrf)?;
-            }
+            bind_device(&SockRef::from(&socket), vrf.as_deref())?;
             if let Some(local) = local {
                 socket.bind((local, 0).into()).map_err(|error| {
                     io::Error::new(error.kind(), format!("local-address {local} cannot be used: {error}"))

@@ -14,13 +14,11 @@ mod diameter;
 mod radius;
 mod settings;
 
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::probe::{Standing, State};
-use socket2::SockRef;
 use srp_core::chassis::{Event, MonitorId, MonitorState};
 use srp_core::types::ChassisState;
 use tokio::sync::{Notify, mpsc, watch};
@@ -263,12 +261,6 @@ fn state_of(state: State) -> MonitorState {
         State::Up => MonitorState::Up,
         State::Down => MonitorState::Down,
     }
-}
-
-/// Keeps what the socket does to the VRF of its context.
-fn bind_to_vrf(socket: &SockRef<'_>, vrf: &str) -> io::Result<()> {
-    let told = |error: io::Error| io::Error::new(error.kind(), format!("VRF {vrf}: {error}"));
-    socket.bind_device(Some(vrf.as_bytes())).map_err(told)
 }
 
 /// The present, as the machines count it.

@@ -8,14 +8,15 @@ use std::time::Duration;
 use ::probe::Standing;
 use ::probe::radius::packet::MAX_LEN;
 use ::probe::radius::{Counters, Prober};
+use bgp_glue::speaker::bind_device;
 use rustls::crypto::ring;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tracing::debug;
 
 use super::settings::ServerSettings;
-use super::{NOT_ACTIVE, Orders, Slot, bind_to_vrf, now, until};
+use super::{NOT_ACTIVE, Orders, Slot, now, until};
 
 /// What is known of a server.
 #[derive(Clone, Debug, Default)]
@@ -133,9 +134,7 @@ impl Server {
         let source = self.settings.source.unwrap_or_else(any);
         let socket = Socket::new(Domain::for_address(server), Type::DGRAM.nonblocking(), None)
             .map_err(|error| format!("no socket: {error}"))?;
-        if let Some(vrf) = &self.settings.vrf {
-            bind_to_vrf(&SockRef::from(&socket), vrf).map_err(|error| error.to_string())?;
-        }
+        bind_device(&socket, self.settings.vrf.as_deref()).map_err(|error| error.to_string())?;
         let bound = socket.bind(&SocketAddr::new(source, 0).into());
         bound.map_err(|error| format!("source-address {source} cannot be used: {error}"))?;
         let socket =
