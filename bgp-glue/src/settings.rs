@@ -85,7 +85,7 @@ pub fn speaker_config(bgp: &BgpConfig, vrf: Option<&str>) -> Result<SpeakerConfi
     speaker.watch_next_hops = true;
     speaker.multipath = Multipath { paths: bgp.multipath, relax: bgp.multipath_relax };
     speaker.device = vrf.map(Into::into);
-    speaker.monitors = monitors(bgp, vrf);
+    speaker.monitors = monitors(bgp);
     speaker.neighbors = bgp.neighbors.iter().map(neighbor_config).collect::<Result<_, _>>()?;
     speaker.ranges = bgp.ranges.iter().map(range).collect::<Result<_, _>>()?;
     let ranges = speaker.ranges.iter_mut().map(|range| &mut range.neighbor);
@@ -95,7 +95,7 @@ pub fn speaker_config(bgp: &BgpConfig, vrf: Option<&str>) -> Result<SpeakerConfi
     Ok(speaker)
 }
 
-fn monitors(bgp: &BgpConfig, vrf: Option<&str>) -> Vec<MonitorConfig> {
+fn monitors(bgp: &BgpConfig) -> Vec<MonitorConfig> {
     let mrt = bgp.mrt.iter().map(|mrt| {
         MonitorConfig::Mrt(MrtConfig {
             file: mrt.file.clone(),
@@ -106,7 +106,6 @@ fn monitors(bgp: &BgpConfig, vrf: Option<&str>) -> Vec<MonitorConfig> {
     let stations = bgp.bmp.iter().map(|station| {
         MonitorConfig::Station(StationConfig {
             address: SocketAddr::new(station.address, station.port),
-            device: vrf.map(Into::into),
             statistics_interval: station.statistics_interval.into(),
         })
     });

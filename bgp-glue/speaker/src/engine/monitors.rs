@@ -12,7 +12,7 @@ impl Engine {
                 running.swap_remove(at)
             } else {
                 self.monitors_started += 1;
-                Monitor::start(config, self.monitors_started, &self.rib)
+                Monitor::start(config, self.config.device.clone(), self.monitors_started, &self.rib)
             };
             self.monitors.push(monitor);
         }

@@ -61,8 +61,6 @@ pub struct MrtConfig {
 pub struct StationConfig {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The VRF device that the connection is bound to.
-    pub device: Option<Arc<str>>,
     /// How often it is told counters.
     pub statistics_interval: Duration,
 }
@@ -117,8 +115,13 @@ impl Status {
 }
 
 impl Monitor {
-    /// Starts the thread. `id` is no other's.
-    pub(crate) fn start(config: MonitorConfig, id: u64, rib: &Sender<RibMessage>) -> Self {
+    /// Starts the thread, its sockets bound to the VRF `device`. `id` is no other's.
+    pub(crate) fn start(
+        config: MonitorConfig,
+        device: Option<Arc<str>>,
+        id: u64,
+        rib: &Sender<RibMessage>,
+    ) -> Self {
         let (stop, stopped) = mpsc::channel();
         let status = Status(Arc::new(Mutex::new(MonitorSummary {
             name: config.to_string(),
@@ -130,7 +133,9 @@ impl Monitor {
         let task = Task { id, rib: rib.downgrade(), stopped, status: status.clone() };
         let started = match config.clone() {
             MonitorConfig::Mrt(mrt) => spawn("bgp-mrt", move || mrt_file::run(&mrt, &task)),
-            MonitorConfig::Station(station) => spawn("bgp-bmp", move || station::run(&station, &task)),
+            MonitorConfig::Station(station) => {
+                spawn("bgp-bmp", move || station::run(&station, device.as_deref(), &task))
+            }
         };
         if let Err(error) = started {
             tracing::error!(monitor = %config, %error, "cannot start the thread of a monitor");

@@ -50,11 +50,11 @@ impl From<io::Error> for End {
 }
 
 /// Ends when the task is stopped.
-pub(super) fn run(config: &StationConfig, task: &Task) {
+pub(super) fn run(config: &StationConfig, device: Option<&str>, task: &Task) {
     let mut retry = FIRST_RETRY;
     loop {
         let began = Instant::now();
-        let (Err(end) | Ok(end)) = connect(config).map_err(End::Failed).and_then(|stream| {
+        let (Err(end) | Ok(end)) = connect(config, device).map_err(End::Failed).and_then(|stream| {
             tracing::info!(station = %config.address, "BMP station connected");
             Session { stream, out: Vec::new(), up: BTreeMap::new(), task }.run(config)
         });
@@ -78,9 +78,9 @@ pub(super) fn run(config: &StationConfig, task: &Task) {
     }
 }
 
-fn connect(config: &StationConfig) -> io::Result<TcpStream> {
+fn connect(config: &StationConfig, device: Option<&str>) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(config.address), Type::STREAM, Some(Protocol::TCP))?;
-    bind_device(&socket, config.device.as_deref())?;
+    bind_device(&socket, device)?;
     socket.connect_timeout(&config.address.into(), CONNECT_TIMEOUT)?;
     let stream = TcpStream::from(socket);
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;

@@ -59,11 +59,7 @@ fn mrt(file: PathBuf, size_limit: u64) -> MonitorConfig {
 
 fn station(port: u16) -> MonitorConfig {
     let address = format!("192.0.2.2:{port}").parse().unwrap();
-    MonitorConfig::Station(StationConfig {
-        address,
-        device: None,
-        statistics_interval: Duration::from_millis(200),
-    })
+    MonitorConfig::Station(StationConfig { address, statistics_interval: Duration::from_millis(200) })
 }
 
 /// A route of AS 65001 to `2001:db8:1::/48`.
