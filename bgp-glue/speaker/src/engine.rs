@@ -2,6 +2,7 @@
 
 mod exports;
 mod keys;
+mod links;
 mod monitors;
 mod reload;
 
@@ -27,7 +28,7 @@ use crate::config::{NeighborConfig, NeighborKey, NeighborRange, SpeakerConfig};
 use crate::deferral::Deferral;
 use crate::event::Event;
 use crate::flush;
-use crate::handle::{Command, Flushed, Link, Restarted, SpeakerHandle, StartError};
+use crate::handle::{Command, Flushed, Restarted, SpeakerHandle, StartError};
 use crate::monitor::Monitor;
 use crate::peer::{Neighbor, Order, PeerSetup};
 use crate::rib_task::{RibMessage, RibTask};
@@ -164,7 +165,7 @@ impl Engine {
             seed,
             next_id: 0,
             listeners: BTreeMap::new(),
-            device_index: None,
+            device_index: config.device_index(),
             neighbors: BTreeMap::new(),
             originated: Arc::default(),
             has_originated: false,
@@ -177,7 +178,6 @@ impl Engine {
             config,
         };
         engine.config.check_keys()?;
-        engine.device_index = engine.config.device_index();
         engine.listeners = engine.open_listeners(&engine.config)?;
         Ok(engine)
     }
@@ -290,33 +290,6 @@ impl Engine {
             reports.push(receiver);
         }
         tokio::spawn(flush::collect(reports, bound, done));
-    }
-
-    fn on_link(&self, link: &Link, order: impl Fn() -> Order) {
-        // A VRF takes everybody who is in it along.
-        let is_vrf = self.config.device.as_deref() == Some(&*link.name);
-        let neighbors = self.neighbors.values();
-        for running in neighbors.filter(|running| is_vrf || link.reaches(&running.config)) {
-            running.order(order());
-        }
-    }
-
-    /// A listener is bound to the device, not to its name: in the place of one that went, another one listens.
-    fn follow_device(&mut self, link: &Link) {
-        let index = self.config.device_index();
-        if self.config.device.as_deref() != Some(&*link.name) || index == self.device_index {
-            return;
-        }
-        self.device_index = index;
-        self.listeners.clear();
-        match self.open_listeners(&self.config) {
-            Ok(listeners) => self.listeners = listeners,
-            // It may be gone once more; then it is told again when it comes.
-            Err(error) => {
-                self.device_index = None;
-                tracing::warn!(vrf = %link.name, %error, "not listening in the VRF");
-            }
-        }
     }
 
     fn summary(&self, done: oneshot::Sender<SpeakerSummary>) {
@@ -482,25 +455,6 @@ impl Running {
     fn stop(self, cease: &Notification) -> JoinHandle<()> {
         self.order(Order::Stop(cease.clone()));
         self.task
-    }
-}
-
-impl SpeakerConfig {
-    /// The index that its VRF device has now.
-    fn device_index(&self) -> Option<u32> {
-        self.device.as_deref().and_then(|name| socket::interface_index(name).ok())
-    }
-}
-
-impl Link {
-    /// Whether the neighbor is on this link.
-    fn reaches(&self, neighbor: &NeighborConfig) -> bool {
-        match &neighbor.interface {
-            Some(interface) => **interface == *self.name,
-            None => neighbor
-                .address
-                .is_some_and(|address| self.subnets.iter().any(|subnet| subnet.contains(address))),
-        }
     }
 }
 
