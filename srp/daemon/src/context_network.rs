@@ -1,5 +1,7 @@
 //! The network of a context: the one outside of all VRFs, which contexts share, or a VRF.
 
+use std::net::IpAddr;
+
 use netlink::{Link, LinkName, Links, TableId};
 use srp_core::config::{ContextConfig, ContextTable};
 
@@ -41,4 +43,9 @@ impl ContextNetwork {
 /// The links of a VRF, the device itself among them, or of the main network.
 pub fn in_network<'l>(links: &'l Links, vrf: Option<&'l LinkName>) -> impl Iterator<Item = &'l Link> {
     links.iter().filter(move |link| links.vrf_of(link).map(|vrf| &vrf.name) == vrf)
+}
+
+/// Whether some link of the network has the address.
+pub fn is_here(links: &Links, vrf: Option<&LinkName>, ip: IpAddr) -> bool {
+    in_network(links, vrf).flat_map(|link| &link.addresses).any(|address| address.ip == ip)
 }

@@ -1,11 +1,11 @@
 //! What only this machine can tell of a configuration: its interfaces, addresses, tables, and who it is.
 
-use netlink::{Kernel, LinkName, Links, Section, TableId};
+use netlink::{Kernel, LinkName, Links, Prefix, TableId};
 use srp_core::config::{Config, ContextConfig};
 use srp_core::types::{BootId, Mac};
 use tracing::warn;
 
-use crate::context_network::{ContextNetwork, in_network};
+use crate::context_network::{ContextNetwork, is_here};
 use crate::key_files;
 use crate::section;
 use crate::start::StartError;
@@ -24,15 +24,11 @@ fn warn_of_local_addresses(config: &Config, kernel: &Kernel) {
     for context in &config.contexts {
         let network = ContextNetwork::of(context);
         let of_vrf = network.vrf().map(|vrf| format!(" of VRF {vrf}")).unwrap_or_default();
-        let is_here = |ip| {
-            let mut addresses = in_network(&links, network.vrf()).flat_map(|link| &link.addresses);
-            addresses.any(|address| address.ip == ip)
-        };
         let neighbors = context.bgp.iter().flat_map(|bgp| &bgp.neighbors);
         for (neighbor, local) in
             neighbors.filter_map(|neighbor| Some((neighbor.name(), neighbor.local_address?)))
         {
-            if !is_here(local) {
+            if !is_here(&links, network.vrf(), local) {
                 warn!(
                     context = context.name, %neighbor,
                     "local-address = \"{local}\" is on no interface{of_vrf}: the session comes up when it is; \
@@ -111,13 +107,10 @@ pub fn check_machine(config: &Config, kernel: &Kernel) -> Result<(), StartError>
             faults.extend(fault.map(|fault| format!("{}: {fault}", name())));
         }
         for pool in &context.pools {
-            let fits = |prefix| section::with_route(Section::default(), context, pool, prefix).is_ok();
-            for prefix in pool.prefixes().filter(|prefix| !fits(*prefix)) {
-                faults.push(format!(
-                    "context {}, pool {}: prefix {prefix} cannot be used",
-                    context.name, pool.name
-                ));
-            }
+            let refused = pool.prefixes().filter_map(|prefix| Prefix::try_from(prefix).err());
+            faults.extend(
+                refused.map(|error| format!("context {}, pool {}: {error}", context.name, pool.name)),
+            );
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(StartError::Machine(faults.join("\n"))) }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ipnetwork::IpNetwork;
-use netlink::{Address, LinkName, Links, Object, Report, Route, RouteTarget, Section};
-use srp_core::config::{self, ContextConfig, PoolConfig};
+use netlink::{Address, LinkName, Links, Object, Prefix, Report, Route, RouteTarget, Section};
+use srp_core::config::{self, Action, ContextConfig, PoolConfig};
 use tracing::error;
 
 use crate::context_network::ContextNetwork;
@@ -45,6 +45,7 @@ pub fn prefixes(context: &ContextConfig) -> BTreeSet<IpNetwork> {
 pub fn section(contexts: &[ContextConfig], holding: Holding) -> Section {
     let mut section = Section::default();
     for context in contexts {
+        let network = ContextNetwork::of(context);
         for loopback in context.loopbacks.iter().filter(|loopback| holding.has(loopback)) {
             match address(loopback) {
                 Ok(address) => section = section.with_address(address),
@@ -53,13 +54,10 @@ pub fn section(contexts: &[ContextConfig], holding: Holding) -> Section {
         }
         for pool in context.pools.iter().filter(|pool| holding.has_pool(pool)) {
             for prefix in pool.prefixes() {
-                section = match with_route(section, context, pool, prefix) {
-                    Ok(section) => section,
-                    Err(section) => {
-                        error!(pool = pool.name, %prefix, "table or prefix not usable in the kernel");
-                        section
-                    }
-                };
+                match Prefix::try_from(prefix) {
+                    Ok(prefix) => section = with_route(section, &network, prefix, pool.action),
+                    Err(error) => error!(pool = pool.name, %prefix, "{error}"),
+                }
             }
         }
     }
@@ -72,24 +70,21 @@ pub fn address(loopback: &config::LoopbackConfig) -> Result<Address, String> {
     Address::new(loopback.address.ip(), link).map_err(|error| error.to_string())
 }
 
-/// The section with the route of one prefix of a pool; as it was, if there is no such route.
-pub fn with_route(
-    section: Section,
-    context: &ContextConfig,
-    pool: &PoolConfig,
-    prefix: IpNetwork,
-) -> Result<Section, Section> {
-    let Ok(prefix) = netlink::Prefix::try_from(prefix) else { return Err(section) };
-    let target = match pool.action {
-        config::Action::Blackhole => RouteTarget::Blackhole,
-        config::Action::Unreachable => RouteTarget::Unreachable,
-    };
-    match ContextNetwork::of(context) {
-        ContextNetwork::Vrf(vrf) => Ok(section.with_vrf_route(vrf, prefix, target)),
-        ContextNetwork::Main(table) => match Route::new(table, prefix, target) {
-            Ok(route) => Ok(section.with_route(route)),
-            Err(_) => Err(section),
-        },
+/// The section with the route of one prefix of a pool.
+fn with_route(section: Section, network: &ContextNetwork, prefix: Prefix, action: Action) -> Section {
+    match (network, action) {
+        (ContextNetwork::Main(table), Action::Blackhole) => {
+            section.with_route(Route::blackhole(*table, prefix))
+        }
+        (ContextNetwork::Main(table), Action::Unreachable) => {
+            section.with_route(Route::unreachable(*table, prefix))
+        }
+        (ContextNetwork::Vrf(vrf), Action::Blackhole) => {
+            section.with_vrf_route(vrf.clone(), prefix, RouteTarget::Blackhole)
+        }
+        (ContextNetwork::Vrf(vrf), Action::Unreachable) => {
+            section.with_vrf_route(vrf.clone(), prefix, RouteTarget::Unreachable)
+        }
     }
 }
 

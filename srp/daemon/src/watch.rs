@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::clock;
-use crate::context_network::{ContextNetwork, in_network};
+use crate::context_network::{ContextNetwork, in_network, is_here};
 use crate::events::Herald;
 use crate::inbox::{Inbox, Input};
 use crate::watch::resolver::Resolver;
@@ -199,9 +199,7 @@ pub async fn kernel(
                 info!("kernel events overran their buffer: everything is compared afresh");
             }
             KernelEvent::AddressRemoved { ip, vrf, .. } => {
-                let links = network.kernel().links();
-                let mut others = in_network(&links, vrf.as_ref()).flat_map(|link| &link.addresses);
-                if !others.any(|address| address.ip == ip) {
+                if !is_here(&network.kernel().links(), vrf.as_ref(), ip) {
                     let vrf = vrf.as_ref().map(ToString::to_string);
                     hand(&inbox, Input::AddressGone { address: ip, vrf });
                 }
