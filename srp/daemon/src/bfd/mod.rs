@@ -25,7 +25,6 @@ mod socket;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::ops::Range;
 
 use bfd::{Discard, Discriminator, Discriminators, Event, Timers, packet};
@@ -34,7 +33,7 @@ use srp_core::types::Time;
 
 use self::event::{Counters, RECEIVE_FAILED};
 use self::slot::{Slot, bound};
-use self::socket::{Arrival, Receiver, SourcePorts};
+use self::socket::{Arrival, Place, Receiver, SourcePorts};
 
 pub use self::event::{BfdEvent, Refusal, SessionId, SessionView};
 pub use self::settings::{BfdError, BfdSettings, Hops, SessionSettings, TOKENS};
@@ -68,7 +67,7 @@ impl Bfd {
         if settings.tokens.len() < TOKENS {
             return Err(BfdError::Tokens { given: settings.tokens.len() });
         }
-        let address = Receiver::address(true, Hops::Single.port());
+        let address = Place { is_ipv4: true, port: Hops::Single.port(), vrf: None }.address();
         let refused = |source| BfdError::Receive { address, vrf: None, source };
         let registry = registry.try_clone().map_err(refused)?;
         let mut bfd = Self {
@@ -101,8 +100,9 @@ impl Bfd {
         let discriminator = self.discriminators.next(|found| self.by_discriminator.contains_key(&found));
         let id = SessionId(self.next_id);
         let seed = self.seed ^ u64::from(discriminator.get()) << 32;
-        self.listen(&settings, bound(&settings)?.vrf)?;
-        let slot = Slot::open(now, id, settings, discriminator, seed, &mut self.ports)?;
+        let bound = bound(&settings)?;
+        self.listen(Place::of(&settings, bound.vrf), settings.vrf.as_deref())?;
+        let slot = Slot::open(now, id, settings, bound, discriminator, seed, &mut self.ports)?;
         let (index, is_held_down) = (self.slots.len(), slot.settings.admin_down);
         self.next_id += 1;
         self.by_discriminator.insert(discriminator, index);
@@ -228,17 +228,16 @@ impl Bfd {
         }
     }
 
-    fn listen(&mut self, settings: &SessionSettings, vrf: Option<NonZeroU32>) -> Result<(), BfdError> {
-        let (is_ipv4, port) = (settings.peer.is_ipv4(), settings.hops.port());
-        let mut open = self.receivers.iter().flatten();
-        if open.any(|open| (open.is_ipv4, open.port, open.vrf) == (is_ipv4, port, vrf)) {
+    /// Opens the receiver of a place, unless there is one. `vrf` is for the error.
+    fn listen(&mut self, place: Place, vrf: Option<&str>) -> Result<(), BfdError> {
+        if self.hears(place) {
             return Ok(());
         }
-        let address = Receiver::address(is_ipv4, port);
-        let error = |source| BfdError::Receive { address, vrf: settings.vrf.clone(), source };
-        let open = self.receivers.iter().flatten();
-        let beside: Vec<_> = open.filter(|open| (open.is_ipv4, open.port) == (is_ipv4, port)).collect();
-        let mut receiver = Receiver::open(is_ipv4, port, vrf, &beside).map_err(error)?;
+        let error =
+            |source| BfdError::Receive { address: place.address(), vrf: vrf.map(str::to_owned), source };
+        let is_beside = |open: &&Receiver| open.place.address() == place.address();
+        let beside: Vec<_> = self.receivers.iter().flatten().filter(is_beside).collect();
+        let mut receiver = Receiver::open(place, &beside).map_err(error)?;
         let free = self.receivers.iter().position(Option::is_none);
         let index = free.unwrap_or(self.receivers.len());
         if index >= self.tokens.len() {
@@ -253,25 +252,26 @@ impl Bfd {
         Ok(())
     }
 
-    /// A VRF that was made again has another index, and its receivers hear nothing any more: others take their place.
+    fn hears(&self, place: Place) -> bool {
+        self.receivers.iter().flatten().any(|open| open.place == place)
+    }
+
+    /// A VRF that was made again has another index, and its receivers hear nothing any more: another one takes the place of
+    /// that which no session needs any longer.
     fn follow_vrf(&mut self, slot: usize) {
-        let vrf = self.slots[slot].vrf();
-        let (is_ipv4, port) =
-            (self.slots[slot].settings.peer.is_ipv4(), self.slots[slot].settings.hops.port());
-        let hears = |open: &Receiver| (open.is_ipv4, open.port, open.vrf) == (is_ipv4, port, vrf);
-        if vrf.is_none() || self.receivers.iter().flatten().any(hears) {
+        let place = self.slots[slot].place();
+        if place.vrf.is_none() || self.hears(place) {
             return;
         }
         let slots = &self.slots;
         for receiver in &mut self.receivers {
-            receiver.take_if(|open| open.vrf.is_some() && !slots.iter().any(|slot| slot.vrf() == open.vrf));
+            receiver.take_if(|open| {
+                open.place.vrf.is_some() && !slots.iter().any(|slot| slot.place() == open.place)
+            });
         }
-        let wanted: Vec<_> = self.slots.iter().filter(|slot| slot.vrf() == vrf).collect();
-        let wanted: Vec<_> = wanted.into_iter().map(|slot| slot.settings.clone()).collect();
-        for settings in wanted {
-            if let Err(error) = self.listen(&settings, vrf) {
-                tracing::warn!("{error}");
-            }
+        let vrf = self.slots[slot].settings.vrf.clone();
+        if let Err(error) = self.listen(place, vrf.as_deref()) {
+            tracing::warn!("{error}");
         }
     }
 
@@ -281,7 +281,7 @@ impl Bfd {
             let Some(Some(open)) = self.receivers.get_mut(receiver) else { return };
             match open.read() {
                 Ok(Some(arrival)) => {
-                    let (place, decoded) = ((open.port, open.vrf), packet::decode(open.octets(arrival)));
+                    let (place, decoded) = (open.place, packet::decode(open.octets(arrival)));
                     self.take(now, arrival, place, decoded);
                 }
                 Ok(None) => return,
@@ -295,19 +295,19 @@ impl Bfd {
         &mut self,
         now: Time,
         arrival: Arrival,
-        (port, vrf): (u16, Option<NonZeroU32>),
+        place: Place,
         decoded: Result<packet::Received, Discard>,
     ) {
         let (received, found) = match decoded {
             Err(discard) => return self.counters.add(discard.name()),
-            Ok(received) => (received, self.select(&arrival, (port, vrf), &received.packet)),
+            Ok(received) => (received, self.select(&arrival, place, &received.packet)),
         };
         let index = match found {
             Err(discard) => return self.counters.add(discard.name()),
             Ok(index) => index,
         };
         let slot = &mut self.slots[index];
-        let result = slot.check(&arrival, port, vrf).and_then(|()| {
+        let result = slot.check(&arrival, place).and_then(|()| {
             slot.heard_by(arrival.interface);
             slot.feed(now, Event::Received(received), &mut self.events, &mut self.ports)
         });
@@ -319,12 +319,7 @@ impl Bfd {
     }
 
     /// RFC 5880 section 6.8.6: by Your Discriminator where it is not zero, else by where the packet comes from.
-    fn select(
-        &self,
-        arrival: &Arrival,
-        (port, vrf): (u16, Option<NonZeroU32>),
-        packet: &packet::Packet,
-    ) -> Result<usize, Discard> {
+    fn select(&self, arrival: &Arrival, place: Place, packet: &packet::Packet) -> Result<usize, Discard> {
         match packet.your_discriminator {
             Some(your) => {
                 self.by_discriminator.get(&your).copied().ok_or(Discard::UnknownDiscriminator(your))
@@ -332,7 +327,7 @@ impl Bfd {
             None => self
                 .slots
                 .iter()
-                .position(|slot| slot.is_meant_by(arrival, port, vrf))
+                .position(|slot| slot.is_meant_by(arrival, place))
                 .ok_or(Discard::UnknownSource),
         }
     }

@@ -10,7 +10,7 @@ use srp_core::types::{Span, Time};
 
 use super::event::{BfdEvent, Refusal, SessionId, SessionView};
 use super::settings::{BfdError, Hops, SessionSettings};
-use super::socket::{Arrival, Bound, Sender, SourcePorts};
+use super::socket::{Arrival, Bound, Place, Sender, SourcePorts};
 
 pub(super) struct Slot {
     pub(super) id: SessionId,
@@ -26,16 +26,17 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// A session whose first packet is due now.
+    /// A session whose first packet is due now, `bound` to what its settings name.
     pub(super) fn open(
         now: Time,
         id: SessionId,
         settings: SessionSettings,
+        bound: Bound,
         discriminator: Discriminator,
         seed: u64,
         ports: &mut SourcePorts,
     ) -> Result<Self, BfdError> {
-        let sender = open_sender(&settings, bound(&settings)?, ports)?;
+        let sender = open_sender(&settings, bound, ports)?;
         let session = Session::new(at(now), discriminator, settings.timers, seed);
         Ok(Self {
             id,
@@ -65,26 +66,25 @@ impl Slot {
 
     /// True if a packet that does not name its session is this one's. RFC 5881 section 3: it "MUST be associated with
     /// the session bound to the remote system, interface, and protocol"; RFC 5883 section 3: by source and destination.
-    pub(super) fn is_meant_by(&self, arrival: &Arrival, port: u16, vrf: Option<NonZeroU32>) -> bool {
+    pub(super) fn is_meant_by(&self, arrival: &Arrival, place: Place) -> bool {
         let path = match self.settings.hops {
             Hops::Single => self.is_on(arrival.interface),
             Hops::Multi { .. } => self.settings.local_address == arrival.destination,
         };
-        let is_here = self.settings.hops.port() == port && self.sender.bound.vrf == vrf;
-        is_here && self.settings.peer == arrival.source && path
+        self.place() == place && self.settings.peer == arrival.source && path
     }
 
     /// What keeps a packet that names this session from being taken.
-    pub(super) fn check(&self, arrival: &Arrival, port: u16, vrf: Option<NonZeroU32>) -> Result<(), Refusal> {
-        let least = self.settings.hops.min_ttl();
-        if self.settings.hops.port() != port {
+    pub(super) fn check(&self, arrival: &Arrival, place: Place) -> Result<(), Refusal> {
+        let (least, own) = (self.settings.hops.min_ttl(), self.place());
+        if own.port != place.port {
             Err(Refusal::Hops)
         } else if arrival.ttl < least {
             Err(Refusal::Ttl { got: arrival.ttl, least })
         } else if self.settings.peer != arrival.source {
             // A discriminator is a name, not a secret: whoever has seen one packet knows it.
             Err(Refusal::Source)
-        } else if !self.is_on(arrival.interface) || self.sender.bound.vrf != vrf {
+        } else if !self.is_on(arrival.interface) || own.vrf != place.vrf {
             Err(Refusal::Interface)
         } else {
             Ok(())
@@ -159,9 +159,9 @@ impl Slot {
         }
     }
 
-    /// The VRF that its packets are in, as its socket knows it.
-    pub(super) fn vrf(&self) -> Option<NonZeroU32> {
-        self.sender.bound.vrf
+    /// Where its packets come in, in the VRF that its socket knows.
+    pub(super) fn place(&self) -> Place {
+        Place::of(&self.settings, self.sender.bound.vrf)
     }
 
     /// An interface that was removed and made again has another index, and a socket bound to the old one is dead. So it is with a VRF.

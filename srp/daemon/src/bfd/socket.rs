@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
-use super::settings::Hops;
+use super::settings::{Hops, SessionSettings};
 
 /// RFC 5881 section 4: "The source port MUST be in the range 49152 through 65535."
 const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
@@ -43,43 +43,50 @@ pub(super) struct Arrival {
     pub(super) len: usize,
 }
 
-/// Where packets of one family and one kind of path come in.
+/// Where packets of one family and one kind of path come in, in one network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) is_ipv4: bool,
+    pub(super) port: u16,
+    /// Index of the VRF.
+    pub(super) vrf: Option<NonZeroU32>,
+}
+
+impl Place {
+    /// That of a session, whose VRF has this index.
+    pub(super) fn of(settings: &SessionSettings, vrf: Option<NonZeroU32>) -> Self {
+        Self { is_ipv4: settings.peer.is_ipv4(), port: settings.hops.port(), vrf }
+    }
+
+    /// The address that its receiver is bound to.
+    pub(super) fn address(self) -> SocketAddr {
+        let any: IpAddr =
+            if self.is_ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        (any, self.port).into()
+    }
+}
+
+/// What hears the packets of a place.
 pub(super) struct Receiver {
     pub(super) socket: UdpSocket,
-    pub(super) port: u16,
-    pub(super) is_ipv4: bool,
-    /// Index of the VRF that it is bound to.
-    pub(super) vrf: Option<NonZeroU32>,
+    pub(super) place: Place,
     octets: [u8; MAX_LEN],
     /// Room for a TTL and a packet info of either family.
     control: Vec<u8>,
 }
 
 impl Receiver {
-    /// The address that a receiver is bound to.
-    pub(super) fn address(is_ipv4: bool, port: u16) -> SocketAddr {
-        if is_ipv4 { (Ipv4Addr::UNSPECIFIED, port).into() } else { (Ipv6Addr::UNSPECIFIED, port).into() }
-    }
-
     /// Opens it. One of the main network and those of VRFs (`SO_BINDTODEVICE`) do not hear each other's packets, and yet the kernel lets
     /// them bind to one port only if all say that they share it: `beside` are those of the port that are open. Said for no longer than
     /// that takes, or other programs could come in as well.
-    pub(super) fn open(
-        is_ipv4: bool,
-        port: u16,
-        vrf: Option<NonZeroU32>,
-        beside: &[&Self],
-    ) -> io::Result<Self> {
-        let socket = udp(is_ipv4)?;
-        if is_ipv4 {
-            socket.bind_device_by_index_v4(vrf)?;
-        } else {
-            socket.bind_device_by_index_v6(vrf)?;
-        }
-        if is_ipv4 {
+    pub(super) fn open(place: Place, beside: &[&Self]) -> io::Result<Self> {
+        let socket = udp(place.is_ipv4)?;
+        if place.is_ipv4 {
+            socket.bind_device_by_index_v4(place.vrf)?;
             setsockopt(&socket, sockopt::Ipv4RecvTtl, &true)?;
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         } else {
+            socket.bind_device_by_index_v6(place.vrf)?;
             setsockopt(&socket, sockopt::Ipv6RecvHopLimit, &true)?;
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         }
@@ -90,14 +97,14 @@ impl Receiver {
         if !beside.is_empty() {
             share(true)?;
         }
-        let bound = socket.bind(&Self::address(is_ipv4, port).into());
+        let bound = socket.bind(&place.address().into());
         if !beside.is_empty() {
             share(false)?;
         }
         bound?;
         let socket = UdpSocket::from_std(socket.into());
         let control = cmsg_space!(libc::c_int, libc::in6_pktinfo);
-        Ok(Self { socket, port, is_ipv4, vrf, octets: [0; MAX_LEN], control })
+        Ok(Self { socket, place, octets: [0; MAX_LEN], control })
     }
 
     /// The next packet, if one has come.
@@ -116,7 +123,7 @@ impl Receiver {
             let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
             v4.or_else(|| address.as_sockaddr_in6().map(|v6| v6.ip().into()))
         });
-        let unknown = Self::address(self.is_ipv4, 0).ip();
+        let unknown = self.place.address().ip();
         let mut arrival = Arrival {
             source: source.unwrap_or(unknown),
             destination: unknown,
