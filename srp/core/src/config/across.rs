@@ -85,8 +85,6 @@ pub(super) struct BfdClaim {
     peer: IpAddr,
     local: IpAddr,
     interface: Option<String>,
-    /// That of its context.
-    pub vrf: Option<String>,
     is_multihop: bool,
     at: Place,
 }
@@ -97,7 +95,6 @@ impl BfdClaim {
             peer: config.peer_address,
             local: config.local_address,
             interface: config.interface.clone(),
-            vrf: None,
             is_multihop: config.timers.multihop.is_some(),
             at,
         }
@@ -108,15 +105,14 @@ impl BfdClaim {
         self.peer == peer
     }
 
-    /// A packet that does not name its session could belong to both (RFC 5881 section 3, RFC 5883 section 3).
+    /// In one network, a packet that does not name its session could belong to both (RFC 5881 section 3, RFC 5883 section 3).
     fn collides(&self, other: &Self) -> bool {
         let one_path = if self.is_multihop {
             self.local == other.local
         } else {
             self.interface == other.interface || self.interface.is_none() || other.interface.is_none()
         };
-        let one_network = self.vrf == other.vrf;
-        one_network && self.peer == other.peer && self.is_multihop == other.is_multihop && one_path
+        self.peer == other.peer && self.is_multihop == other.is_multihop && one_path
     }
 }
 
@@ -262,9 +258,13 @@ fn check_ports(reader: &Reader<'_>, ledger: &Ledger) {
 }
 
 fn check_bfd(reader: &Reader<'_>, ledger: &Ledger) {
-    let claims: Vec<_> = ledger.bfd.iter().chain(ledger.contexts.iter().flat_map(|c| &c.bfd)).collect();
-    for (index, claim) in claims.iter().enumerate() {
-        if let Some(first) = claims[..index].iter().find(|first| first.collides(claim)) {
+    let of_srp = ledger.bfd.iter().map(|claim| (None, claim));
+    let of_contexts =
+        ledger.contexts.iter().flat_map(|context| context.bfd.iter().map(|claim| (context.vrf(), claim)));
+    let claims: Vec<_> = of_srp.chain(of_contexts).collect();
+    for (index, (vrf, claim)) in claims.iter().enumerate() {
+        let mut before = claims[..index].iter().filter(|(of, _)| of == vrf);
+        if let Some((_, first)) = before.find(|(_, first)| first.collides(claim)) {
             reader.report(&claim.at, Fault::Twice { what: "BFD session", first: first.at.clone() });
         }
     }

@@ -32,9 +32,6 @@ pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextCo
             Err(reported)
         }
     };
-    for session in &mut claims.bfd {
-        session.vrf = claims.table.vrf().map(str::to_owned);
-    }
     ledger.contexts.push(claims);
     Ok(ContextConfig {
         name: name?.value,
