@@ -57,14 +57,13 @@ pub fn topology(site: Topology) -> Topology {
 }
 
 /// Makes the disks of a pair in the folder `out`, and what boots them: on each an image of this release, on the first also one of the
-/// next, to upgrade to. `prepare` as of [`Disks::make`].
+/// next, to upgrade to.
 pub fn pair(
     works: &Works,
     built: &Built,
     topology: &Topology,
     configurations: &BTreeMap<String, String>,
     out: &Path,
-    prepare: &mut dyn FnMut(&str, &Path) -> Result<(), LabError>,
 ) -> Result<(Factory, Appliances), LabError> {
     fs::create_dir_all(out).map_err(LabError::file("making", out))?;
     let (image, next) = (out.join("srp.bin"), next_release());
@@ -86,8 +85,7 @@ pub fn pair(
         if std::mem::take(&mut first) {
             works.image(next, "next", &flash.join(&next_name))?;
         }
-        reach.prepare(topology, name, flash)?;
-        prepare(name, flash)
+        reach.prepare(topology, name, flash)
     })?;
     let factory = Factory::of_disks(disks, works.choice.clone(), MEMORY_MIB);
     Ok((factory, Appliances { reach, next: format!("/flash/{next_name}") }))

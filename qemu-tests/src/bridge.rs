@@ -14,10 +14,11 @@ use crate::namespace::Port;
 use crate::netns::{self, Netns};
 use crate::rtnl::Rtnl;
 
-/// Interface index and name of the bridge in its namespace, what it is, and the names of its two ports.
+/// What every bridge of a lab is: it forwards at once, and everything.
+pub(crate) const KIND: &str = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0";
+/// Interface index and name of the bridge in its namespace, and the names of its two ports.
 const INDEX: u32 = 100;
 const NAME: &str = "bridge";
-const KIND: &str = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0";
 const PORTS: [&str; 2] = ["left", "right"];
 
 /// The far end of a cable to the bridge: namespace, name and interface index there.

@@ -99,13 +99,7 @@ impl<'a> Capture<'a> {
     /// Ends it: everything that was said, in order.
     pub fn end(self) -> Result<Vec<Claim>, LabError> {
         self.node.signal(self.process, Signal::Terminate)?;
-        wait::until("the end of a capture", LIMIT, LOOK, || {
-            Ok(if self.node.is_running(self.process)? {
-                Seen::NotYet("it runs".to_owned())
-            } else {
-                Seen::Done(())
-            })
-        })?;
+        wait::until_true("the end of a capture", LIMIT, LOOK, || Ok(!self.node.is_running(self.process)?))?;
         Ok(claims(&self.node.run_ok(&self.reading(), LIMIT)?.text()))
     }
 

@@ -80,6 +80,12 @@ impl Built {
     }
 }
 
+/// The repository that this crate was compiled in, for tests: a program that is carried elsewhere finds none there.
+pub fn repository() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
 /// Runs `scripts/build-static` of the repository `root`; what it prints.
 pub fn build_static(root: &Path, arguments: &[&str]) -> Result<String, LabError> {
     let script = root.join(BUILD_STATIC);
@@ -135,8 +141,7 @@ pub fn made(
         Kind::Appliance => {
             let works = Works::on(&built.target.join("appliance"), built)?;
             let out = folder.join("appliances");
-            let (factory, appliances) =
-                appliances::pair(&works, built, topology, configurations, &out, &mut |_, _| Ok(()))?;
+            let (factory, appliances) = appliances::pair(&works, built, topology, configurations, &out)?;
             let said = format!("images and disks are in {}; {}", out.display(), works.choice);
             Ok(Made { factory: Some(factory), appliances: Some(appliances), said: Some(said) })
         }

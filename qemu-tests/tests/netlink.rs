@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lab::machines::{AGENT, Built, build_static, parts};
+use lab::machines::{AGENT, Built, build_static, parts, repository};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Node};
 use lab::vm::Machine;
@@ -17,13 +17,9 @@ const LIMIT: Duration = Duration::from_mins(4);
 /// Longest answer to anything else.
 const SHORT: Duration = Duration::from_mins(1);
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
-}
-
 /// The test programs of the crate: `netlink-learned` is tests/learned.rs, `netlink-netlink` what stands beside the code itself.
 fn test_programs() -> Vec<image::Program> {
-    let files = build_static(&root(), &["--tests", "netlink"]).unwrap_or_else(|error| panic!("{error}"));
+    let files = build_static(repository(), &["--tests", "netlink"]).unwrap_or_else(|error| panic!("{error}"));
     let program = |line: &str| {
         let file = PathBuf::from(line);
         let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
@@ -36,7 +32,7 @@ fn test_programs() -> Vec<image::Program> {
 
 /// A machine with these programs and no interface but its loopback.
 fn machine(programs: &[image::Program], folder: &Path) -> Machine {
-    let built = Built::anew(&root()).unwrap_or_else(|error| panic!("{error}"));
+    let built = Built::anew(repository()).unwrap_or_else(|error| panic!("{error}"));
     let agent = built.program(AGENT).unwrap_or_else(|error| panic!("{error}"));
     let programs = programs.iter().cloned().chain([agent]).collect();
     let image = built.image(programs, &folder.join("image")).unwrap_or_else(|error| panic!("{error}"));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lab::clock::Time;
 use lab::lab::Machines;
-use lab::machines::Built;
+use lab::machines::{Built, repository};
 use lab::node::Job;
 use lab::probe::gaps::Outcome;
 use lab::routing::Software;
@@ -48,8 +48,7 @@ fn the_whole_demonstration_passes_with_routers_that_run_gobgp() {
 
 #[test]
 fn the_whole_demonstration_passes_on_machines() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let built = Built::anew(&root).unwrap_or_else(|error| panic!("{error}"));
+    let built = Built::anew(repository()).unwrap_or_else(|error| panic!("{error}"));
     let image = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pair-image");
     let (factory, said) = machines::factory(&built, &image).expect("the image is built");
     println!("{said}");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use lab::clock::Time;
 use lab::error::LabError;
 use lab::lab::{Lab, Machines, Plan};
-use lab::machines::{self, Built, MEMORY_MIB, PROGRAMS};
+use lab::machines::{self, Built, MEMORY_MIB, PROGRAMS, repository};
 use lab::namespace::{Port, Programs};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Kind, Node, NodeError, Program, Signal};
@@ -28,8 +28,7 @@ const LOOK: Duration = Duration::from_millis(5);
 fn built() -> &'static (Built, image::Image) {
     static BUILT: OnceLock<(Built, image::Image)> = OnceLock::new();
     let build = || {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository");
-        let built = Built::anew(&root)?;
+        let built = Built::anew(repository())?;
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm-image");
         let image = built.image(built.programs(PROGRAMS)?.to_vec(), &out)?;
         println!("initramfs: {} octets", image.manifest.initramfs.octets);

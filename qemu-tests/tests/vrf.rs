@@ -6,14 +6,14 @@
 //! Needs root, FRR, qemu-system-x86_64 and Debian's package lists (`apt-get update`); fails naming what is missing.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 use lab::error::LabError;
 use lab::frr::Frr;
 use lab::lab::{Lab, Plan};
-use lab::machines::{self, Built, MEMORY_MIB, PROGRAMS};
+use lab::machines::{self, Built, MEMORY_MIB, PROGRAMS, repository};
 use lab::namespace::Programs;
 use lab::node::{Job, Node};
 use lab::topology::{Role, Topology, Watch};
@@ -88,10 +88,6 @@ fn topology() -> Topology {
     topology
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
-}
-
 fn done<T>(result: Result<T, LabError>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -102,7 +98,7 @@ struct Bench {
 
 impl Bench {
     fn start(out: &Path) -> Self {
-        let built = done(Built::anew(&root()));
+        let built = done(Built::anew(repository()));
         let image = done(built.image(done(built.programs(PROGRAMS)).to_vec(), &out.join("image")));
         let parts = machines::parts(&image, MEMORY_MIB);
         println!("{}", parts.choice);
@@ -229,7 +225,7 @@ impl Bench {
 fn a_context_in_a_vrf_has_its_own_addresses_sessions_and_routes_and_comes_back_with_its_vrf() {
     let folder = tempfile::tempdir().expect("a folder");
     let bench = Bench::start(folder.path());
-    let script = |path: &str| std::fs::read_to_string(root().join(path)).expect("of the repository");
+    let script = |path: &str| std::fs::read_to_string(repository().join(path)).expect("of the repository");
     bench.put("/usr/lib/srp/settings", &script("image/appliance/root/usr/lib/srp/settings"), 0o644);
     bench.put("/etc/init.d/S40links", &script("image/appliance/root/etc/init.d/S40links"), 0o755);
     bench.put("/flash/etc/system.conf", &links(1000), 0o644);

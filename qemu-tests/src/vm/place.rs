@@ -21,6 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use image::overlay::Mac;
 
+use crate::bridge;
 use crate::error::LabError;
 use crate::namespace::Port;
 use crate::netns::Netns;
@@ -49,7 +50,7 @@ impl Place {
         let mut lines = Vec::new();
         for (at, port) in ports.iter().enumerate() {
             let (bridge, tap, veth) = (format!("br{at}"), tap(at), &port.name);
-            lines.push(format!("link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"));
+            lines.push(format!("link add {bridge} {}", bridge::KIND));
             lines.push(format!("tuntap add {tap} mode tap"));
             lines.push(format!("link set {tap} master {bridge} txqueuelen {TAP_QUEUE} up"));
             lines.push(format!("link set {veth} master {bridge}"));

@@ -43,8 +43,7 @@ impl Site {
             .map(|(name, text)| (name, text.to_owned()))
             .into();
         let (works, built) = (&prepared.works, &prepared.built);
-        let (factory, appliances) =
-            done(appliances::pair(works, built, &topology, &configurations, out, &mut |_, _| Ok(())));
+        let (factory, appliances) = done(appliances::pair(works, built, &topology, &configurations, out));
         let [srpd, srpctl] = done(built.programs(["srpd", "srpctl"])).map(|program| program.file);
         let programs = Programs { srpd, srpctl: srpctl.clone(), lab: env!("CARGO_BIN_EXE_lab").into() };
         let settings = Settings { srpctl, configurations, leave_running: true, appliances: Some(appliances) };

@@ -9,7 +9,7 @@ use image::appliance::Parts;
 use image::bundle::{self, Version};
 use image::disk::Disk;
 use image::signature::{SigningKey, keygen};
-use lab::machines::Built;
+use lab::machines::{Built, repository};
 use lab::works::Works;
 
 /// Says what went wrong in its own words.
@@ -32,8 +32,7 @@ impl Deref for Prepared {
 
 impl Prepared {
     pub fn get() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository");
-        let built = done(Built::anew(&root));
+        let built = done(Built::anew(repository()));
         let works = done(Works::on(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("appliance"), &built));
         println!("{}", works.choice);
         Self { works, built }

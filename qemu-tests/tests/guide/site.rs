@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lab::frr::{Files, Frr};
 use lab::lab::Machines;
-use lab::machines::{AGENT, Built, MEMORY_MIB, parts};
+use lab::machines::{AGENT, Built, MEMORY_MIB, parts, repository};
 use lab::namespace::{Namespace, Port, Programs};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Node, Output};
@@ -35,10 +35,6 @@ pub struct Site {
     folder: tempfile::TempDir,
 }
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
-}
-
 /// A machine with nothing of ours but the agent through which it is typed on.
 fn bare(built: &Built, out: &Path) -> Parts {
     let agent = built.program(AGENT).expect("was built");
@@ -61,7 +57,7 @@ impl Site {
     /// Cables and power, and nothing else: no address, no program.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let built = Built::anew(&repository()).unwrap_or_else(|error| panic!("{error}"));
+        let built = Built::anew(repository()).unwrap_or_else(|error| panic!("{error}"));
         let factory = Factory::new(bare(&built, &folder.path().join("image")));
         let netns =
             Netns::create(format!("{}r1", next_prefix())).expect("a namespace; tests of machines need root");
@@ -101,13 +97,12 @@ impl Site {
     /// Types `line` in the repository of a machine whose programs are built: those that the image has too, which need no
     /// library, in the place of those of `cargo build --release`.
     pub fn build(&self, line: &str) {
-        let repository = repository();
         let folder = self.folder.path().join("repository");
         fs::create_dir_all(folder.join("target/release")).expect("a folder");
         for name in ["Makefile", "srp", "scripts"] {
-            symlink(repository.join(name), folder.join(name)).expect("a link");
+            symlink(repository().join(name), folder.join(name)).expect("a link");
         }
-        let programs = Built::of(&repository).programs(["srpd", "srpctl"]).expect("were built");
+        let programs = Built::of(repository()).programs(["srpd", "srpctl"]).expect("were built");
         for program in programs {
             symlink(&program.file, folder.join("target/release").join(&program.name)).expect("a link");
         }
