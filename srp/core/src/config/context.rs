@@ -4,17 +4,15 @@ use super::across::{Claim, ContextClaims, Ledger, report_twice};
 use super::bgp;
 use super::fault::{Fault, Place};
 use super::interface;
-use super::kind::{Flag, HostAddress, Integer, Interface, Name};
-use super::model::{ContextConfig, ContextTable, LoopbackConfig};
+use super::kind::{Flag, HostAddress, Interface, Name};
+use super::model::{ContextConfig, LoopbackConfig};
 use super::pool;
 use super::reader::{Found, Reported, Section};
-
-/// The table that the kernel fills with its local addresses.
-const LOCAL_TABLE: u32 = 255;
+use super::table::{self, ContextTable};
 
 pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextConfig, Reported> {
     let name = s.required("name", &Name);
-    let table = read_table(s);
+    let table = table::read(s);
     let mut claims = ContextClaims {
         name: name.clone().ok(),
         table: table.as_ref().map_or(ContextTable::MAIN, |table| table.value.clone()),
@@ -41,24 +39,6 @@ pub(super) fn read(s: &Section<'_, '_>, ledger: &mut Ledger) -> Result<ContextCo
         pools: pools?,
         bgp: bgp?,
     })
-}
-
-/// `table` or `vrf`: a VRF has a table of its own.
-fn read_table(s: &Section<'_, '_>) -> Result<Found<ContextTable>, Reported> {
-    const MAIN: u32 = 254;
-    let table = s.or("table", &Integer::<u32>::new(1, u32::MAX), MAIN);
-    let vrf = s.optional("vrf", &Interface);
-    let (table, vrf) = (table?, vrf?);
-    let Some(vrf) = vrf else {
-        if table.value == LOCAL_TABLE {
-            return Err(s.report(&table.at, Fault::LocalTable));
-        }
-        return Ok(Found { value: ContextTable::Number(table.value), at: table.at });
-    };
-    if table.at.written.is_some() {
-        return Err(s.report(&table.at, Fault::TableBesideVrf { vrf: vrf.at }));
-    }
-    Ok(Found { value: ContextTable::Vrf(vrf.value), at: vrf.at })
 }
 
 fn read_loopbacks(

@@ -39,6 +39,7 @@ mod reload;
 mod restart;
 mod schema;
 mod srp;
+mod table;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -60,9 +61,9 @@ pub use interface::{Duplex, InterfaceConfig, InterfaceFault, LinkSpeed};
 pub use limits::{LimitAction, PrefixLimits};
 pub use measure::{BulkConfig, DEFAULT_METRICS_PORT, MetricsConfig};
 pub use model::{
-    Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ContextTable,
-    ControlConfig, KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig,
-    NetworkConfig, Octets, PolicyRule, RecordConfig, Security, SrpConfig,
+    Action, BfdConfig, BfdTimers, BgpConfig, BgpRole, Community, Config, ContextConfig, ControlConfig,
+    KernelConfig, LogConfig, LogFormat, LoopbackConfig, MonitorBgp, NeighborConfig, NetworkConfig, Octets,
+    PolicyRule, RecordConfig, Security, SrpConfig,
 };
 pub use monitored::{announcement_monitor, bfd_monitor, interface_monitor, kernel_monitor};
 pub use onlooker::{BmpConfig, MrtConfig};
@@ -76,6 +77,7 @@ pub use range::RangeConfig;
 pub use reload::{Change, Reload, changes};
 pub use restart::{RestartConfig, RestartMode};
 pub use schema::json_schema;
+pub use table::ContextTable;
 pub use watched::{MonitorBfd, MonitorInterface};
 
 use across::Ledger;

@@ -19,6 +19,7 @@ use super::pool::PoolConfig;
 use super::probe::{AuthProbeConfig, DiameterConfig};
 use super::range::RangeConfig;
 use super::restart::RestartConfig;
+use super::table::ContextTable;
 use super::watched::{MonitorBfd, MonitorInterface};
 use crate::chassis::{GuardTimers, Retry};
 use crate::types::{ChassisMode, Mac, Priority, Span};
@@ -257,34 +258,6 @@ impl ContextConfig {
     /// The VRF that it is in; `None` for the main network.
     pub fn vrf(&self) -> Option<&str> {
         self.table.vrf()
-    }
-}
-
-/// The kernel routing table of a context.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ContextTable {
-    /// A table of the network that all contexts outside of VRFs share, 1 ..= `u32::MAX` without 255; default 254, the main one.
-    Number(u32),
-    /// That of the VRF device with this name, in which the context's sockets are, too.
-    Vrf(String),
-}
-
-impl ContextTable {
-    /// The kernel's main table.
-    pub const MAIN: Self = Self::Number(254);
-
-    /// The name of the VRF, if it is that of one.
-    pub fn vrf(&self) -> Option<&str> {
-        match self {
-            Self::Number(_) => None,
-            Self::Vrf(name) => Some(name),
-        }
-    }
-}
-
-impl Default for ContextTable {
-    fn default() -> Self {
-        Self::MAIN
     }
 }
 

@@ -11,11 +11,12 @@ use toml::Value;
 
 use super::interface::{InterfaceConfig, LinkSpeed};
 use super::model::{
-    Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, ContextTable, LogFormat, MonitorBgp,
-    NeighborConfig, PolicyRule, Security, SrpConfig,
+    Action, BfdConfig, BfdTimers, BgpConfig, Config, ContextConfig, LogFormat, MonitorBgp, NeighborConfig,
+    PolicyRule, Security, SrpConfig,
 };
 use super::pool::{PoolConfig, PoolRange};
 use super::range::RangeConfig;
+use super::table::ContextTable;
 use super::{guard, watched};
 use crate::types::{ChassisMode, Span};
 
