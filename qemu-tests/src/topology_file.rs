@@ -3,19 +3,21 @@
 //! The file becomes raw tables first, in which a key that nobody knows is an error, and then checked values. What is wrong is told
 //! with the file, the key, its value, and what to write instead. docs/lab.md lists the keys.
 
+mod raw;
+
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ipnetwork::IpNetwork;
-use serde::Deserialize;
 
 use crate::appliances;
 use crate::error::LabError;
 use crate::node::Kind;
-use crate::routing::Software;
 use crate::topology::{End, Link, NodeSpec, Role, Topology, Watch, Wire};
 use crate::variant::LinkTimers;
+
+use raw::{MadeOf, Raw, RawChassis, RawEnd, RawLink, RawNode, RawRouters, RawWire};
 
 /// Longest name of a node: it is part of a namespace's, and a link may be called after it.
 const LONGEST_NAME: usize = 12;
@@ -106,102 +108,6 @@ pub fn parse(text: &str, file: &Path) -> Result<Wanted, LabError> {
         Kind::Appliance => place.cards(topology, &raw.link)?,
     };
     Ok(Wanted { timers: place.timers(&raw.chassis, kind)?, topology, kind, configurations })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Raw {
-    name: String,
-    services: Vec<String>,
-    #[serde(default)]
-    chassis: RawChassis,
-    #[serde(default)]
-    routers: RawRouters,
-    node: Vec<RawNode>,
-    link: Vec<RawLink>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawChassis {
-    #[serde(default)]
-    made_of: MadeOf,
-    hello_interval: Option<String>,
-    dead_interval: Option<String>,
-    bfd_interval: Option<String>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum MadeOf {
-    #[default]
-    Namespaces,
-    Machines,
-    Appliances,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawRouters {
-    #[serde(default)]
-    software: Software,
-    hold_time: Option<String>,
-    bfd_interval: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "role", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-enum RawNode {
-    Chassis {
-        name: String,
-        #[serde(rename = "as")]
-        asn: u32,
-        configuration: Option<PathBuf>,
-    },
-    Router {
-        name: String,
-        #[serde(rename = "as")]
-        asn: u32,
-        router_id: String,
-        announces: Vec<String>,
-    },
-    Client {
-        name: String,
-    },
-}
-
-impl RawNode {
-    fn name(&self) -> &str {
-        match self {
-            Self::Chassis { name, .. } | Self::Router { name, .. } | Self::Client { name } => name,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLink {
-    a: RawEnd,
-    b: RawEnd,
-    #[serde(default)]
-    wire: RawWire,
-    vlan: Option<u16>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum RawWire {
-    #[default]
-    Cable,
-    Bridge,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEnd {
-    node: String,
-    name: Option<String>,
-    addresses: Vec<String>,
 }
 
 /// Where a value stands, for messages.
