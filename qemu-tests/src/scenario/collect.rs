@@ -184,9 +184,15 @@ fn bands(
 ) {
     step.lanes.push(lane(LaneKind::Lab, "lab"));
     for name in stage.names() {
-        let later = after.get(&name).filter(|_| before.at_work.contains(&name));
-        let first = before.views.get(&name).or(later);
-        let first = first.map_or_else(|| "off".to_owned(), |view| view.state.to_string());
+        let shown = |view: &View| view.state.to_string();
+        let first = match before.views.get(&name) {
+            Some(view) => shown(view),
+            None if before.at_work.contains(&name) => {
+                let left = first_left(&name, moments).map(str::to_owned);
+                left.or_else(|| after.get(&name).map(shown)).unwrap_or_else(|| "off".to_owned())
+            }
+            None => "off".to_owned(),
+        };
         let mut changes = vec![(window.from, first)];
         changes.extend(states(&name, moments));
         changes.sort_by_key(|(at, _)| *at);
@@ -200,6 +206,14 @@ fn bands(
         }
         window.fill(step, lane(LaneKind::Chassis, &name), &changes);
     }
+}
+
+/// The state that a chassis was in before its first change.
+fn first_left<'a>(chassis: &str, moments: &'a [Moment]) -> Option<&'a str> {
+    let own =
+        |moment: &&Moment| moment.lane == lane(LaneKind::Chassis, chassis) && moment.event == STATE_CHANGED;
+    let first = moments.iter().filter(own).min_by_key(|moment| moment.at)?;
+    first.detail.split_once(" -> ").map(|(left, _)| left)
 }
 
 /// The states that a chassis took, from its journal and from the lab's power switch.
@@ -278,5 +292,6 @@ mod tests {
             |name| states(name, &moments).into_iter().map(|(at, what)| (at.0, what)).collect::<Vec<_>>();
         assert_eq!(told("east"), [(1, "off".to_owned()), (4, "Init".to_owned())]);
         assert_eq!(told("west"), [(2, "Pending-Active".to_owned()), (3, "Active".to_owned())]);
+        assert_eq!([first_left("west", &moments), first_left("east", &moments)], [Some("Standby"), None]);
     }
 }
