@@ -40,9 +40,9 @@ impl Built {
         Self { target: named.unwrap_or_else(|| root.join("target")) }
     }
 
-    /// The same, after [`build_static`].
+    /// The same, after `scripts/build-static`.
     pub fn anew(root: &Path) -> Result<Self, LabError> {
-        build_static(root, &[]).map(|_| Self::of(root))
+        build_static(root).map(|()| Self::of(root))
     }
 
     /// The static program called `name`; one that is not there is an error that says how to build it.
@@ -86,15 +86,14 @@ pub fn repository() -> &'static Path {
     own.parent().unwrap_or(own)
 }
 
-/// Runs `scripts/build-static` of the repository `root`; what it prints.
-pub fn build_static(root: &Path, arguments: &[&str]) -> Result<String, LabError> {
+/// Runs `scripts/build-static` of the repository `root`.
+fn build_static(root: &Path) -> Result<(), LabError> {
     let script = root.join(BUILD_STATIC);
-    let output =
-        Command::new(&script).args(arguments).output().map_err(LabError::file("starting", &script))?;
+    let output = Command::new(&script).output().map_err(LabError::file("starting", &script))?;
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        return Ok(());
     }
-    let command = format!("{} {}", script.display(), arguments.join(" "));
+    let command = script.display().to_string();
     Err(LabError::Answer { command, reason: String::from_utf8_lossy(&output.stderr).into_owned() })
 }
 

@@ -3,39 +3,94 @@
 //!
 //! Needs root, qemu-system-x86_64 and Debian's package lists (`apt-get update`); fails naming what is missing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use lab::machines::{AGENT, Built, build_static, parts, repository};
+use lab::machines::{AGENT, Built, parts, repository};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Node};
 use lab::vm::Machine;
 use lab::vm::place::Place;
+use serde_json::Value;
 
 /// Longest run of one test program. The slowest puts 20,000 routes in and out, several times over, under emulation.
 const LIMIT: Duration = Duration::from_mins(4);
 /// Longest answer to anything else.
 const SHORT: Duration = Duration::from_mins(1);
 
-/// The test programs of the crate: `netlink-learned` is tests/learned.rs, `netlink-netlink` what stands beside the code itself.
+/// Where the guest's loader looks for libraries.
+const LIBRARIES: &str = "/lib/x86_64-linux-gnu";
+
+/// The test programs of the crate as the tests of the whole workspace are built: in a run of these nothing is left to compile.
+/// `netlink-learned` is tests/learned.rs, `netlink-netlink` what stands beside the code itself.
 fn test_programs() -> Vec<image::Program> {
-    let files = build_static(repository(), &["--tests", "netlink"]).unwrap_or_else(|error| panic!("{error}"));
-    let program = |line: &str| {
-        let file = PathBuf::from(line);
-        let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
-        // cargo puts a hash behind it.
-        let (name, _) = name.rsplit_once('-').expect("a name and a hash");
-        image::Program { name: format!("netlink-{name}"), file: file.clone() }
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--no-run", "--workspace", "--locked", "--message-format", "json"]);
+    // Started by a test, cargo has told it which crate it is: ring's build script takes that for its own and builds anew.
+    let of_this_crate = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars().filter(|(name, _)| of_this_crate(name)) {
+        cargo.env_remove(name);
+    }
+    let built = cargo.current_dir(repository()).output().expect("cargo starts");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let messages = built.stdout.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
+    let messages = messages.map(|line| serde_json::from_slice::<Value>(line).expect("cargo speaks JSON"));
+    let own = repository().join("netlink/Cargo.toml");
+    let programs = messages.filter(|message| {
+        message["profile"]["test"] == true && message["manifest_path"].as_str().map(Path::new) == Some(&own)
+    });
+    let program = |message: Value| {
+        let (name, file) = (message["target"]["name"].as_str()?, message["executable"].as_str()?);
+        Some(image::Program { name: format!("netlink-{name}"), file: file.into() })
     };
-    files.lines().map(program).collect()
+    programs.filter_map(program).collect()
 }
 
-/// A machine with these programs and no interface but its loopback.
-fn machine(programs: &[image::Program], folder: &Path) -> Machine {
+/// The shared libraries of a program, each with its file.
+fn libraries(program: &Path) -> BTreeMap<String, PathBuf> {
+    let told = Command::new("ldd").arg(program).output().expect("ldd starts");
+    let told = String::from_utf8(told.stdout).expect("ldd writes text");
+    let library = |line: &str| {
+        let (name, file) = line.split_once(" => ")?;
+        Some((name.trim().to_owned(), file.split_whitespace().next()?.into()))
+    };
+    told.lines().filter_map(library).collect()
+}
+
+/// Puts the programs into `/usr/bin`, without what only a debugger reads, and what they need that the guest lacks.
+fn carry(machine: &Machine, programs: &[image::Program], folder: &Path) {
+    let put = |file: &Path, path: &str| {
+        let octets = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        machine.put_file(Path::new(path), &octets, 0o755).unwrap_or_else(|error| panic!("{error}"));
+    };
+    let mut needed = BTreeMap::new();
+    for program in programs {
+        let bare = folder.join(&program.name);
+        let strip = Command::new("strip").arg("-o").arg(&bare).arg(&program.file).status();
+        assert!(
+            strip.expect("strip starts, of the package binutils").success(),
+            "{}",
+            program.file.display()
+        );
+        put(&bare, &format!("/usr/bin/{}", program.name));
+        needed.extend(libraries(&bare));
+    }
+    for (name, file) in needed {
+        let path = format!("{LIBRARIES}/{name}");
+        let there = machine.run(&Job::new("/bin/busybox", ["test", "-e", &path]), SHORT);
+        if there.unwrap_or_else(|error| panic!("{error}")).code != 0 {
+            put(&file, &path);
+        }
+    }
+}
+
+/// A machine with no interface but its loopback.
+fn machine(folder: &Path) -> Machine {
     let built = Built::anew(repository()).unwrap_or_else(|error| panic!("{error}"));
     let agent = built.program(AGENT).unwrap_or_else(|error| panic!("{error}"));
-    let programs = programs.iter().cloned().chain([agent]).collect();
-    let image = built.image(programs, &folder.join("image")).unwrap_or_else(|error| panic!("{error}"));
+    let image = built.image(vec![agent], &folder.join("image")).unwrap_or_else(|error| panic!("{error}"));
     let parts = parts(&image, 1024);
     println!("{}; {} octets of initramfs", parts.choice, image.manifest.initramfs.octets);
     let netns =
@@ -52,7 +107,8 @@ fn whole_netlink_suite_passes_where_the_kernel_has_vrf_vlan_and_dummy_links() {
         assert!(names.contains(&expected), "no {expected} among {names:?}");
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let machine = machine(&programs, folder.path());
+    let machine = machine(folder.path());
+    carry(&machine, &programs, folder.path());
     machine.run_ok(&Job::new("/sbin/modprobe", ["tun"]), SHORT).expect("its kernel has taps");
     let mut failed = Vec::new();
     for name in names {
