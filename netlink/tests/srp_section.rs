@@ -102,6 +102,7 @@ fn foreign_objects_are_refused_by_name_and_stay_untouched() {
     namespace.ip("-6 route add 2001:db8:1000::/36 via 2001:db8:e::2 proto bird metric 8");
     // Not in the way: another metric is another route.
     namespace.ip("route add 10.20.0.0/16 via 192.0.2.2 proto static metric 9");
+    namespace.settle();
     let before = (namespace.lines("route show table all"), namespace.lines("-6 route show table all"));
     let addresses_before = namespace.lines("-o address show");
     namespace.run(|| async {

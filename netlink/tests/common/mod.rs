@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netlink::{
     Address, EventReceiver, Kernel, KernelEvent, LinkName, NextHop, Prefix, Route, RouteChange, RouteTarget,
@@ -44,6 +44,16 @@ impl Namespace {
         namespace.ip("link set west up");
         namespace.ip("link set east up");
         namespace
+    }
+
+    /// Waits until both ends of the pair have the link-local address that the kernel gives them a while later, as they have been
+    /// through Duplicate Address Detection: from then on the kernel changes nothing of its own.
+    pub fn settle(&self) {
+        let deadline = Instant::now() + LIMIT;
+        while self.lines("-6 -o address show scope link -tentative").len() < 2 {
+            assert!(Instant::now() < deadline, "no link-local addresses: {:?}", self.lines("address show"));
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Runs `ip -n NAME ...` and returns what it prints; fails the test if it fails.
