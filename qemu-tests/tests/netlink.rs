@@ -3,8 +3,7 @@
 //!
 //! Needs root, qemu-system-x86_64 and Debian's package lists (`apt-get update`); fails naming what is missing.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use lab::machines::{AGENT, Built, parts, repository};
 use lab::netns::{Netns, next_prefix};
 use lab::node::{Job, Node};
 use lab::vm::Machine;
+use lab::vm::carry::carry;
 use lab::vm::place::Place;
 use serde_json::Value;
 
@@ -19,9 +19,6 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_mins(4);
 /// Longest answer to anything else.
 const SHORT: Duration = Duration::from_mins(1);
-
-/// Where the guest's loader looks for libraries.
-const LIBRARIES: &str = "/lib/x86_64-linux-gnu";
 
 /// The test programs of the crate as the tests of the whole workspace are built: in a run of these nothing is left to compile.
 /// `netlink-learned` is tests/learned.rs, `netlink-netlink` what stands beside the code itself.
@@ -48,24 +45,8 @@ fn test_programs() -> Vec<image::Program> {
     programs.filter_map(program).collect()
 }
 
-/// The shared libraries of a program, each with its file.
-fn libraries(program: &Path) -> BTreeMap<String, PathBuf> {
-    let told = Command::new("ldd").arg(program).output().expect("ldd starts");
-    let told = String::from_utf8(told.stdout).expect("ldd writes text");
-    let library = |line: &str| {
-        let (name, file) = line.split_once(" => ")?;
-        Some((name.trim().to_owned(), file.split_whitespace().next()?.into()))
-    };
-    told.lines().filter_map(library).collect()
-}
-
-/// Puts the programs into `/usr/bin`, without what only a debugger reads, and what they need that the guest lacks.
-fn carry(machine: &Machine, programs: &[image::Program], folder: &Path) {
-    let put = |file: &Path, path: &str| {
-        let octets = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        machine.put_file(Path::new(path), &octets, 0o755).unwrap_or_else(|error| panic!("{error}"));
-    };
-    let mut needed = BTreeMap::new();
+/// Puts the programs into `/usr/bin`, without what only a debugger reads.
+fn put(machine: &Machine, programs: &[image::Program], folder: &Path) {
     for program in programs {
         let bare = folder.join(&program.name);
         let strip = Command::new("strip").arg("-o").arg(&bare).arg(&program.file).status();
@@ -74,15 +55,8 @@ fn carry(machine: &Machine, programs: &[image::Program], folder: &Path) {
             "{}",
             program.file.display()
         );
-        put(&bare, &format!("/usr/bin/{}", program.name));
-        needed.extend(libraries(&bare));
-    }
-    for (name, file) in needed {
-        let path = format!("{LIBRARIES}/{name}");
-        let there = machine.run(&Job::new("/bin/busybox", ["test", "-e", &path]), SHORT);
-        if there.unwrap_or_else(|error| panic!("{error}")).code != 0 {
-            put(&file, &path);
-        }
+        let to = format!("/usr/bin/{}", program.name);
+        carry(machine, [(bare.as_path(), to.as_str())]).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 
@@ -108,7 +82,7 @@ fn whole_netlink_suite_passes_where_the_kernel_has_vrf_vlan_and_dummy_links() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let machine = machine(folder.path());
-    carry(&machine, &programs, folder.path());
+    put(&machine, &programs, folder.path());
     machine.run_ok(&Job::new("/sbin/modprobe", ["tun"]), SHORT).expect("its kernel has taps");
     let mut failed = Vec::new();
     for name in names {

@@ -15,7 +15,7 @@
 //! How data moves: [`factory`] makes machines for a lab; [`place`] builds the network around one; [`qemu`] starts QEMU
 //! and waits for the agent's first word on [`channel`]; [`machine`] is a [`crate::node::Node`]; [`frame`] is what lab
 //! and agent say to each other; [`qmp`] turns the guest's carriers; [`accelerator`] finds out whether KVM can be
-//! trusted; [`console`] and [`firmware`] are what an appliance has besides, in a lab ([`hands`]) or alone ([`appliance`]).
+//! trusted; [`carry`] brings programs of this host into one; [`console`] and [`firmware`] are what an appliance has besides, in a lab ([`hands`]) or alone ([`appliance`]).
 //!
 //! Sources: QEMU 7.2 documentation, "QEMU QMP Reference Manual", "invocation"; Linux `Documentation/networking/tuntap.rst`.
 
@@ -24,6 +24,7 @@ pub mod agent;
 pub mod appliance;
 mod archive;
 mod carriers;
+pub mod carry;
 pub mod channel;
 pub mod console;
 pub mod factory;
