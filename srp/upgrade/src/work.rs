@@ -2,6 +2,7 @@
 
 mod acts;
 mod begin;
+mod glance;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -14,6 +15,7 @@ use crate::plan::{Act, Side, Step};
 use crate::progress::{Done, Outcome, State};
 
 pub use begin::{Finding, Wish, back, begin, survey};
+pub use glance::Glance;
 
 /// Both chassis, a clock, and a place to write to.
 pub trait Pair {

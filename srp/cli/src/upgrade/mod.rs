@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use upgrade::work::{self, Stop, Wish};
+use upgrade::work::{self, Glance, Stop, Wish};
 use upgrade::{Outcome, Pair, Side, State, Trouble};
 
 use crate::args::Args;
@@ -111,23 +111,25 @@ pub fn run(args: &Args, asked: &Upgrade) -> Result<Said, UpgradeError> {
     let store = Store::new(&args.flash);
     match (&asked.action, &asked.file) {
         (None, Some(file)) => {
-            let (mut machines, wish) = wish(args, &asked.how)?;
+            let (machines, wish) = wish(args, &asked.how)?;
             let wish = Wish { source: absolute(file), older: asked.older, ..wish };
             // Said before anything else: what is looked at changes while another one is carried out.
             if !asked.how.dry_run {
                 store.free_for(&wish.id)?;
             }
-            let state = work::begin(&mut machines, &wish)?;
-            start(args, &store, machines, &state, &asked.how)
+            let mut glance = Glance::new(machines);
+            let state = work::begin(&mut glance, &wish)?;
+            start(args, &store, glance, &state, &asked.how)
         }
         (Some(Action::Rollback { how }), _) => {
             let (_, last) = store
                 .present()?
                 .ok_or(UpgradeError::None("to go back from: docs/boot.md has the single steps"))?;
             let last = if store.read(By::Here)?.as_ref() == Some(&last) { last } else { last.seen_by_peer() };
-            let (mut machines, wish) = wish(args, how)?;
-            let state = work::back(&mut machines, &last, &wish)?;
-            start(args, &store, machines, &state, how)
+            let (machines, wish) = wish(args, how)?;
+            let mut glance = Glance::new(machines);
+            let state = work::back(&mut glance, &last, &wish)?;
+            start(args, &store, glance, &state, how)
         }
         (Some(Action::Status), _) => status(args, &store),
         (Some(Action::Resume { detach, at_boot }), _) => resume(args, &store, *detach, *at_boot),
@@ -168,11 +170,12 @@ fn bracketed(address: &str) -> String {
 fn start(
     args: &Args,
     store: &Store,
-    mut machines: Machines,
+    mut glance: Glance<Machines>,
     state: &State,
     how: &How,
 ) -> Result<Said, UpgradeError> {
-    let findings = work::survey(&mut machines, state);
+    let findings = work::survey(&mut glance, state);
+    let mut machines = glance.over();
     let doubts: Vec<_> = findings.iter().flat_map(|finding| finding.doubts.clone()).collect();
     let taken = store.free_for(&state.id);
     if how.dry_run {
