@@ -25,8 +25,11 @@ const FIRST_INDEX: u32 = 100;
 /// First routing table of the client's source rules.
 const FIRST_TABLE: u32 = 201;
 
-/// Makes chassis that are not namespaces.
+/// Makes nodes that are not namespaces.
 pub trait Machines: Sync {
+    /// Whether it makes this one.
+    fn makes(&self, spec: &NodeSpec) -> bool;
+
     /// Plugs in a link that has a machine at one end or at both. Where `far` is given, that end is in a namespace: make a
     /// device there with the name and index of the port (its addresses and its state are set afterwards by others).
     fn wire(&self, link: &Link, far: Option<(&Netns, &Port)>) -> Result<(), LabError>;
@@ -48,8 +51,8 @@ pub struct Plan {
 
 /// A router with its node.
 pub struct Router {
-    /// The namespace.
-    pub node: Arc<Namespace>,
+    /// A namespace or a machine.
+    pub node: Arc<dyn Node>,
     /// The routing software in it.
     pub routing: Routing,
 }
@@ -95,8 +98,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Builds everything up to routers that answer. Chassis are namespaces, or what `machines` makes. No program of ours
-    /// runs on them yet.
+    /// Builds everything up to routers that answer. All nodes are namespaces but for those that `machines` makes. No program of
+    /// ours runs on chassis yet.
     pub fn build(plan: Plan, machines: Option<&dyn Machines>) -> Result<Self, LabError> {
         if !nix::unistd::geteuid().is_root() {
             return Err(LabError::NotRoot { what: "a lab of network namespaces".to_owned() });
@@ -108,10 +111,10 @@ impl Lab {
         let out = plan.out.canonicalize().map_err(LabError::file("resolving", &plan.out))?;
         let Plan { topology, programs, .. } = plan;
 
-        let is_machine = |name: &str| machines.is_some() && topology.chassis().contains(&name);
+        let is_machine = |spec: &NodeSpec| machines.is_some_and(|machines| machines.makes(spec));
         let prefix = netns::next_prefix();
         let mut spaces = BTreeMap::new();
-        for spec in topology.nodes.iter().filter(|spec| !is_machine(&spec.name)) {
+        for spec in topology.nodes.iter().filter(|spec| !is_machine(spec)) {
             let netns = Netns::create(format!("{prefix}{}", spec.name))?;
             netns.sysctl(&settings(&spec.role))?;
             spaces.insert(spec.name.clone(), (netns, Vec::new()));
@@ -135,17 +138,12 @@ impl Lab {
         };
         set_ways(&topology, &client)?;
         let host = topology.hosts().first().map(|name| space(name)).transpose()?;
-        let routers = topology
-            .routers()
-            .into_iter()
-            .map(|name| {
-                let node = space(name)?;
-                let routing = Routing::start(&topology, &node)?;
-                Ok(Router { node, routing })
-            })
-            .collect::<Result<Vec<_>, LabError>>()?;
+        let started = |is: fn(&Role) -> bool| started(&topology, is, &nodes, machines, &out);
+        let routers = started(|role| matches!(role, Role::Router { .. }))?;
+        let routing = |node| Ok(Router { routing: Routing::start(&topology, &node)?, node });
+        let routers = routers.into_iter().map(routing).collect::<Result<Vec<_>, LabError>>()?;
         // Last: what a chassis does of itself when it starts, it does with its neighbours there.
-        let chassis = chassis(&topology, &nodes, machines, &out)?;
+        let chassis = started(|role| matches!(role, Role::Chassis { .. }))?;
         Ok(Self { topology, out, chassis, routers, client, host, bridges })
     }
 
@@ -172,14 +170,15 @@ impl Lab {
     }
 }
 
-/// The chassis, in the topology's order. Those that are machines start at the same time.
-fn chassis(
+/// The nodes of a role, in the topology's order. Those that are machines start at the same time.
+fn started(
     topology: &Topology,
+    is: fn(&Role) -> bool,
     nodes: &BTreeMap<String, Arc<Namespace>>,
     machines: Option<&dyn Machines>,
     out: &Path,
 ) -> Result<Vec<Arc<dyn Node>>, LabError> {
-    let specs = topology.nodes.iter().filter(|spec| matches!(spec.role, Role::Chassis { .. }));
+    let specs = topology.nodes.iter().filter(|spec| is(&spec.role));
     let make = |spec: &NodeSpec| match (nodes.get(&spec.name), machines) {
         (Some(node), _) => Ok(Arc::clone(node) as Arc<dyn Node>),
         (None, Some(machines)) => machines.start(topology, spec, &out.join("nodes").join(&spec.name)),

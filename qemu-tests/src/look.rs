@@ -17,11 +17,8 @@ pub fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
     let socket = active.folder().join(format!("run/{}.sock", active.name()));
     let srpctl = format!("{} --socket {}", active.program(Program::Srpctl).display(), socket.display());
     let service = IpNetwork::from(loopback);
-    let asked = |router: &Router| router.routing.commands(&router.node, &service);
-    let paths = |router| {
-        let [paths, _] = asked(router);
-        paths
-    };
+    let asked = |router: &Router| router.routing.commands(router.node.as_ref(), &service);
+    let paths = |router| asked(router).map(|[paths, _]| paths);
     let ping = format!("ip netns exec {} ping {loopback}", lab.client.netns().name());
     let mut commands = Vec::new();
     match active.kind() {
@@ -30,14 +27,11 @@ pub fn commands(lab: &Lab, active: &dyn Node) -> Result<Vec<String>, LabError> {
                 ["show srp info", "show switchover last", "srp initiate-switchover"]
                     .map(|words| format!("{srpctl} {words}")),
             );
-            commands.extend(lab.routers.first().map(paths));
+            commands.extend(lab.routers.first().and_then(paths));
         }
         Kind::Machine | Kind::Appliance => {
-            commands.extend(lab.routers.iter().map(paths));
-            commands.extend(lab.routers.first().map(|router| {
-                let [_, summary] = asked(router);
-                summary
-            }));
+            commands.extend(lab.routers.iter().filter_map(paths));
+            commands.extend(lab.routers.first().and_then(asked).map(|[_, summary]| summary));
             if active.kind() == Kind::Machine {
                 commands.push(console(lab, active.name()));
             }

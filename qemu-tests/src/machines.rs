@@ -15,7 +15,7 @@ use crate::vm::machine::{Boot, Parts};
 use crate::vm::{Factory, accelerator};
 use crate::works::Works;
 
-/// Memory of a chassis in MiB.
+/// Memory of a chassis, and of a router, in MiB.
 pub const MEMORY_MIB: u32 = 256;
 /// The programs of a chassis, with the lab's own, which is its agent.
 pub const PROGRAMS: [&str; 3] = ["srpd", "srpctl", AGENT];
@@ -112,7 +112,7 @@ pub fn factory(built: &Built, out: &Path) -> Result<(Factory, String), LabError>
     Ok((Factory::new(parts), said))
 }
 
-/// What the chassis of a lab are made of that are not namespaces.
+/// What the nodes of a lab are made of that are not namespaces.
 #[derive(Default)]
 pub struct Made {
     /// What starts them.
@@ -123,28 +123,45 @@ pub struct Made {
     pub said: Option<String>,
 }
 
-/// Makes what chassis of a kind are made of, in the lab's folder.
+/// Makes what chassis and routers of a kind are made of, in the lab's folder.
 pub fn made(
     kind: Kind,
+    routers: Kind,
     built: &Built,
     topology: &Topology,
     configurations: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Result<Made, LabError> {
-    match kind {
-        Kind::Namespace => Ok(Made::default()),
+    let made = match kind {
+        Kind::Namespace => Made::default(),
         Kind::Machine => {
             let (factory, said) = factory(built, &folder.join("image"))?;
-            Ok(Made { factory: Some(factory), appliances: None, said: Some(said) })
+            Made { factory: Some(factory), appliances: None, said: Some(said) }
         }
         Kind::Appliance => {
             let works = Works::on(&built.target.join("appliance"), built)?;
             let out = folder.join("appliances");
             let (factory, appliances) = appliances::pair(&works, built, topology, configurations, &out)?;
             let said = format!("images and disks are in {}; {}", out.display(), works.choice);
-            Ok(Made { factory: Some(factory), appliances: Some(appliances), said: Some(said) })
+            Made { factory: Some(factory), appliances: Some(appliances), said: Some(said) }
         }
+    };
+    if routers == Kind::Namespace {
+        return Ok(made);
     }
+    let parts = router(built, &folder.join("router-image"))?;
+    let said = made.said.unwrap_or_else(|| parts.choice.to_string());
+    let factory = match made.factory {
+        Some(factory) => factory.with_routers(parts),
+        None => Factory::of_routers(parts),
+    };
+    Ok(Made { factory: Some(factory), said: Some(said), ..made })
+}
+
+/// Builds the image of a router in `out`, and returns what boots it: it has the lab's agent alone, through which it gets its
+/// software.
+pub fn router(built: &Built, out: &Path) -> Result<Parts, LabError> {
+    Ok(parts(&built.image(vec![built.program(AGENT)?], out)?, MEMORY_MIB))
 }
 
 #[cfg(test)]

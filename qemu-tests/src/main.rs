@@ -37,6 +37,9 @@ enum Command {
     /// Serve a lab's commands inside a machine, over its serial port; started by the image.
     #[command(hide = true)]
     Agent,
+    /// Write what the kernel tells of routes and links; started by the lab in routers that are machines.
+    #[command(hide = true)]
+    Observe,
     /// Make the kernel of this namespace follow the best paths of its GoBGP; started by the lab.
     #[command(hide = true)]
     FollowGobgp,
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Down(folder) => cli::up::down(&folder),
         Command::Hold(up) => cli::up::hold(&up),
         Command::Agent => agent(),
+        Command::Observe => lab::observe::inside::tell().map(|()| ExitCode::SUCCESS),
         Command::FollowGobgp => lab::gobgp::follow::run().map(|()| ExitCode::SUCCESS),
         Command::Probe(probe) => cli::probe::run(&probe),
     };

@@ -206,6 +206,10 @@ impl Node for Namespace {
         Kind::Namespace
     }
 
+    fn namespace(&self) -> Option<&Namespace> {
+        Some(self)
+    }
+
     fn folder(&self) -> &Path {
         &self.folder
     }

@@ -13,6 +13,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::clock::Time;
+use crate::namespace::Namespace;
 use crate::vm::Machine;
 
 /// What a node is made of.
@@ -245,6 +246,11 @@ pub trait Node: Send + Sync {
 
     /// By how many nanoseconds the node's `CLOCK_MONOTONIC` is ahead of the host's (negative: behind).
     fn clock_ahead(&self) -> Result<i64, NodeError>;
+
+    /// The namespace that it is, where it is one.
+    fn namespace(&self) -> Option<&Namespace> {
+        None
+    }
 
     /// The machine that it is, where it is one.
     fn machine(&self) -> Option<&Machine> {

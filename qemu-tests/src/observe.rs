@@ -1,30 +1,36 @@
 //! What the kernels of the routers do, by event: which chassis a service's route leads to, and which links have a carrier.
 //!
-//! One thread per router listens to route and link news in the router's namespace and stamps each at once. The route in
-//! the kernel is what moves packets, so this, and not BGP's own view, is when a router has changed its mind.
+//! One thread per router listens to route and link news of the router's kernel, stamped at once: in its namespace, or inside of
+//! its machine ([`inside`]). The route in the kernel is what moves packets, so this, and not BGP's own view, is when a router has
+//! changed its mind.
+
+pub mod inside;
+pub mod told;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ipnetwork::IpNetwork;
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{LinkFlags, LinkMessage};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::clock::Time;
 use crate::error::LabError;
-use crate::lab::Lab;
-use crate::node::Node;
+use crate::lab::{Lab, Router};
+use crate::node::{Job, Node};
 use crate::realtime;
 use crate::rtnl::Rtnl;
 
-/// `RTNLGRP_LINK`, `RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV6_ROUTE` of linux/rtnetlink.h.
-const GROUPS: [u32; 3] = [1, 7, 11];
+use inside::Inside;
+use told::{GROUPS, Told};
+
+/// Between looks at what was written inside a machine.
+const LOOK: Duration = Duration::from_millis(50);
+/// Time for a router to say which links it has.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// One thing that a router's kernel did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,14 +81,10 @@ impl Observer {
         let shared = Arc::new(Shared::default());
         let mut threads = Vec::new();
         for router in &lab.routers {
-            let rtnl = Rtnl::open(router.node.netns(), &GROUPS)?;
-            let far = |name: &str| {
-                let end = lab.topology.ends(router.node.name()).find(|(own, _)| own.name == name);
-                end.map_or_else(String::new, |(_, far)| far.node.clone())
-            };
+            let source = Source::open(&router.node)?;
             let mut routes = BTreeMap::new();
             for service in &lab.topology.services {
-                // News of it that came meanwhile waits in the socket, and tells nothing new.
+                // News of it that came meanwhile waits in the source, and tells nothing new.
                 routes.extend(router.leads_to(&lab.topology, service)?.map(|via| (*service, via)));
             }
             let at = Time::now();
@@ -94,17 +96,20 @@ impl Observer {
             let mut watch = Watch {
                 router: router.node.name().to_owned(),
                 services: lab.topology.services.clone(),
-                links: router.node.ports().iter().map(|port| (port.index, far(&port.name))).collect(),
+                links: links(lab, router)?,
                 routes,
                 carriers: BTreeMap::new(),
             };
             let shared = Arc::clone(&shared);
-            let thread =
-                std::thread::Builder::new().name(format!("observe-{}", watch.router)).spawn(move || {
+            let thread = std::thread::Builder::new().name(format!("observe-{}", watch.router));
+            let thread = thread.spawn(move || match source {
+                Source::Here(rtnl) => {
                     // Without the right the stamps are a little later on a busy machine.
                     let _ = realtime::fifo(realtime::OBSERVER);
                     listen(&rtnl, &mut watch, &shared);
-                });
+                }
+                Source::Inside(inside) => read(inside, &mut watch, &shared),
+            });
             threads.push(thread.map_err(|error| LabError::Network {
                 doing: "start a thread that observes a router".to_owned(),
                 reason: error.to_string(),
@@ -158,6 +163,40 @@ struct Watch {
     carriers: BTreeMap<u32, bool>,
 }
 
+/// Where a router's news come from.
+enum Source {
+    Here(Rtnl),
+    Inside(Inside),
+}
+
+impl Source {
+    fn open(node: &Arc<dyn Node>) -> Result<Self, LabError> {
+        match node.namespace() {
+            Some(namespace) => Ok(Self::Here(Rtnl::open(namespace.netns(), &GROUPS)?)),
+            None => Ok(Self::Inside(Inside::start(Arc::clone(node))?)),
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct KernelLink {
+    ifindex: u32,
+    ifname: String,
+}
+
+/// The node at the other end of each link of a router, by the index that the link has in the router.
+fn links(lab: &Lab, router: &Router) -> Result<BTreeMap<u32, String>, LabError> {
+    let job = Job::new("ip", ["-j", "link"]);
+    let output = router.node.run_ok(&job, ANSWER)?;
+    let links: Vec<KernelLink> = serde_json::from_slice(&output.stdout)
+        .map_err(|error| LabError::Answer { command: job.line(), reason: error.to_string() })?;
+    let far = |link: KernelLink| {
+        let end = lab.topology.ends(router.node.name()).find(|(own, _)| own.name == link.ifname);
+        end.map(|(_, far)| (link.ifindex, far.node.clone()))
+    };
+    Ok(links.into_iter().filter_map(far).collect())
+}
+
 fn listen(rtnl: &Rtnl, watch: &mut Watch, shared: &Shared) {
     while !shared.stop.load(Ordering::SeqCst) {
         let mut waiting = [PollFd::new(rtnl.as_fd(), PollFlags::POLLIN)];
@@ -168,55 +207,50 @@ fn listen(rtnl: &Rtnl, watch: &mut Watch, shared: &Shared) {
         // An overrun loses news; the next ones show where things stand.
         let Ok(messages) = rtnl.receive() else { continue };
         let at = Time::now();
-        let news: Vec<News> = messages.into_iter().filter_map(|message| watch.take(message)).collect();
-        let router = &watch.router;
-        shared.seen().extend(news.into_iter().map(|news| Observation { at, router: router.clone(), news }));
+        let told = messages.iter().filter_map(Told::of).map(|told| (at, told));
+        watch.see(told, shared);
+    }
+}
+
+/// A machine's port carries answers to questions alone: what was written in it has to be asked for.
+fn read(mut inside: Inside, watch: &mut Watch, shared: &Shared) {
+    while !shared.stop.load(Ordering::SeqCst) {
+        // A machine without power has no news.
+        watch.see(inside.look().unwrap_or_default(), shared);
+        std::thread::sleep(LOOK);
     }
 }
 
 impl Watch {
-    fn take(&mut self, message: RouteNetlinkMessage) -> Option<News> {
-        match message {
-            RouteNetlinkMessage::NewRoute(route) => {
-                let (prefix, link) = self.service(&route)?;
+    fn see(&mut self, told: impl IntoIterator<Item = (Time, Told)>, shared: &Shared) {
+        let router = self.router.clone();
+        let news: Vec<Observation> = told
+            .into_iter()
+            .filter_map(|(at, told)| Some(Observation { at, router: router.clone(), news: self.take(told)? }))
+            .collect();
+        shared.seen().extend(news);
+    }
+
+    fn take(&mut self, told: Told) -> Option<News> {
+        match told {
+            Told::Route { prefix, link } if self.services.contains(&prefix) => {
                 let via = self.links.get(&link)?.clone();
                 let before = self.routes.insert(prefix, via.clone());
                 (before.as_ref() != Some(&via)).then_some(News::Route { prefix, via: Some(via) })
             }
-            RouteNetlinkMessage::DelRoute(route) => {
-                let (prefix, link) = self.service(&route)?;
+            Told::Gone { prefix, link } if self.services.contains(&prefix) => {
                 // The kernel may report an old route gone after its successor came.
                 (self.routes.get(&prefix) == self.links.get(&link)).then_some(())?;
                 self.routes.remove(&prefix).map(|_| News::Route { prefix, via: None })
             }
-            RouteNetlinkMessage::NewLink(link) => self.carrier(&link),
-            _ => None, // other news were not asked for
+            Told::Route { .. } | Told::Gone { .. } => None,
+            Told::Carrier { link, up } => {
+                let before = self.carriers.insert(link, up);
+                let to = self.links.get(&link)?.clone();
+                // The first news of a link tells a change only if it is a loss: all links are up when a watch begins.
+                (before.unwrap_or(true) != up).then_some(News::Carrier { to, up })
+            }
         }
-    }
-
-    fn carrier(&mut self, link: &LinkMessage) -> Option<News> {
-        let index = link.header.index;
-        let up = link.header.flags.contains(LinkFlags::LowerUp);
-        let before = self.carriers.insert(index, up);
-        let to = self.links.get(&index)?.clone();
-        // The first news of a link tells a change only if it is a loss: all links are up when a watch begins.
-        (before.unwrap_or(true) != up).then_some(News::Carrier { to, up })
-    }
-
-    /// The service that a route is for, and the interface it leads to.
-    fn service(&self, route: &RouteMessage) -> Option<(IpNetwork, u32)> {
-        let address = route.attributes.iter().find_map(|attribute| match attribute {
-            RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(IpAddr::V4(*address)),
-            RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some(IpAddr::V6(*address)),
-            _ => None, // gateways, metrics and the like
-        })?;
-        let prefix = IpNetwork::new(address, route.header.destination_prefix_length).ok()?;
-        let link = route.attributes.iter().find_map(|attribute| match attribute {
-            RouteAttribute::Oif(index) => Some(*index),
-            RouteAttribute::MultiPath(hops) => hops.first().map(|hop| hop.interface_index),
-            _ => None, // as above
-        })?;
-        self.services.contains(&prefix).then_some((prefix, link))
     }
 }
 
@@ -234,23 +268,16 @@ mod tests {
         }
     }
 
-    fn route(address: &str, link: u32) -> RouteMessage {
-        let mut route = RouteMessage::default();
-        let address: IpAddr = address.parse().expect("address");
-        route.header.destination_prefix_length = 32;
-        route.attributes = vec![RouteAttribute::Destination(address.into()), RouteAttribute::Oif(link)];
-        route
+    fn prefix() -> IpNetwork {
+        "203.0.113.1/32".parse().expect("prefix")
     }
 
     #[test]
     fn a_replaced_route_is_one_change_and_its_late_farewell_none() {
         let mut watch = watch();
-        let new = |link| RouteNetlinkMessage::NewRoute(route("203.0.113.1", link));
-        let gone = |link| RouteNetlinkMessage::DelRoute(route("203.0.113.1", link));
-        let leads = |via: Option<&str>| {
-            let via = via.map(str::to_owned);
-            Some(News::Route { prefix: "203.0.113.1/32".parse().expect("prefix"), via })
-        };
+        let new = |link| Told::Route { prefix: prefix(), link };
+        let gone = |link| Told::Gone { prefix: prefix(), link };
+        let leads = |via: Option<&str>| Some(News::Route { prefix: prefix(), via: via.map(str::to_owned) });
         assert_eq!(watch.take(new(5)), leads(Some("east")));
         assert_eq!(watch.take(new(5)), None);
         assert_eq!(watch.take(new(6)), leads(Some("west")));
@@ -261,20 +288,17 @@ mod tests {
     #[test]
     fn routes_of_others_are_no_news() {
         let mut watch = watch();
-        assert_eq!(watch.take(RouteNetlinkMessage::NewRoute(route("198.51.100.1", 5))), None);
-        assert_eq!(watch.take(RouteNetlinkMessage::NewRoute(route("203.0.113.1", 99))), None);
+        let other = "198.51.100.1/32".parse().expect("prefix");
+        assert_eq!(watch.take(Told::Route { prefix: other, link: 5 }), None);
+        assert_eq!(watch.take(Told::Route { prefix: prefix(), link: 99 }), None);
     }
 
     #[test]
     fn a_carrier_is_news_when_it_changes() {
         let mut watch = watch();
-        let mut link = LinkMessage::default();
-        link.header.index = 5;
-        link.header.flags = LinkFlags::Up | LinkFlags::LowerUp;
-        assert_eq!(watch.take(RouteNetlinkMessage::NewLink(link.clone())), None);
-        link.header.flags = LinkFlags::Up;
+        assert_eq!(watch.take(Told::Carrier { link: 5, up: true }), None);
         let lost = News::Carrier { to: "east".to_owned(), up: false };
-        assert_eq!(watch.take(RouteNetlinkMessage::NewLink(link.clone())), Some(lost));
-        assert_eq!(watch.take(RouteNetlinkMessage::NewLink(link)), None);
+        assert_eq!(watch.take(Told::Carrier { link: 5, up: false }), Some(lost));
+        assert_eq!(watch.take(Told::Carrier { link: 5, up: false }), None);
     }
 }

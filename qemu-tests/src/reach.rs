@@ -71,9 +71,17 @@ impl Reach {
     /// What to type on the host for a shell on `chassis`, or with a command behind it.
     pub fn command(&self, lab: &Lab, chassis: &str) -> Result<String, LabError> {
         let (router, address) = router_address(&lab.topology, chassis)?;
+        let from = if let Some(namespace) = lab.router(&router)?.node.namespace() {
+            format!("{} ssh", namespace.netns().name())
+        } else {
+            // By the client's way through it.
+            let ways = lab.topology.ways(lab.client.name());
+            let way = ways.iter().find(|way| way.router == router && way.source.is_ipv4());
+            let source = way.ok_or_else(|| lacks(&lab.topology, chassis, "way from the client"))?.source;
+            format!("{} ssh -b {}", lab.client.netns().name(), source.ip())
+        };
         Ok(format!(
-            "ip netns exec {} ssh -F none -i {} -o UserKnownHostsFile={} root@{address}",
-            lab.router(&router)?.node.netns().name(),
+            "ip netns exec {from} -F none -i {} -o UserKnownHostsFile={} root@{address}",
             self.key().display(),
             self.known_hosts().display()
         ))

@@ -11,7 +11,6 @@ use crate::error::LabError;
 use crate::frr::show::Paths;
 use crate::frr::{self, Frr};
 use crate::gobgp::GoBgp;
-use crate::namespace::Namespace;
 use crate::node::Node;
 use crate::topology::Topology;
 
@@ -61,10 +60,18 @@ pub enum Routing {
 }
 
 impl Routing {
-    /// Starts what the topology wants on `node`, and waits until it answers.
-    pub fn start(topology: &Topology, node: &Arc<Namespace>) -> Result<Self, LabError> {
+    /// Starts what the topology wants on `node`, and waits until it answers. A machine gets this host's FRR before.
+    pub fn start(topology: &Topology, node: &Arc<dyn Node>) -> Result<Self, LabError> {
         let name = node.name();
-        let on = || Arc::clone(node) as Arc<dyn Node>;
+        let on = || Arc::clone(node);
+        match (topology.software, node.machine()) {
+            (Software::Bird | Software::GoBgp, Some(_)) => {
+                let reason = format!("router {name} is a machine: routers that are machines run FRR");
+                return Err(LabError::Topology { topology: topology.name.clone(), reason });
+            }
+            (Software::Frr, Some(_)) => frr::carry(node.as_ref())?,
+            (_, None) => {}
+        }
         match topology.software {
             Software::Frr => {
                 let files = frr::Files {
@@ -98,17 +105,19 @@ impl Routing {
         }
     }
 
-    /// Two commands for a person: all paths to `prefix` of IPv4, and the state of all sessions.
-    pub fn commands(&self, node: &Namespace, prefix: &IpNetwork) -> [String; 2] {
+    /// Two commands for a person: all paths to `prefix` of IPv4, and the state of all sessions. None for a router that is a
+    /// machine: what answers is inside it.
+    pub fn commands(&self, node: &dyn Node, prefix: &IpNetwork) -> Option<[String; 2]> {
         let folder = node.folder().display();
-        match self {
+        let netns = node.namespace()?.netns().name();
+        Some(match self {
             Self::Frr(_) => [format!("show bgp ipv4 unicast {prefix}"), "show bgp summary".to_owned()]
                 .map(|words| format!("vtysh --vty_socket {folder} -c '{words}'")),
             Self::Bird(_) => [format!("show route {prefix} all"), "show protocols".to_owned()]
                 .map(|words| format!("birdc -s {folder}/bird.ctl {words}")),
             Self::GoBgp(_) => [format!("global rib {prefix}"), "neighbor".to_owned()]
-                .map(|words| format!("ip netns exec {} gobgp {words}", node.netns().name())),
-        }
+                .map(|words| format!("ip netns exec {netns} gobgp {words}")),
+        })
     }
 
     /// FRR, for what only it can tell.

@@ -21,19 +21,20 @@ pub struct Rtnl {
 impl Rtnl {
     /// Opens a socket inside `netns`, subscribed to `groups` (`RTNLGRP_*` numbers).
     pub fn open(netns: &Netns, groups: &[u32]) -> Result<Self, LabError> {
-        let opened = netns.enter(|| -> io::Result<Socket> {
-            let mut socket = Socket::new(NETLINK_ROUTE)?;
-            socket.bind_auto()?;
-            socket.set_rx_buf_sz(4 << 20)?;
-            for group in groups {
-                socket.add_membership(*group)?;
-            }
-            Ok(socket)
-        })?;
-        let socket = opened.map_err(|error| LabError::Network {
+        netns.enter(|| Self::here(groups))?.map_err(|error| LabError::Network {
             doing: format!("open a netlink socket in {}", netns.name()),
             reason: error.to_string(),
-        })?;
+        })
+    }
+
+    /// The same where this thread is.
+    pub fn here(groups: &[u32]) -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.set_rx_buf_sz(4 << 20)?;
+        for group in groups {
+            socket.add_membership(*group)?;
+        }
         Ok(Self { socket })
     }
 

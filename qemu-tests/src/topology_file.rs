@@ -14,10 +14,12 @@ use ipnetwork::IpNetwork;
 use crate::appliances;
 use crate::error::LabError;
 use crate::node::Kind;
+use crate::routing::Software;
+use crate::scenario::stage::made_of;
 use crate::topology::{End, Link, NodeSpec, Role, Topology, Watch, Wire};
 use crate::variant::LinkTimers;
 
-use raw::{MadeOf, Raw, RawChassis, RawEnd, RawLink, RawNode, RawRouters, RawWire};
+use raw::{MadeOf, Raw, RawChassis, RawEnd, RawLink, RawNode, RawRouters, RawWire, RoutersMadeOf};
 
 /// Longest name of a node: it is part of a namespace's, and a link may be called after it.
 const LONGEST_NAME: usize = 12;
@@ -29,6 +31,8 @@ pub struct Wanted {
     pub topology: Topology,
     /// What the chassis are made of.
     pub kind: Kind,
+    /// What the routers are made of: namespaces or machines.
+    pub routers: Kind,
     /// Timers of the SRP link.
     pub timers: LinkTimers,
     /// Configuration files of chassis that have one of their own, by name; the others' follow from the topology.
@@ -93,21 +97,34 @@ pub fn parse(text: &str, file: &Path) -> Result<Wanted, LabError> {
         MadeOf::Machines => Kind::Machine,
         MadeOf::Appliances => Kind::Appliance,
     };
-    if kind != Kind::Namespace && topology.links.iter().any(|link| link.wire == Wire::Bridge) {
-        let reason = "a machine's links are cables: silent deaths are for namespaces";
-        return Err(place.wrong(
-            "chassis.made-of",
-            if kind == Kind::Machine { "machines" } else { "appliances" },
-            reason,
-            "leave `wire = \"bridge\"` out of all links",
-        ));
+    let routers = match raw.routers.made_of {
+        RoutersMadeOf::Namespaces => Kind::Namespace,
+        RoutersMadeOf::Machines => Kind::Machine,
+    };
+    for (key, kind) in [("chassis.made-of", kind), ("routers.made-of", routers)] {
+        if kind != Kind::Namespace && topology.links.iter().any(|link| link.wire == Wire::Bridge) {
+            let reason = "a machine's links are cables: silent deaths are for namespaces";
+            return Err(place.wrong(
+                key,
+                made_of(kind),
+                reason,
+                "leave `wire = \"bridge\"` out of all links",
+            ));
+        }
     }
-    place.vlans(&topology, kind)?;
+    if routers == Kind::Machine && topology.software != Software::Frr {
+        let (software, reason) = (topology.software.to_string(), "stands beside `made-of = \"machines\"`");
+        let remedy = "take \"frr\": a machine gets that of this host";
+        return Err(place.wrong("routers.software", &software, reason, remedy));
+    }
+    place.vlans(&topology, kind, routers)?;
     let topology = match kind {
         Kind::Namespace | Kind::Machine => topology,
         Kind::Appliance => place.cards(topology, &raw.link)?,
     };
-    Ok(Wanted { timers: place.timers(&raw.chassis, kind)?, topology, kind, configurations })
+    // Emulated routers take processors away from chassis that are none.
+    let slowest = if kind == Kind::Namespace { routers } else { kind };
+    Ok(Wanted { timers: place.timers(&raw.chassis, slowest)?, topology, kind, routers, configurations })
 }
 
 /// Where a value stands, for messages.
@@ -191,8 +208,8 @@ impl Place<'_> {
         Ok(Link { a: end("a", &link.a, &link.b)?, b: end("b", &link.b, &link.a)?, wire })
     }
 
-    /// A VLAN is on a card of an appliance.
-    fn vlans(self, topology: &Topology, kind: Kind) -> Result<(), LabError> {
+    /// A VLAN is on a card of an appliance, its other end that of a switch without tags, or of another appliance.
+    fn vlans(self, topology: &Topology, kind: Kind, routers: Kind) -> Result<(), LabError> {
         let chassis = topology.chassis();
         for (at, link) in topology.links.iter().enumerate() {
             let Wire::Vlan(id) = link.wire else { continue };
@@ -201,6 +218,13 @@ impl Place<'_> {
                 let reason = "is on no card of an appliance";
                 let remedy =
                     "leave it out, or take a link of a chassis and `chassis.made-of = \"appliances\"`";
+                return Err(self.wrong(&format!("link[{at}].vlan"), &id.to_string(), reason, remedy));
+            }
+            let to_a_router =
+                [&link.a, &link.b].iter().any(|end| topology.routers().contains(&end.node.as_str()));
+            if routers == Kind::Machine && to_a_router {
+                let reason = "leads to a router that is a machine, which has no switch before it";
+                let remedy = "leave it out, or `routers.made-of`";
                 return Err(self.wrong(&format!("link[{at}].vlan"), &id.to_string(), reason, remedy));
             }
         }
@@ -371,6 +395,11 @@ mod tests {
                 "hold-time = \"9s\"\nbfd-interval = \"50ms\"",
                 ["routers.bfd-interval = 50ms", "leave one"],
             ),
+            (
+                "software = \"frr\"",
+                "software = \"bird\"\nmade-of = \"machines\"",
+                ["routers.software = BIRD", "take \"frr\""],
+            ),
             ("dead-interval = \"150ms\"", "", ["chassis.hello-interval = 50ms", "add dead-interval"]),
         ] {
             assert!(PAIR.contains(right), "{right}");
@@ -444,5 +473,29 @@ mod tests {
             1,
         ));
         assert!(text.contains("chassis.made-of = machines"), "{text}");
+    }
+
+    #[test]
+    fn routers_can_be_machines_beside_chassis_of_every_kind() {
+        let with = |text: &str| text.replacen("[routers]", "[routers]\nmade-of = \"machines\"", 1);
+        let slow = PAIR.replace("hello-interval = \"50ms\"\ndead-interval = \"150ms\"", "");
+        let wanted = parse(&with(&slow), Path::new("m.toml")).expect("whole");
+        assert_eq!(
+            (wanted.kind, wanted.routers, wanted.timers.hello.as_str()),
+            (Kind::Namespace, Kind::Machine, "1s")
+        );
+        let appliances = include_str!("../labs/pair-appliances.toml");
+        let wanted = parse(&with(appliances), Path::new("m.toml")).expect("whole");
+        assert_eq!((wanted.kind, wanted.routers), (Kind::Appliance, Kind::Machine));
+        let vlan =
+            with(appliances).replacen("2001:db8:1:1::2/64\"] }", "2001:db8:1:1::2/64\"] }\nvlan = 8", 1);
+        let text = refused(&vlan);
+        assert!(text.contains("link[1].vlan = 8") && text.contains("a router that is a machine"), "{text}");
+        let silent = include_str!("../labs/pair-silent.toml").replacen(
+            "[routers]",
+            "[routers]\nmade-of = \"machines\"",
+            1,
+        );
+        assert!(refused(&silent).contains("routers.made-of = machines"));
     }
 }

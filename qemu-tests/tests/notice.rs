@@ -8,7 +8,6 @@ use std::time::Duration;
 use lab::error::LabError;
 use lab::frr::show::Path;
 use lab::lab::{Lab, Router};
-use lab::node::Node;
 use lab::routing::Software;
 use lab::scenario::stage::LIMIT;
 use lab::topology::Topology;

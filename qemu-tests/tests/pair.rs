@@ -13,15 +13,20 @@ use lab::routing::Software;
 use lab::scenario::stage::{LIMIT, Stage};
 use lab::scenario::{measure, steps};
 use lab::topology::Topology;
+use lab::vm::Factory;
 use lab::{machines, report, scenario};
 use srp_core::types::ChassisState;
 use support::build;
 
 fn demonstrate(topology: Topology, machines: Option<&dyn Machines>) {
+    demonstrate_only(&steps::ALL, topology, machines);
+}
+
+fn demonstrate_only(acts: &[steps::Act], topology: Topology, machines: Option<&dyn Machines>) {
     let out = tempfile::tempdir().expect("a folder");
     let (lab, settings) = build(topology, out.path(), machines);
     let mut number = 0;
-    let report = scenario::demo(&lab, settings, &steps::ALL, &mut |_, step| {
+    let report = scenario::demo(&lab, settings, acts, &mut |_, step| {
         number += 1;
         print!("{}", report::text::step(number, step));
     })
@@ -53,6 +58,16 @@ fn the_whole_demonstration_passes_on_machines() {
     let (factory, said) = machines::factory(&built, &image).expect("the image is built");
     println!("{said}");
     demonstrate(Topology::pair(), Some(&factory));
+}
+
+#[test]
+fn switchovers_and_a_power_cut_pass_with_routers_on_machines() {
+    let built = Built::anew(repository()).unwrap_or_else(|error| panic!("{error}"));
+    let image = Path::new(env!("CARGO_TARGET_TMPDIR")).join("router-image");
+    let parts = machines::router(&built, &image).expect("the image is built");
+    println!("{}", parts.choice);
+    // An emulated vtysh takes its time: what needs many questions is for the others.
+    demonstrate_only(&steps::ALL[..4], Topology::pair(), Some(&Factory::of_routers(parts)));
 }
 
 #[test]

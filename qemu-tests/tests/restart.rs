@@ -6,7 +6,6 @@ mod support;
 use lab::backlog;
 use lab::error::LabError;
 use lab::lab::Lab;
-use lab::node::Node;
 use lab::probe::gaps::Outcome;
 use lab::probe::run::Running;
 use lab::probe::send::Ask;

@@ -16,7 +16,6 @@ use super::split::{self, Cut, Split};
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::lab::Lab;
-use crate::node::Node;
 use crate::probe::gaps::Outcome;
 use crate::probe::run::Running;
 use crate::probe::send::Ask;

@@ -112,7 +112,8 @@ pub fn run(arguments: &Demo) -> Result<ExitCode, LabError> {
     settings.leave_running = arguments.keep || kind == Kind::Appliance;
     let _claim = folder::claim(&plan.out)?;
     let built = Built::of(Path::new(""));
-    let made = machines::made(kind, &built, &plan.topology, &settings.configurations, &plan.out)?;
+    let made =
+        machines::made(kind, Kind::Namespace, &built, &plan.topology, &settings.configurations, &plan.out)?;
     if let Some(said) = made.said {
         println!("{said}");
     }

@@ -19,18 +19,28 @@ use ipnetwork::IpNetwork;
 
 use crate::error::LabError;
 use crate::node::{Job, Node, ProcessId};
+use crate::vm::carry;
 use crate::wait::{self, Seen};
 use log::Loss;
 use show::{BfdCounters, BfdPeer, Paths, Summary};
 
 /// Where Debian's package puts the daemons.
 const DAEMONS: &str = "/usr/lib/frr";
+/// What a router runs.
+const PROGRAMS: [&str; 4] =
+    ["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd", "/usr/bin/vtysh"];
 /// Real-time priority (round robin) of the daemons.
 pub const PRIORITY: u8 = 10;
+/// What gives a daemon its priority.
+const CHRT: &str = "/usr/bin/chrt";
+/// What lets everybody in, and that it does so: in the machine is nobody but the lab.
+const PAM_MODULE: &str = "/lib/x86_64-linux-gnu/security/pam_permit.so";
+const PAM: &[u8] = b"auth required pam_permit.so\naccount required pam_permit.so\n";
 /// bgpd's log with microseconds, in the node's folder.
 const SESSIONS_LOG: &str = "sessions.log";
 const ANSWER: Duration = Duration::from_secs(30);
-const START: Duration = Duration::from_secs(15);
+/// Also of an emulated machine.
+const START: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What the daemons of a router are configured with.
@@ -51,7 +61,7 @@ pub struct Frr {
 impl Frr {
     /// Says what is missing on this host, if anything is.
     pub fn check_installed() -> Result<(), LabError> {
-        for program in ["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd", "/usr/bin/vtysh"] {
+        for program in PROGRAMS {
             if !Path::new(program).exists() {
                 return Err(LabError::ToolMissing {
                     tool: program.to_owned(),
@@ -69,19 +79,17 @@ impl Frr {
         node.put_file(Path::new("bgpd.conf"), files.bgpd.as_bytes(), 0o644)?;
         node.put_file(Path::new("vtysh.conf"), b"", 0o644)?;
         let zebra = node.spawn(&daemon("zebra", &[]))?;
-        let socket = node.folder().join("zserv.api");
         wait::until_true(&format!("zebra of {}", node.name()), START, LOOK, || {
             alive(node.as_ref(), zebra, "zebra")?;
-            Ok(socket.exists())
+            has_socket(node.as_ref(), "zserv.api")
         })?;
         if let Some(bfdd_conf) = &files.bfdd {
             // Before bgpd: a neighbour that is to be watched by a daemon that is not there is not watched.
             node.put_file(Path::new("bfdd.conf"), bfdd_conf.as_bytes(), 0o644)?;
             let bfdd = node.spawn(&daemon("bfdd", &["--bfdctl", "bfdd.sock"]))?;
-            let socket = node.folder().join("bfdd.vty");
             wait::until_true(&format!("bfdd of {}", node.name()), START, LOOK, || {
                 alive(node.as_ref(), bfdd, "bfdd")?;
-                Ok(socket.exists())
+                has_socket(node.as_ref(), "bfdd.vty")
             })?;
         }
         let bgpd = node.spawn(&daemon("bgpd", &["-p", "179"]))?;
@@ -149,9 +157,27 @@ fn daemon(name: &str, more: &[&str]) -> Job {
         "informational".to_owned(),
     ]);
     args.extend(more.iter().map(|&arg| arg.to_owned()));
-    let mut job = Job::new("chrt", args).logged(format!("{name}.out"));
+    let mut job = Job::new(CHRT, args).logged(format!("{name}.out"));
     job.env.push(("TZ".to_owned(), "UTC".to_owned())); // of the times in the log
     job
+}
+
+/// Puts the FRR of this host into a machine, with the groups that it wants to belong to.
+pub fn carry(node: &dyn Node) -> Result<(), LabError> {
+    Frr::check_installed()?;
+    // busybox has no chrt, and vtysh asks PAM.
+    let besides = [CHRT, PAM_MODULE];
+    carry::carry(node, PROGRAMS.iter().chain(&besides).map(|path| (Path::new(*path), *path)))?;
+    node.put_file(Path::new("/etc/pam.d/frr"), PAM, 0o644)?;
+    let group = Path::new("/etc/group");
+    let mut groups = node.get_file(group)?;
+    groups.extend_from_slice(b"frr:x:109:\nfrrvty:x:108:root\n");
+    Ok(node.put_file(group, &groups, 0o644)?)
+}
+
+/// Whether a daemon has made a socket in the node's folder.
+fn has_socket(node: &dyn Node, name: &str) -> Result<bool, LabError> {
+    Ok(node.run(&Job::new("test", ["-S", name]), ANSWER)?.code == 0)
 }
 
 fn alive(node: &dyn Node, process: ProcessId, name: &str) -> Result<(), LabError> {

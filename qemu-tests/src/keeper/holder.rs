@@ -83,7 +83,7 @@ fn bring_up(
     let configurations = configurations(wanted)?;
     let topology = wanted.topology.clone();
     let machines::Made { factory: machines, appliances, said: what } =
-        machines::made(wanted.kind, &order.built, &topology, &configurations, folder)?;
+        machines::made(wanted.kind, wanted.routers, &order.built, &topology, &configurations, folder)?;
     if let Some(what) = what {
         tell(&said(what))?;
     }

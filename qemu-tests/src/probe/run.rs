@@ -21,14 +21,14 @@ const WRITTEN: Duration = Duration::from_mins(1);
 const LONG: &str = "360000";
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The streams of a topology whose chassis are of a kind, each where there is a loopback of its family: IPv4 by every router, IPv6
-/// by the first one. Where the chassis are machines, one by each router, IPv6 by the last one: an emulated chassis beside one that
-/// starts was seen to fall behind 2,000 packets a second on one card for good, which starves its BGP session there.
-pub fn streams(topology: &Topology, kind: Kind) -> Vec<StreamSpec> {
+/// The streams of a topology, each where there is a loopback of its family: IPv4 by every router, IPv6 by the first one. Where
+/// chassis or routers are machines, one by each router, IPv6 by the last one: an emulated chassis beside one that starts was seen
+/// to fall behind 2,000 packets a second on one card for good, which starves its BGP session there.
+pub fn streams(topology: &Topology, machines: bool) -> Vec<StreamSpec> {
     let ways = topology.clients().first().map(|client| topology.ways(client)).unwrap_or_default();
     let possible = ways.iter().filter_map(|way| Some((way, topology.loopback(way.source.is_ipv6()).ok()?)));
     let mut v6_by = possible.clone().map(|(way, _)| way).filter(|way| way.source.is_ipv6());
-    let sparing = kind != Kind::Namespace && topology.routers().len() > 1;
+    let sparing = machines && topology.routers().len() > 1;
     let v6_by = if sparing { v6_by.next_back() } else { v6_by.next() }.map(|way| &way.router);
     let kept = possible.filter(|(way, _)| match (way.source.is_ipv6(), Some(&way.router) == v6_by) {
         (v6, true) => v6 || !sparing,
@@ -83,8 +83,9 @@ pub struct Running<'a> {
 impl<'a> Running<'a> {
     /// Starts all streams of the topology on the client, which `ask` answers; files are named after `name`.
     pub fn start(lab: &'a Lab, name: &str, ask: Ask) -> Result<Self, LabError> {
-        let kind = lab.chassis.first().map_or(Kind::Namespace, |chassis| chassis.kind());
-        Self::on(&lab.client, lab, name, &streams(&lab.topology, kind), ask)
+        let nodes = lab.chassis.iter().chain(lab.routers.iter().map(|router| &router.node));
+        let machines = nodes.into_iter().any(|node| node.kind() != Kind::Namespace);
+        Self::on(&lab.client, lab, name, &streams(&lab.topology, machines), ask)
     }
 
     /// The same with `streams` of a node that is no chassis.
@@ -203,18 +204,18 @@ mod tests {
 
     #[test]
     fn machines_are_spared_a_second_stream_by_one_router() {
-        let names = |topology: &Topology, kind| -> Vec<_> {
-            streams(topology, kind).into_iter().map(|stream| stream.name).collect()
+        let names = |topology: &Topology, machines| -> Vec<_> {
+            streams(topology, machines).into_iter().map(|stream| stream.name).collect()
         };
         let pair = Topology::pair();
-        assert_eq!(names(&pair, Kind::Namespace), ["r1-v4", "r1-v6", "r2-v4"]);
-        assert_eq!(names(&pair, Kind::Appliance), ["r1-v4", "r2-v6"]);
+        assert_eq!(names(&pair, false), ["r1-v4", "r1-v6", "r2-v4"]);
+        assert_eq!(names(&pair, true), ["r1-v4", "r2-v6"]);
         let mut of_ipv4 = pair.clone();
         of_ipv4.services.retain(ipnetwork::IpNetwork::is_ipv4);
-        assert_eq!(names(&of_ipv4, Kind::Machine), ["r1-v4", "r2-v4"]);
+        assert_eq!(names(&of_ipv4, true), ["r1-v4", "r2-v4"]);
         let mut one_router = pair;
         one_router.nodes.retain(|node| node.name != "r2");
         one_router.links.retain(|link| ![&link.a, &link.b].iter().any(|end| end.node == "r2"));
-        assert_eq!(names(&one_router, Kind::Machine), ["r1-v4", "r1-v6"]);
+        assert_eq!(names(&one_router, true), ["r1-v4", "r1-v6"]);
     }
 }

@@ -10,7 +10,7 @@ use srp_core::api::Switchover;
 use super::stage::{Stage, View};
 use crate::clock::Time;
 use crate::error::LabError;
-use crate::node::{Kind, Node};
+use crate::node::Kind;
 use crate::observe::Observation;
 use crate::probe::gaps::{Gap, Outcome};
 use crate::probe::record::Record;

@@ -12,7 +12,7 @@ use srp_core::types::ChassisState;
 use crate::clock::Time;
 use crate::error::LabError;
 use crate::lab::Lab;
-use crate::node::{Kind, Node};
+use crate::node::Kind;
 use crate::observe::Observer;
 use crate::pair::{Keys, Srpd};
 use crate::probe;
@@ -417,7 +417,9 @@ pub fn made_of(kind: Kind) -> &'static str {
 /// The routers' software with its release.
 pub fn routers_release(lab: &Lab) -> Result<String, LabError> {
     let Some(router) = lab.routers.first() else { return Ok("none".to_owned()) };
-    router.routing.release()
+    let release = router.routing.release()?;
+    let kind = router.node.kind();
+    Ok(if kind == Kind::Namespace { release } else { format!("{release} in {}", made_of(kind)) })
 }
 
 /// Views in one line, for errors and reports.

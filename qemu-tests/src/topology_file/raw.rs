@@ -38,9 +38,19 @@ pub(super) enum MadeOf {
     Appliances,
 }
 
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RoutersMadeOf {
+    #[default]
+    Namespaces,
+    Machines,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawRouters {
+    #[serde(default)]
+    pub(super) made_of: RoutersMadeOf,
     #[serde(default)]
     pub(super) software: Software,
     pub(super) hold_time: Option<String>,

@@ -13,7 +13,7 @@ use crate::lab::Machines;
 use crate::namespace::Port;
 use crate::netns::{self, Netns};
 use crate::node::Node;
-use crate::topology::{End, Link, NodeSpec, Topology};
+use crate::topology::{End, Link, NodeSpec, Role, Topology};
 
 /// Interface indices in places start here, far from those of the namespaces: the kernel reports a lost carrier at once only
 /// where the two ends of a wire have different indices.
@@ -29,9 +29,12 @@ struct Site {
 /// What machines are made of, by their names.
 type Recipe = Box<dyn Fn(&str) -> Option<Parts> + Send + Sync>;
 
-/// Makes the chassis of a lab as machines.
+/// Makes nodes of a lab as machines: its chassis, its routers, or both.
 pub struct Factory {
-    recipe: Recipe,
+    /// Of the chassis, where they are machines.
+    recipe: Option<Recipe>,
+    /// What routers are made of, where they are machines.
+    routers: Option<Parts>,
     made: Mutex<BTreeMap<String, Weak<Machine>>>,
     prefix: String,
     sites: Mutex<Sites>,
@@ -48,22 +51,33 @@ impl Factory {
     /// A factory for one lab, all of whose machines are made of the same. Puts up this process's sign of life, without which
     /// another lab would take the places for left behind.
     pub fn new(parts: Parts) -> Self {
-        Self::with(Box::new(move |_| Some(parts.clone())))
+        Self::with(Some(Box::new(move |_| Some(parts.clone()))))
+    }
+
+    /// A factory for one lab, whose chassis are no machines.
+    pub fn of_routers(parts: Parts) -> Self {
+        Self::with(None).with_routers(parts)
+    }
+
+    /// The same, whose routers are machines, too.
+    #[must_use]
+    pub fn with_routers(self, parts: Parts) -> Self {
+        Self { routers: Some(parts), ..self }
     }
 
     /// A factory for one lab, whose machines have a disk each, by their names.
     pub fn of_disks(disks: BTreeMap<String, Disk>, choice: Choice, memory_mib: u32) -> Self {
-        Self::with(Box::new(move |name| {
+        Self::with(Some(Box::new(move |name| {
             let boot = Boot::Disk(disks.get(name)?.clone());
             Some(Parts { boot, choice: choice.clone(), memory_mib })
-        }))
+        })))
     }
 
-    fn with(recipe: Recipe) -> Self {
+    fn with(recipe: Option<Recipe>) -> Self {
         cleanup::sweep();
         let sites = Sites { open: BTreeMap::new(), next_index: FIRST_INDEX, next_number: 1 };
         let made = Mutex::default();
-        Self { recipe, made, prefix: netns::next_prefix(), sites: Mutex::new(sites) }
+        Self { recipe, routers: None, made, prefix: netns::next_prefix(), sites: Mutex::new(sites) }
     }
 
     /// The machine called `name` that was made for a lab, for as long as that lab is there.
@@ -71,15 +85,19 @@ impl Factory {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.upgrade()
     }
 
-    /// Starts the machine `name`, all of whose links are wired, with `folder` for its console.
+    /// Starts the machine `name` as a chassis, all of whose links are wired, with `folder` for its console.
     pub fn boot(&self, name: &str, folder: &Path) -> Result<Machine, LabError> {
+        self.boot_of(self.recipe.as_ref().and_then(|recipe| recipe(name)), name, folder)
+    }
+
+    fn boot_of(&self, parts: Option<Parts>, name: &str, folder: &Path) -> Result<Machine, LabError> {
         let site = self.sites().open.remove(name).ok_or_else(|| LabError::Network {
             doing: format!("start the machine {name}"),
             reason: "no link is plugged into it".to_owned(),
         })?;
-        let parts = (self.recipe)(name).ok_or_else(|| LabError::Network {
+        let parts = parts.ok_or_else(|| LabError::Network {
             doing: format!("start the machine {name}"),
-            reason: "it has no disk".to_owned(),
+            reason: "nothing says what it is made of".to_owned(),
         })?;
         let place = Place::new(site.netns, site.ports, site.number)?;
         Machine::start(name, place, folder.to_owned(), parts)
@@ -91,6 +109,14 @@ impl Factory {
 }
 
 impl Machines for Factory {
+    fn makes(&self, spec: &NodeSpec) -> bool {
+        match spec.role {
+            Role::Chassis { .. } => self.recipe.is_some(),
+            Role::Router { .. } => self.routers.is_some(),
+            Role::Client | Role::Host { .. } => false,
+        }
+    }
+
     fn wire(&self, link: &Link, far: Option<(&Netns, &Port)>) -> Result<(), LabError> {
         let mut sites = self.sites();
         let mut plug = |end| sites.plug(&self.prefix, end);
@@ -109,7 +135,11 @@ impl Machines for Factory {
     }
 
     fn start(&self, _topology: &Topology, spec: &NodeSpec, folder: &Path) -> Result<Arc<dyn Node>, LabError> {
-        let machine = Arc::new(self.boot(&spec.name, folder)?);
+        let machine = match spec.role {
+            Role::Router { .. } => self.boot_of(self.routers.clone(), &spec.name, folder)?,
+            Role::Chassis { .. } | Role::Client | Role::Host { .. } => self.boot(&spec.name, folder)?,
+        };
+        let machine = Arc::new(machine);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.insert(spec.name.clone(), Arc::downgrade(&machine));
         Ok(machine)
