@@ -31,7 +31,7 @@ test: ## set-up and all tests: unit, property, scenario, namespace labs, VM boot
 	@$(MAKE) --no-print-directory lint
 	scripts/build-static
 	$(CARGO) nextest run --workspace --locked --no-fail-fast
-	@$(MAKE) --no-print-directory fuzz SECONDS=10 SEED=1
+	@$(MAKE) --no-print-directory fuzz SECONDS=5 SEED=1
 
 fuzz: ## octets that nobody would send, at every decoder and at the BGP session: SECONDS=30 each, SEED= to repeat
 	$(CARGO) run --locked -q -p fuzz -- all $(SECONDS) $(SEED)
